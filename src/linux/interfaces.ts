@@ -1,0 +1,49 @@
+import { macFromBytes, type MacAddress } from '../domain/mac-address.ts';
+import { check, libc, SystemError } from './libc.ts';
+
+const nameLength = 16;
+const getHardwareAddress = 0x8927; // SIOCGIFHWADDR
+const getFlags = 0x8913; // SIOCGIFFLAGS
+const isUp = 0x1;
+const isRunning = 0x40;
+
+/** The interface's index in this thread's namespace. @throws SystemError ENODEV */
+export function interfaceIndex(name: string): number {
+  const index = libc().if_nametoindex(name);
+  return check(index === 0 ? -1 : index, 'interface', name);
+}
+
+export function interfaceExists(name: string): boolean {
+  try {
+    return interfaceIndex(name) > 0;
+  } catch (error) {
+    if (error instanceof SystemError) return false;
+    throw error;
+  }
+}
+
+/** @throws SystemError ENODEV */
+export function interfaceAddress(name: string): MacAddress {
+  return macFromBytes(request(name, getHardwareAddress), nameLength + 2);
+}
+
+/** Administratively up and with a carrier. @throws SystemError ENODEV */
+export function interfaceRuns(name: string): boolean {
+  const reply = request(name, getFlags);
+  const flags = reply[nameLength]! | (reply[nameLength + 1]! << 8);
+  return (flags & (isUp | isRunning)) === (isUp | isRunning);
+}
+
+/** An ifreq filled in by the kernel. */
+function request(name: string, what: number): Uint8Array {
+  const { socket, ioctl, close } = libc();
+  const ifreq = new Uint8Array(40);
+  ifreq.set(Buffer.from(name).subarray(0, nameLength - 1));
+  const fd = check(socket(2, 2, 0), 'socket', 'for interface requests');
+  try {
+    check(ioctl(fd, what, ifreq), 'interface', name);
+  } finally {
+    close(fd);
+  }
+  return ifreq;
+}

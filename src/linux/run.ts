@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process';
+
+/** A command that could not be started or ended with a failure; the message has its own last words. */
+export class CommandError extends Error {
+  override name = 'CommandError';
+}
+
+/** Runs a command to its end and returns its standard output. @throws CommandError */
+export function run(command: string, args: readonly string[], input = ''): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: 'pipe' });
+    let output = '';
+    let complaint = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
+    child.on('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        new CommandError(
+          error.code === 'ENOENT' ? `${command}: not installed` : `${command}: ${error.message}`,
+        ),
+      ),
+    );
+    child.on('close', (code) => {
+      if (code === 0) resolve(output);
+      else
+        reject(
+          new CommandError(
+            `${command} ${args.join(' ')}: ${complaint.trim().replaceAll('\n', '; ') || `exit ${code}`}`,
+          ),
+        );
+    });
+    child.stdin.on('error', () => {}); // a child that ends early closes it; its exit code tells the story
+    child.stdin.end(input);
+  });
+}
+
+/** Several `ip` commands in one process, in order, stopping at the first that fails; in a namespace if one is named. */
+export async function ip(namespace: string | null, lines: readonly string[]): Promise<void> {
+  await run('ip', [...(namespace ? ['-n', namespace] : []), '-batch', '-'], `${lines.join('\n')}\n`);
+}
