@@ -1,0 +1,125 @@
+import type { VsiId } from '../domain/vsi-id.ts';
+import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
+import { earliest } from './deadline.ts';
+import { portState, type PortState } from './port-state.ts';
+import {
+  defaultLimits,
+  VdpBridge,
+  type BridgeVsi,
+  type VdpBridgeOutput,
+  type VdpLimits,
+  type Verdict,
+} from './vdp/bridge.ts';
+
+export interface BridgePortOptions extends AdjacencyOptions {
+  readonly limits?: VdpLimits;
+}
+
+/** `late answer`: the token is void, and what the agent has set up for it is to be undone. */
+export type BridgePortOutput =
+  | AdjacencyOutput
+  | VdpBridgeOutput
+  | { readonly kind: 'late answer'; readonly token: number };
+
+export interface BridgePortState extends PortState {
+  readonly vsis: readonly BridgeVsi[];
+  /** requests that wait for the agent's answer */
+  readonly pending: number;
+}
+
+/**
+ * An EVB bridge's end of the link to one station: LLDP, EVB, ECP and VDP in one object without I/O.
+ * `now` is in milliseconds of one monotonic clock. Every call returns what is to be done, in order.
+ */
+export class BridgePort {
+  readonly #adjacency: Adjacency;
+  readonly #vdp: VdpBridge;
+  #outputs: BridgePortOutput[] = [];
+
+  constructor(options: BridgePortOptions) {
+    const emit = (output: BridgePortOutput): void => void this.#outputs.push(output);
+    const { limits = defaultLimits } = options;
+    // An answer and a de-associate for each VSI, and as many answers again to VSIs that are refused.
+    this.#adjacency = new Adjacency('bridge', options, 3 * limits.vsis, {
+      emit,
+      connected: () => {},
+      disconnected: () => this.#vdp.disconnected(),
+      replaced: () => this.#vdp.stationGone(),
+      received: (vdpdu, now) => this.#vdp.receive(vdpdu, now),
+      settled: (tlvs) => this.#vdp.settled(tlvs),
+    });
+    this.#vdp = new VdpBridge({
+      limits,
+      operation: () => this.#adjacency.operation,
+      put: (managerId, tlv) => this.#adjacency.put(managerId, tlv),
+      emit,
+    });
+  }
+
+  linkUp(now: number): BridgePortOutput[] {
+    this.#adjacency.linkUp(now);
+    return this.#take();
+  }
+
+  /** What the station holds stays held until its keep-alive is due: a short flap costs nothing. */
+  linkDown(now: number): BridgePortOutput[] {
+    this.#adjacency.linkDown(now);
+    return this.#take();
+  }
+
+  /** Says good-bye by LLDP; nothing is released. */
+  shutdown(now: number): BridgePortOutput[] {
+    this.#adjacency.shutdown(now);
+    return this.#take();
+  }
+
+  /** Takes any octets whatever. */
+  receive(frame: Uint8Array, now: number): BridgePortOutput[] {
+    this.#adjacency.receive(frame, now);
+    return this.#take();
+  }
+
+  tick(now: number): BridgePortOutput[] {
+    this.#vdp.tick(now);
+    this.#adjacency.tick(now);
+    return this.#take();
+  }
+
+  /** When to call `tick` next; null: not before something else happens. */
+  deadline(): number | null {
+    return earliest(this.#vdp.deadline(), this.#adjacency.deadline());
+  }
+
+  /** @throws Invalid if the verdict's filter is no answer to the request's */
+  answer(token: number, verdict: Verdict, now: number): BridgePortOutput[] {
+    if (!this.#vdp.answer(token, verdict, now)) this.#outputs.push({ kind: 'late answer', token });
+    this.#adjacency.flush(now);
+    return this.#take();
+  }
+
+  /** Without effect for a VSI that is not here. */
+  deassociate(vsiId: VsiId, now: number): BridgePortOutput[] {
+    this.#vdp.deassociate(vsiId);
+    this.#adjacency.flush(now);
+    return this.#take();
+  }
+
+  /** After a restart of the agent: what the data plane holds is supervised from now on; nothing is sent. */
+  adopt(vsis: Iterable<BridgeVsi>, now: number): void {
+    this.#vdp.adopt(vsis, now);
+  }
+
+  state(): BridgePortState {
+    return {
+      ...portState(this.#adjacency, this.#vdp.counters),
+      vsis: this.#vdp.vsis(),
+      pending: this.#vdp.pending,
+    };
+  }
+
+  #take(): BridgePortOutput[] {
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    return outputs;
+  }
+}

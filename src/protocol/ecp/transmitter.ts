@@ -1,0 +1,86 @@
+import { acknowledgementTime, type EvbTimers } from '../evb/timers.ts';
+import { earliest } from '../deadline.ts';
+
+/**
+ * At least this long, in ms, between two ECPDUs: lldpad acknowledges at once but reads what it received 2 ms later,
+ * from a buffer that the next ECPDU overwrites.
+ */
+const spacing = 3;
+
+export interface EcpSender {
+  /** The next payload, or null if there is none; asked only when it can be sent now. */
+  pull(): Uint8Array | null;
+  send(sequence: number, payload: Uint8Array): void;
+  /** The payload sent last was acknowledged, or nobody did so after R repeats. */
+  settled(acknowledged: boolean): void;
+  /** Whether `pull` would have something. */
+  hasMore(): boolean;
+}
+
+/** Sending half of ECP (802.1Q 43.3.4): one ECPDU at a time, again after each acknowledgement time, R times. */
+export class EcpTransmitter {
+  readonly #sender: EcpSender;
+  #sequence: number;
+  #inFlight: { readonly payload: Uint8Array; transmissions: number } | null = null;
+  #lastSent = -Infinity;
+  readonly counters = { txFrameCount: 0, txRetryCount: 0, txFailures: 0 };
+
+  /** `firstSequence` is better not the same after each restart: the other side may take it for a repeat. */
+  constructor(sender: EcpSender, firstSequence: number) {
+    this.#sender = sender;
+    this.#sequence = firstSequence;
+  }
+
+  /** Sends what is due. */
+  run(timers: EvbTimers, now: number): void {
+    if (this.#inFlight && now >= this.#lastSent + acknowledgementTime(timers)) this.#again(timers, now);
+    if (this.#inFlight || now < this.#lastSent + spacing) return;
+    const payload = this.#sender.pull();
+    if (payload === null) return;
+    this.#inFlight = { payload, transmissions: 0 };
+    this.counters.txFrameCount++;
+    this.#transmit(this.#inFlight, now);
+  }
+
+  /** False if nothing with this sequence number waits for an acknowledgement. */
+  acknowledged(sequence: number): boolean {
+    if (!this.#inFlight || sequence !== this.#sequence) return false;
+    this.#settle(true);
+    return true;
+  }
+
+  /** Forgets what is on its way; the sequence goes on. */
+  reset(): void {
+    if (this.#inFlight) this.#settle(false);
+  }
+
+  deadline(timers: EvbTimers): number | null {
+    return earliest(
+      this.#inFlight ? this.#lastSent + acknowledgementTime(timers) : null,
+      !this.#inFlight && this.#sender.hasMore() ? this.#lastSent + spacing : null,
+    );
+  }
+
+  #again(timers: EvbTimers, now: number): void {
+    const { transmissions } = this.#inFlight!;
+    if (transmissions > timers.retries) {
+      this.counters.txFailures++;
+      this.#settle(false);
+      return;
+    }
+    this.counters.txRetryCount++;
+    this.#transmit(this.#inFlight!, now);
+  }
+
+  #transmit(ecpdu: { readonly payload: Uint8Array; transmissions: number }, now: number): void {
+    ecpdu.transmissions++;
+    this.#lastSent = now;
+    this.#sender.send(this.#sequence, ecpdu.payload);
+  }
+
+  #settle(acknowledged: boolean): void {
+    this.#inFlight = null;
+    this.#sequence = (this.#sequence + 1) & 0xffff || 1;
+    this.#sender.settled(acknowledged);
+  }
+}

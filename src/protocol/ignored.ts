@@ -1,0 +1,46 @@
+/** Why a frame, or what was in it, was not acted on. */
+export const ignoreReasons = [
+  'link down',
+  'malformed',
+  'not a control frame',
+  /** its source is this very port: somebody reflects frames */
+  'own frame',
+  /** its source is a VM's address: a VM is not a station */
+  'VSI address',
+  /** its source is not the neighbour that LLDP found */
+  'not the neighbour',
+  /** LLDP without a usable EVB TLV, or of the same role as this side */
+  'no EVB counterpart',
+  'rate limit',
+  'unknown ECP subtype',
+  'unexpected acknowledgement',
+] as const;
+export type IgnoreReason = (typeof ignoreReasons)[number];
+
+export interface Ignored {
+  readonly kind: 'ignored';
+  readonly reason: IgnoreReason;
+  /** one line on the frame at hand */
+  readonly detail: string;
+}
+
+/** In ms: a flood fills counters, not logs. */
+const quiet = 1_000;
+
+/** Counts all, and lets through one report per reason and second. */
+export class IgnoreLog {
+  readonly #counts = new Map<IgnoreReason, number>();
+  readonly #reported = new Map<IgnoreReason, number>();
+
+  /** What to report of it, if anything. */
+  note(reason: IgnoreReason, detail: string, now: number): Ignored | null {
+    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+    if (now < (this.#reported.get(reason) ?? -Infinity) + quiet) return null;
+    this.#reported.set(reason, now);
+    return { kind: 'ignored', reason, detail };
+  }
+
+  counters(): Partial<Record<IgnoreReason, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+}

@@ -1,0 +1,94 @@
+import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
+import { earliest } from './deadline.ts';
+import { portState, type PortState } from './port-state.ts';
+import type { VdpMode } from './vdp/association.ts';
+import { VdpStation, type StationVsi, type VdpStationOutput, type VsiDescription } from './vdp/station.ts';
+
+export type StationPortOptions = AdjacencyOptions;
+export type StationPortOutput = AdjacencyOutput | VdpStationOutput;
+
+export interface StationPortState extends PortState {
+  readonly vsis: readonly StationVsi[];
+}
+
+/** One request per VSI waits at a time; so many VSIs no host has. */
+const outboxLimit = 65_536;
+
+/**
+ * An EVB station's end of the link to its bridge: LLDP, EVB, ECP and VDP in one object without I/O.
+ * `now` is in milliseconds of one monotonic clock. Every call returns what is to be done, in order.
+ */
+export class StationPort {
+  readonly #adjacency: Adjacency;
+  readonly #vdp: VdpStation;
+  #outputs: StationPortOutput[] = [];
+
+  constructor(options: StationPortOptions) {
+    const emit = (output: StationPortOutput): void => void this.#outputs.push(output);
+    this.#adjacency = new Adjacency('station', options, outboxLimit, {
+      emit,
+      connected: (now) => this.#vdp.connected(now),
+      disconnected: () => this.#vdp.disconnected(),
+      // Another bridge is asked for everything, as the same one after a restart.
+      replaced: () => {},
+      received: (vdpdu, now) => this.#vdp.receive(vdpdu, now),
+      settled: () => {},
+    });
+    this.#vdp = new VdpStation({
+      operation: () => this.#adjacency.operation,
+      put: (managerId, request) => this.#adjacency.put(managerId, request),
+      emit,
+    });
+  }
+
+  linkUp(now: number): StationPortOutput[] {
+    this.#adjacency.linkUp(now);
+    return this.#take();
+  }
+
+  /** VSIs wait until the link is up again. */
+  linkDown(now: number): StationPortOutput[] {
+    this.#adjacency.linkDown(now);
+    return this.#take();
+  }
+
+  /** Says good-bye by LLDP; nothing is de-associated. */
+  shutdown(now: number): StationPortOutput[] {
+    this.#adjacency.shutdown(now);
+    return this.#take();
+  }
+
+  /** Takes any octets whatever. */
+  receive(frame: Uint8Array, now: number): StationPortOutput[] {
+    this.#adjacency.receive(frame, now);
+    return this.#take();
+  }
+
+  tick(now: number): StationPortOutput[] {
+    this.#vdp.tick(now);
+    this.#adjacency.tick(now);
+    return this.#take();
+  }
+
+  /** When to call `tick` next; null: not before something else happens. */
+  deadline(): number | null {
+    return earliest(this.#vdp.deadline(), this.#adjacency.deadline());
+  }
+
+  /** Asks at once, or as soon as EVB is negotiated. The profile and filter of a `de-associate` name what was held. */
+  request(vsi: VsiDescription, mode: VdpMode, now: number): StationPortOutput[] {
+    this.#vdp.request(vsi, mode, now);
+    this.#adjacency.flush(now);
+    return this.#take();
+  }
+
+  state(): StationPortState {
+    return { ...portState(this.#adjacency, this.#vdp.counters), vsis: this.#vdp.vsis() };
+  }
+
+  #take(): StationPortOutput[] {
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    return outputs;
+  }
+}

@@ -1,0 +1,336 @@
+import type { FilterInfo } from '../../domain/filter-info.ts';
+import { Invalid } from '../../domain/invalid.ts';
+import type { ManagerId } from '../../domain/manager-id.ts';
+import type { ProfileRef } from '../../domain/profile-ref.ts';
+import type { VsiId } from '../../domain/vsi-id.ts';
+import { Aging } from '../aging.ts';
+import { earliest } from '../deadline.ts';
+import type { EvbOperation } from '../evb/negotiation.ts';
+import { keepAliveSupervision, resourceWait } from '../evb/timers.ts';
+import {
+  associationOf,
+  noHints,
+  type Held,
+  type Hints,
+  type Refusal,
+  type VdpErrorCode,
+  type AssociateMode,
+  type VdpRequest,
+} from './association.ts';
+import { grants, hasGroupAddress, sameFilter, sameProfile, usesGroups } from './filter.ts';
+import type { AssociationTlv, UnusableRequest, Vdpdu } from './ratified.ts';
+
+export interface VdpLimits {
+  /** VSIs at one port, held and asked for */
+  readonly vsis: number;
+  /** filter entries of one VSI */
+  readonly filterEntries: number;
+}
+
+/** More NICs than VMs of one host have, and more addresses than one NIC. */
+export const defaultLimits: VdpLimits = { vsis: 1024, filterEntries: 64 };
+
+/** An association that the bridge holds. */
+export interface BridgeVsi {
+  readonly vsiId: VsiId;
+  readonly association: Held;
+  readonly profile: ProfileRef;
+  /** as granted */
+  readonly filter: FilterInfo;
+}
+
+/** What the agent makes of a request. `filter`: the request's with VID 0 replaced; without it, as requested. */
+export type Verdict =
+  | { readonly kind: 'accept'; readonly filter?: FilterInfo }
+  | {
+      readonly kind: 'refuse';
+      readonly code: VdpErrorCode;
+      readonly keep?: boolean;
+      readonly hard?: boolean;
+    };
+
+export type VdpBridgeOutput =
+  /** To be answered under `token`. A later request for the same VSI makes the token void. */
+  | {
+      readonly kind: 'request';
+      readonly token: number;
+      readonly mode: AssociateMode;
+      readonly vsiId: VsiId;
+      readonly profile: ProfileRef;
+      readonly filter: FilterInfo;
+      readonly hints: Hints;
+    }
+  /** The station repeated what it holds already, and was answered. */
+  | { readonly kind: 'renewed'; readonly vsiId: VsiId }
+  /** The VSI has no association here any more, and none is being decided on: the relay must forget it. */
+  | { readonly kind: 'released'; readonly vsiId: VsiId; readonly reason: ReleaseReason };
+
+export type ReleaseReason =
+  /** the station de-associated */
+  | 'requested'
+  | 'keep-alive expired'
+  /** the agent did not answer within the resource wait delay, and nothing was held before */
+  | 'resource wait expired'
+  /** the agent refused a change without `keep` */
+  | 'refused'
+  /** the agent called `deassociate` */
+  | 'by the bridge'
+  /** another station is at the port now */
+  | 'station gone';
+
+export interface VdpBridgeOptions {
+  readonly limits: VdpLimits;
+  /** what EVB has agreed on at the moment */
+  readonly operation: () => EvbOperation;
+  /** Hands a TLV over to ECP; false if it cannot be sent. */
+  readonly put: (managerId: ManagerId, tlv: AssociationTlv) => boolean;
+  readonly emit: (output: VdpBridgeOutput) => void;
+}
+
+interface Vsi {
+  held: BridgeVsi | null;
+  pending: { readonly token: number; readonly request: AssociateRequest } | null;
+}
+
+type AssociateRequest = VdpRequest & { readonly mode: AssociateMode };
+
+/**
+ * The bridge's VDP machine for one station port (802.1Q 41.5.2), for each VSI:
+ *
+ *   none ──request──▶ pending ──accept──▶ held ──another request──▶ held and pending
+ *     ▲                  │ refuse, wait expired   │
+ *     └──────────────────┴─ de-associate, keep-alive expired, by the bridge
+ */
+export class VdpBridge {
+  readonly #options: VdpBridgeOptions;
+  readonly #vsis = new Map<VsiId, Vsi>();
+  readonly #tokens = new Map<number, VsiId>();
+  /** held VSIs by their last request */
+  readonly #renewed = new Aging<VsiId>();
+  /** pending requests by their arrival */
+  readonly #waiting = new Aging<VsiId>();
+  /** de-associated by the bridge, and the station has not acknowledged it */
+  readonly #leaving = new Set<VsiId>();
+  #nextToken = 1;
+  /** names as in IEEE8021-EVB-MIB */
+  readonly counters = { commandsSucceeded: 0, commandsFailed: 0, commandReverts: 0 };
+
+  constructor(options: VdpBridgeOptions) {
+    this.#options = options;
+  }
+
+  vsis(): BridgeVsi[] {
+    return Array.from(this.#vsis.values(), ({ held }) => held).filter((held) => held !== null);
+  }
+
+  get pending(): number {
+    return this.#tokens.size;
+  }
+
+  receive({ managerId, tlvs }: Vdpdu, now: number): void {
+    for (const tlv of tlvs) {
+      if (tlv.kind === 'request') this.#request(tlv, now);
+      else if (tlv.kind === 'unusable' && tlv.refusal === null) this.#refuseUnusable(managerId, tlv);
+    }
+  }
+
+  /**
+   * False if the token is void: the request was withdrawn, replaced or timed out.
+   * @throws Invalid if the verdict's filter is no answer to the request's
+   */
+  answer(token: number, verdict: Verdict, now: number): boolean {
+    const vsiId = this.#tokens.get(token);
+    const vsi = vsiId === undefined ? undefined : this.#vsis.get(vsiId);
+    if (vsiId === undefined || !vsi?.pending) return false;
+    const { request } = vsi.pending;
+    if (verdict.kind === 'accept') {
+      const { filter = request.filter } = verdict;
+      if (!grants(filter, request.filter))
+        throw new Invalid(
+          `the filter granted to ${vsiId} differs in more than an open VID from the one requested`,
+        );
+      this.#settle(vsiId, vsi);
+      this.#grant(vsi, request, filter, now);
+    } else {
+      this.#settle(vsiId, vsi);
+      const keep = verdict.keep === true && vsi.held !== null;
+      this.#refuse(request, { code: verdict.code, keep, hard: verdict.hard === true });
+      if (!keep) this.#forget(vsiId, vsi, vsi.held ? 'refused' : null);
+    }
+    return true;
+  }
+
+  /** The bridge's own decision; the station is told. */
+  deassociate(vsiId: VsiId): void {
+    const vsi = this.#vsis.get(vsiId);
+    if (!vsi) return;
+    const { profile, filter } = vsi.held ?? vsi.pending!.request;
+    this.#leave({ vsiId, profile, filter });
+    this.#forget(vsiId, vsi, 'by the bridge');
+  }
+
+  /** Takes over associations that the data plane holds, as if they had been renewed now. */
+  adopt(vsis: Iterable<BridgeVsi>, now: number): void {
+    for (const held of vsis) {
+      this.#vsis.set(held.vsiId, { held, pending: null });
+      this.#renewed.touch(held.vsiId, now);
+    }
+  }
+
+  /** Another station is at the port: what was held belonged to its predecessor, who cannot be told. */
+  stationGone(): void {
+    for (const [vsiId, vsi] of this.#vsis) this.#forget(vsiId, vsi, 'station gone');
+  }
+
+  /** ECP is done with these TLVs, acknowledged or not. */
+  settled(tlvs: readonly AssociationTlv[]): void {
+    for (const tlv of tlvs) if (tlv.kind === 'request') this.#leaving.delete(tlv.vsiId);
+  }
+
+  /** What ECP had to send is lost. */
+  disconnected(): void {
+    this.#leaving.clear();
+  }
+
+  tick(now: number): void {
+    const { timers } = this.#options.operation();
+    for (const vsiId of this.#waiting.expire(resourceWait(timers), now)) {
+      const vsi = this.#vsis.get(vsiId)!;
+      const { request } = vsi.pending!;
+      this.#settle(vsiId, vsi);
+      this.#refuse(request, {
+        code: 'unable to contact VSI manager',
+        keep: vsi.held !== null,
+        hard: false,
+      });
+      if (!vsi.held) this.#forget(vsiId, vsi, 'resource wait expired');
+    }
+    for (const vsiId of this.#renewed.expire(keepAliveSupervision(timers), now)) {
+      const vsi = this.#vsis.get(vsiId)!;
+      this.#leave(vsi.held!);
+      this.#forget(vsiId, vsi, 'keep-alive expired');
+    }
+  }
+
+  deadline(): number | null {
+    const { timers } = this.#options.operation();
+    return earliest(
+      this.#waiting.deadline(resourceWait(timers)),
+      this.#renewed.deadline(keepAliveSupervision(timers)),
+    );
+  }
+
+  #request(request: VdpRequest, now: number): void {
+    const { vsiId } = request;
+    const vsi = this.#vsis.get(vsiId);
+    if (!isAssociate(request)) {
+      this.#succeed(request, request.filter);
+      if (vsi) this.#forget(vsiId, vsi, 'requested');
+      return;
+    }
+    const problem = this.#inadmissible(request);
+    if (problem) {
+      this.#refuse(request, { code: problem, keep: vsi?.held != null, hard: false });
+      return;
+    }
+    if (vsi?.held) this.#renewed.touch(vsiId, now);
+    if (vsi?.pending) {
+      if (sameRequest(vsi.pending.request, request)) return;
+    } else if (vsi?.held && renews(vsi.held, request)) {
+      this.#succeed(request, vsi.held.filter);
+      this.#options.emit({ kind: 'renewed', vsiId });
+      return;
+    }
+    this.#ask(request, now);
+  }
+
+  #inadmissible(request: VdpRequest): VdpErrorCode | null {
+    const { limits, operation } = this.#options;
+    // The station has not seen yet that the bridge let go of this VSI.
+    if (this.#leaving.has(request.vsiId)) return 'other failure';
+    if (usesGroups(request.filter) && !operation().groupIds) return 'invalid VID, GroupID or MAC address';
+    if (hasGroupAddress(request.filter)) return 'invalid VID, GroupID or MAC address';
+    if (request.filter.entries.length > limits.filterEntries) return 'insufficient resources';
+    if (!this.#vsis.has(request.vsiId) && this.#vsis.size >= limits.vsis) return 'insufficient resources';
+    return null;
+  }
+
+  #ask(request: AssociateRequest, now: number): void {
+    const { mode, vsiId, profile, filter, hints } = request;
+    const vsi = this.#vsis.get(vsiId) ?? { held: null, pending: null };
+    this.#vsis.set(vsiId, vsi);
+    this.#settle(vsiId, vsi);
+    const token = this.#nextToken++;
+    vsi.pending = { token, request };
+    this.#tokens.set(token, vsiId);
+    this.#waiting.touch(vsiId, now);
+    this.#options.emit({ kind: 'request', token, mode, vsiId, profile, filter, hints });
+  }
+
+  #grant(vsi: Vsi, request: AssociateRequest, filter: FilterInfo, now: number): void {
+    const { vsiId, profile, mode } = request;
+    vsi.held = { vsiId, association: associationOf(mode), profile, filter };
+    this.#renewed.touch(vsiId, now);
+    this.#succeed(request, filter);
+  }
+
+  #succeed(request: VdpRequest, filter: FilterInfo): void {
+    this.counters.commandsSucceeded++;
+    const { mode, vsiId, profile } = request;
+    this.#options.put(profile.managerId, { kind: 'answer', mode, vsiId, profile, filter, refusal: null });
+  }
+
+  #refuse({ mode, vsiId, profile, filter }: VdpRequest, refusal: Refusal): void {
+    this.counters.commandsFailed++;
+    if (refusal.keep) this.counters.commandReverts++;
+    this.#options.put(profile.managerId, { kind: 'answer', mode, vsiId, profile, filter, refusal });
+  }
+
+  #refuseUnusable(managerId: ManagerId, tlv: UnusableRequest): void {
+    this.counters.commandsFailed++;
+    this.#options.put(managerId, { ...tlv, refusal: tlv.problem.code });
+  }
+
+  #leave({ vsiId, profile, filter }: Omit<BridgeVsi, 'association'>): void {
+    const sent = this.#options.put(profile.managerId, {
+      kind: 'request',
+      mode: 'de-associate',
+      vsiId,
+      profile,
+      filter,
+      hints: noHints,
+    });
+    if (sent) this.#leaving.add(vsiId);
+  }
+
+  #settle(vsiId: VsiId, vsi: Vsi): void {
+    if (vsi.pending) this.#tokens.delete(vsi.pending.token);
+    vsi.pending = null;
+    this.#waiting.delete(vsiId);
+  }
+
+  #forget(vsiId: VsiId, vsi: Vsi, reason: ReleaseReason | null): void {
+    this.#settle(vsiId, vsi);
+    this.#renewed.delete(vsiId);
+    this.#vsis.delete(vsiId);
+    if (reason !== null) this.#options.emit({ kind: 'released', vsiId, reason });
+  }
+}
+
+function isAssociate(request: VdpRequest): request is AssociateRequest {
+  return request.mode !== 'de-associate';
+}
+
+/** Hints aside: they say how the VM is, not what it asks for. */
+function sameRequest(a: VdpRequest, b: VdpRequest): boolean {
+  return a.mode === b.mode && sameProfile(a.profile, b.profile) && sameFilter(a.filter, b.filter);
+}
+
+/** The VID may be the granted one, or again be left to the bridge. */
+function renews(held: BridgeVsi, request: AssociateRequest): boolean {
+  return (
+    held.association === associationOf(request.mode) &&
+    sameProfile(held.profile, request.profile) &&
+    grants(held.filter, request.filter)
+  );
+}

@@ -1,0 +1,252 @@
+import type { Association } from '../../domain/association.ts';
+import type { FilterInfo } from '../../domain/filter-info.ts';
+import type { ManagerId } from '../../domain/manager-id.ts';
+import type { ProfileRef } from '../../domain/profile-ref.ts';
+import type { VsiId } from '../../domain/vsi-id.ts';
+import { Aging } from '../aging.ts';
+import { earliest } from '../deadline.ts';
+import type { EvbOperation } from '../evb/negotiation.ts';
+import { keepAliveInterval, responseWait } from '../evb/timers.ts';
+import {
+  associationOf,
+  noHints,
+  type Hints,
+  type Held,
+  type VdpAnswer,
+  type VdpErrorCode,
+  type VdpMode,
+  type VdpRequest,
+} from './association.ts';
+import { grants, sameFilter, sameProfile } from './filter.ts';
+import type { Vdpdu } from './ratified.ts';
+
+/** A VSI as the hypervisor describes it. */
+export interface VsiDescription {
+  readonly vsiId: VsiId;
+  readonly profile: ProfileRef;
+  /** VID 0: the bridge chooses */
+  readonly filter: FilterInfo;
+  readonly hints?: Hints;
+}
+
+/** A VSI as the station's machine has it. */
+export interface StationVsi {
+  readonly vsiId: VsiId;
+  readonly profile: ProfileRef;
+  readonly association: Association;
+  /** what was asked for last */
+  readonly mode: VdpMode;
+  /** as granted, or as asked for while nothing is granted */
+  readonly filter: FilterInfo;
+  /** "waiting": for EVB to be negotiated; "asking": for the bridge's answer */
+  readonly phase: 'waiting' | 'asking' | 'settled';
+}
+
+export type VdpStationOutput =
+  /** Every `request` gets one, and a keep-alive only if the bridge answers it with another filter. */
+  | {
+      readonly kind: 'granted';
+      readonly vsiId: VsiId;
+      readonly association: Held;
+      readonly filter: FilterInfo;
+    }
+  | {
+      readonly kind: 'refused';
+      readonly vsiId: VsiId;
+      readonly code: VdpErrorCode;
+      readonly hard: boolean;
+      /** what the VSI still has */
+      readonly association: Association;
+    }
+  /** No answer in time. `retrying`: something was granted before, so the station goes on asking; else it gave up. */
+  | { readonly kind: 'timed out'; readonly vsiId: VsiId; readonly retrying: boolean }
+  | { readonly kind: 'deassociated'; readonly vsiId: VsiId; readonly by: 'bridge' | 'self' };
+
+export interface VdpStationOptions {
+  readonly operation: () => EvbOperation;
+  /** Hands a TLV over to ECP; false if it cannot be sent. */
+  readonly put: (managerId: ManagerId, request: VdpRequest) => boolean;
+  readonly emit: (output: VdpStationOutput) => void;
+}
+
+interface Granted {
+  readonly description: VsiDescription;
+  readonly association: Held;
+  readonly filter: FilterInfo;
+}
+
+interface Vsi {
+  description: VsiDescription;
+  mode: VdpMode;
+  phase: StationVsi['phase'];
+  /** the agent waits for the answer; a keep-alive is the machine's own affair */
+  reporting: boolean;
+  /** what the bridge granted last, and still holds as far as is known */
+  granted: Granted | null;
+}
+
+/**
+ * The station's VDP machine (802.1Q 41.5.3), for each VSI:
+ *
+ *   waiting ──EVB negotiated──▶ asking ──granted──▶ settled ──keep-alive──▶ asking
+ *
+ * A request that nobody answers is given up, but what was granted once is asked for again until the bridge answers:
+ * a bridge agent that is being restarted must not cost a VM its port.
+ */
+export class VdpStation {
+  readonly #options: VdpStationOptions;
+  readonly #vsis = new Map<VsiId, Vsi>();
+  readonly #asking = new Aging<VsiId>();
+  readonly #settled = new Aging<VsiId>();
+  #connected = false;
+  readonly counters = { commandsSucceeded: 0, commandsFailed: 0, commandReverts: 0 };
+
+  constructor(options: VdpStationOptions) {
+    this.#options = options;
+  }
+
+  vsis(): StationVsi[] {
+    return Array.from(this.#vsis.values(), ({ description, mode, phase, granted }) => ({
+      vsiId: description.vsiId,
+      profile: description.profile,
+      association: granted?.association ?? 'none',
+      mode,
+      filter: granted?.filter ?? description.filter,
+      phase,
+    }));
+  }
+
+  /** A de-associate of what was never asked for is sent too: the bridge may remember what the agent forgot. */
+  request(description: VsiDescription, mode: VdpMode, now: number): void {
+    const { vsiId } = description;
+    const known = this.#vsis.get(vsiId);
+    if (mode === 'de-associate' && known?.phase === 'waiting' && known.granted === null) {
+      this.#remove(vsiId);
+      this.#options.emit({ kind: 'deassociated', vsiId, by: 'self' });
+      return;
+    }
+    const granted = known?.granted ?? null;
+    this.#vsis.set(vsiId, { description, mode, phase: 'waiting', reporting: true, granted });
+    if (this.#connected) this.#ask(vsiId, now);
+  }
+
+  /** EVB is negotiated: everything is asked for, again or at last. */
+  connected(now: number): void {
+    this.#connected = true;
+    for (const vsiId of this.#vsis.keys()) this.#ask(vsiId, now);
+  }
+
+  disconnected(): void {
+    this.#connected = false;
+    this.#asking.clear();
+    this.#settled.clear();
+    for (const vsi of this.#vsis.values()) vsi.phase = 'waiting';
+  }
+
+  receive({ tlvs }: Vdpdu, now: number): void {
+    for (const tlv of tlvs) {
+      if (tlv.kind === 'answer') this.#answered(tlv, now);
+      else if (tlv.kind === 'request' && tlv.mode === 'de-associate' && this.#vsis.has(tlv.vsiId)) {
+        this.#remove(tlv.vsiId);
+        this.#options.emit({ kind: 'deassociated', vsiId: tlv.vsiId, by: 'bridge' });
+      }
+    }
+  }
+
+  tick(now: number): void {
+    const { timers } = this.#options.operation();
+    for (const vsiId of this.#settled.expire(keepAliveInterval(timers), now)) this.#ask(vsiId, now);
+    for (const vsiId of this.#asking.expire(responseWait(timers), now)) this.#timedOut(vsiId, now);
+  }
+
+  deadline(): number | null {
+    const { timers } = this.#options.operation();
+    return earliest(
+      this.#settled.deadline(keepAliveInterval(timers)),
+      this.#asking.deadline(responseWait(timers)),
+    );
+  }
+
+  #ask(vsiId: VsiId, now: number): void {
+    const vsi = this.#vsis.get(vsiId)!;
+    const { profile, filter, hints = noHints } = vsi.description;
+    vsi.phase = 'asking';
+    this.#settled.delete(vsiId);
+    this.#asking.touch(vsiId, now);
+    this.#options.put(profile.managerId, { kind: 'request', mode: vsi.mode, vsiId, profile, filter, hints });
+  }
+
+  #answered(answer: VdpAnswer, now: number): void {
+    const { vsiId, mode, filter, refusal } = answer;
+    const vsi = this.#vsis.get(vsiId);
+    if (!vsi || vsi.phase !== 'asking' || mode !== vsi.mode || !answers(answer, vsi.description)) return;
+    if (refusal) this.counters.commandsFailed++;
+    else this.counters.commandsSucceeded++;
+
+    if (mode === 'de-associate') {
+      this.#remove(vsiId);
+      this.#options.emit({ kind: 'deassociated', vsiId, by: 'self' });
+      return;
+    }
+    if (refusal) {
+      this.#refused(vsi, refusal, now);
+      return;
+    }
+    const association = associationOf(mode);
+    const changed = vsi.granted?.association !== association || !sameFilter(vsi.granted.filter, filter);
+    const report = vsi.reporting || changed;
+    vsi.granted = { description: vsi.description, association, filter };
+    this.#settle(vsi, now);
+    if (report) this.#options.emit({ kind: 'granted', vsiId, association, filter });
+  }
+
+  #refused(vsi: Vsi, { code, keep, hard }: NonNullable<VdpAnswer['refusal']>, now: number): void {
+    const { vsiId } = vsi.description;
+    const held = keep ? vsi.granted : null;
+    if (held === null) this.#remove(vsiId);
+    else {
+      this.counters.commandReverts++;
+      vsi.mode = modeOf[held.association];
+      vsi.description = held.description;
+      this.#settle(vsi, now);
+    }
+    this.#options.emit({ kind: 'refused', vsiId, code, hard, association: held?.association ?? 'none' });
+  }
+
+  #timedOut(vsiId: VsiId, now: number): void {
+    const { mode, granted } = this.#vsis.get(vsiId)!;
+    if (mode === 'de-associate') {
+      this.#remove(vsiId);
+      this.#options.emit({ kind: 'deassociated', vsiId, by: 'self' });
+    } else if (granted === null) {
+      this.#remove(vsiId);
+      this.#options.emit({ kind: 'timed out', vsiId, retrying: false });
+    } else {
+      this.#ask(vsiId, now);
+      this.#options.emit({ kind: 'timed out', vsiId, retrying: true });
+    }
+  }
+
+  #settle(vsi: Vsi, now: number): void {
+    vsi.phase = 'settled';
+    vsi.reporting = false;
+    this.#asking.delete(vsi.description.vsiId);
+    this.#settled.touch(vsi.description.vsiId, now);
+  }
+
+  #remove(vsiId: VsiId): void {
+    this.#vsis.delete(vsiId);
+    this.#asking.delete(vsiId);
+    this.#settled.delete(vsiId);
+  }
+}
+
+const modeOf = {
+  'pre-associated': 'pre-associate',
+  'pre-associated with resource reservation': 'pre-associate-rr',
+  associated: 'associate',
+} as const satisfies Record<Held, VdpMode>;
+
+function answers({ profile, filter }: VdpAnswer, asked: VsiDescription): boolean {
+  return sameProfile(profile, asked.profile) && grants(filter, asked.filter);
+}

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeEcpdu, encodeEcpdu } from '../../../src/protocol/ecp/ratified.ts';
+import { decodeFrame, encodeFrame, etherTypes, type Frame } from '../../../src/protocol/ethernet.ts';
+import { decodeEvbTlv, encodeEvbTlv, evbOui, evbSubtype } from '../../../src/protocol/evb/ratified.ts';
+import { decodeLldpdu, encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
+import type { Result } from '../../../src/protocol/result.ts';
+import { decodeVdpdu, encodeVdpdu } from '../../../src/protocol/vdp/ratified.ts';
+import { ratifiedCaptures, readCapture, type Capture } from './pcap.ts';
+
+function must<T>(result: Result<T>): T {
+  assert.ok(result.ok, result.ok ? '' : result.error.message);
+  return result.value;
+}
+
+/** Equal but for zeros at the end of the longer one: padding, or the End TLV that lldpad leaves out. */
+function assertSameUpToPadding(actual: Uint8Array, expected: Uint8Array, of: Capture): void {
+  const shared = Math.min(actual.length, expected.length);
+  const where = `${of.name} frame ${of.number}`;
+  assert.deepEqual(actual.subarray(0, shared), expected.subarray(0, shared), where);
+  const rest = (actual.length > shared ? actual : expected).subarray(shared);
+  assert.ok(
+    rest.every((octet) => octet === 0),
+    `${where}: more than padding differs`,
+  );
+}
+
+function again(frame: Frame): Uint8Array {
+  if (frame.etherType === etherTypes.lldp) {
+    const lldpdu = must(decodeLldpdu(frame.payload));
+    const tlvs = lldpdu.tlvs.map((tlv) => {
+      if (tlv.kind !== 'organizational' || tlv.oui !== evbOui || tlv.subtype !== evbSubtype) return tlv;
+      return { ...tlv, info: encodeEvbTlv(must(decodeEvbTlv(tlv.info))) };
+    });
+    return encodeLldpdu({ ...lldpdu, tlvs });
+  }
+  assert.equal(frame.etherType, etherTypes.ecp);
+  const ecpdu = must(decodeEcpdu(frame.payload));
+  if (ecpdu.operation === 'acknowledgement') return encodeEcpdu(ecpdu);
+  const vdpdu = must(decodeVdpdu(ecpdu.payload));
+  for (const tlv of vdpdu.tlvs) assert.match(tlv.kind, /^(request|answer)$/);
+  return encodeEcpdu({ ...ecpdu, payload: encodeVdpdu(vdpdu) });
+}
+
+for (const name of ratifiedCaptures)
+  test(`every frame of ${name} decodes, and encodes to itself`, () => {
+    const captures = readCapture(name);
+    assert.ok(captures.length > 5);
+    for (const capture of captures) {
+      const frame = must(decodeFrame(capture.octets));
+      assertSameUpToPadding(encodeFrame({ ...frame, payload: again(frame) }), capture.octets, capture);
+    }
+  });
+
+function capturedTlv(name: string, number: number) {
+  const frame = must(decodeFrame(readCapture(name)[number - 1]!.octets));
+  const vdpdu = must(decodeVdpdu(must(decodeEcpdu(frame.payload)).payload));
+  assert.equal(vdpdu.tlvs.length, 1);
+  return vdpdu.tlvs[0]!;
+}
+
+test('lldpad asks for a pre-association', () => {
+  assert.deepEqual(capturedTlv('01-ratified-basic', 11), {
+    kind: 'request',
+    mode: 'pre-associate',
+    vsiId: 'a0000000-0000-0000-0000-000000000001',
+    profile: { managerId: 'mgr1', typeId: 66051, typeVersion: 7 },
+    filter: { format: 'mac-vid', entries: [{ mac: '52:54:00:00:00:01', vid: 100 }] },
+    hints: { migrating: false, suspended: false },
+  });
+});
+
+test('a bridge refuses, out of resources', () => {
+  const tlv = capturedTlv('08-ratified-libvirt-netlink', 32);
+  assert.ok(tlv.kind === 'answer');
+  assert.deepEqual(tlv.refusal, { code: 'insufficient resources', keep: false, hard: false });
+  assert.equal(tlv.profile.managerId, '0x0c');
+});
+
+test('all filter formats, VID 0, a priority and both hints are read', () => {
+  const formats = '03-ratified-all-formats';
+  const requests = readCapture(formats)
+    .map(({ octets }) => must(decodeFrame(octets)))
+    .filter(({ etherType }) => etherType === etherTypes.ecp)
+    .map(({ payload }) => must(decodeEcpdu(payload)))
+    .filter(({ operation }) => operation === 'request')
+    .flatMap(({ payload }) => must(decodeVdpdu(payload)).tlvs)
+    .filter((tlv) => tlv.kind === 'request');
+  assert.deepEqual(
+    new Set(requests.map(({ filter }) => filter.format)),
+    new Set(['vid', 'mac-vid', 'group-vid', 'group-mac-vid']),
+  );
+  const entries = requests.flatMap(({ filter }) => filter.entries);
+  assert.ok(entries.some(({ vid, mac }) => vid === 0 && mac === '52:54:00:00:00:06'));
+  assert.ok(entries.some(({ pcp }) => pcp === 5));
+  assert.ok(entries.some(({ group, vid }) => group === 77777 && vid === 300));
+  assert.ok(requests.some(({ hints }) => hints.migrating));
+  assert.ok(requests.some(({ hints }) => hints.suspended));
+});
+
+test('the EVB TLVs of both sides are read as lldpad meant them', () => {
+  const evbOf = (number: number) => {
+    const frame = must(decodeFrame(readCapture('01-ratified-basic')[number - 1]!.octets));
+    const evb = must(decodeLldpdu(frame.payload)).tlvs.find((tlv) => tlv.kind === 'organizational');
+    assert.ok(evb?.kind === 'organizational');
+    return must(decodeEvbTlv(evb.info));
+  };
+  assert.deepEqual(evbOf(2), {
+    mode: 'station',
+    bridge: { bgid: false, rrcap: false, rrctr: false },
+    station: { sgid: true, rrreq: true, rrstat: 3 },
+    retries: 3,
+    rte: 8,
+    rwd: 18,
+    rwdRemote: false,
+    rka: 18,
+    rkaRemote: false,
+  });
+  assert.deepEqual(evbOf(3).bridge, { bgid: true, rrcap: true, rrctr: true });
+  assert.equal(evbOf(3).rwdRemote, true);
+});
