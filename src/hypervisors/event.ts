@@ -1,0 +1,43 @@
+import type { MacAddress } from '../domain/mac-address.ts';
+import type { Timestamp } from '../domain/migration.ts';
+
+/**
+ * What a hypervisor says about one VM on this host, whatever the hypervisor; every watcher emits only these.
+ *
+ * A start: `started`, …, `gone`. A migration, at the destination: `incoming`, `arrived`, `resumed`; at the source:
+ * `stopped`, `left`, `gone`.
+ */
+export const hypervisorEventKinds = [
+  /** It runs here: it was started here, or the watcher found it here when it came. */
+  'started',
+  /** Destination: a migration towards this host begins; the VM runs elsewhere for now. */
+  'incoming',
+  /** Destination: the memory is complete and the VM is held back; the toolstack lets it run next. */
+  'arrived',
+  /** It runs here from now on; also at a source that takes back a VM after a failed switch-over. */
+  'resumed',
+  /** Source: stopped for the switch-over. */
+  'stopped',
+  /** Source: the migration is complete; the VM is elsewhere. */
+  'left',
+  /** The migration failed or was cancelled. Source: the VM goes on here. Destination: it will not come. */
+  'aborted',
+  /** The VM's process ended. */
+  'gone',
+] as const;
+export type HypervisorEventKind = (typeof hypervisorEventKinds)[number];
+
+export interface HypervisorEvent {
+  readonly kind: HypervisorEventKind;
+  /** the VM's name as the hypervisor has it */
+  readonly vm: string;
+  /** of its NICs, in the hypervisor's order; empty if it has none */
+  readonly macs: readonly MacAddress[];
+  /** when it happened, by the hypervisor's clock where it tells, otherwise when the watcher learned of it */
+  readonly at: Timestamp;
+}
+
+/** A source of events, until closed. */
+export interface HypervisorWatcher {
+  close(): void;
+}

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { once, EventEmitter } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { HypervisorEvent, HypervisorWatcher } from '../../../src/hypervisors/event.ts';
+import { watchDirectory } from '../../../src/hypervisors/qemu/directory-watcher.ts';
+import { FakeMonitor, Refusal, scratch, type Answer } from './fake-monitor.ts';
+
+let place: ReturnType<typeof scratch>;
+let watcher: HypervisorWatcher | undefined;
+const monitors: FakeMonitor[] = [];
+
+beforeEach(() => (place = scratch()));
+afterEach(async () => {
+  watcher?.close();
+  watcher = undefined;
+  for (const monitor of monitors.splice(0)) await monitor.close();
+  place.remove();
+});
+
+/** Answers like a VM with one NIC at /machine/peripheral/nic0. */
+function vm(status: string, mac = '52:54:00:00:00:0A', migration?: string): Answer {
+  return (command, args) => {
+    const { path } = (args ?? {}) as { path?: string };
+    switch (command) {
+      case 'query-status':
+        return { status, running: status === 'running' };
+      case 'query-migrate':
+        return migration ? { status: migration } : {};
+      case 'query-name':
+        return { name: 'web1' };
+      case 'qom-list':
+        return path === '/machine/peripheral'
+          ? [
+              { name: 'type', type: 'string' },
+              { name: 'nic0', type: 'child<virtio-net-pci>' },
+              { name: 'disk0', type: 'child<virtio-blk-pci>' },
+            ]
+          : new Refusal('Device not found');
+      case 'qom-get':
+        return path?.endsWith('nic0') ? mac : new Refusal("Property 'mac' not found");
+      default:
+        return {};
+    }
+  };
+}
+
+async function serve(file: string, answer: Answer): Promise<FakeMonitor> {
+  const monitor = await FakeMonitor.listen(place.file(file), answer);
+  monitors.push(monitor);
+  return monitor;
+}
+
+class Events extends EventEmitter<{ told: [] }> {
+  readonly events: HypervisorEvent[] = [];
+  readonly problems: string[] = [];
+
+  constructor() {
+    super();
+    watcher = watchDirectory(place.directory, {
+      suffix: '.ev',
+      emit: (event) => {
+        this.events.push(event);
+        this.emit('told');
+      },
+      problem: (message) => {
+        this.problems.push(message);
+        this.emit('told');
+      },
+      now: () => 42,
+    });
+  }
+
+  get kinds(): string[] {
+    return this.events.map(({ vm, kind }) => `${vm} ${kind}`);
+  }
+
+  async until(count: number): Promise<void> {
+    while (this.events.length + this.problems.length < count) await once(this, 'told');
+  }
+}
+
+test('a VM that is there already and one that appears', async () => {
+  await serve('one.ev', vm('running'));
+  await serve('other.qmp', vm('running')); // the toolstack's own monitor is left alone
+  const seen = new Events();
+  await seen.until(1);
+  const incoming = await serve('two.ev', vm('inmigrate', '52:54:00:00:00:0b'));
+  await seen.until(2);
+  incoming.event('MIGRATION', { status: 'setup' });
+  incoming.event('MIGRATION', { status: 'completed' });
+  incoming.event('RESUME');
+  await seen.until(4);
+  assert.deepEqual(seen.kinds, ['web1 started', 'web1 incoming', 'web1 arrived', 'web1 resumed']);
+  assert.deepEqual(
+    seen.events.map(({ macs, at }) => [...macs, at]),
+    [
+      ['52:54:00:00:00:0a', 42],
+      ['52:54:00:00:00:0b', 42],
+      ['52:54:00:00:00:0b', 1_700_000_000_000_005],
+      ['52:54:00:00:00:0b', 1_700_000_000_000_005],
+    ],
+  );
+  assert.equal(monitors[1]!.commands.length, 0);
+});
+
+test('a VM ends, and the next one of its name is noticed', async () => {
+  const first = await serve('one.ev', vm('running'));
+  const seen = new Events();
+  await seen.until(1);
+  monitors.length = 0;
+  await first.close(); // removes the socket, too
+  await seen.until(2);
+  await serve('one.ev', vm('prelaunch'));
+  monitors[0]!.event('ignored');
+  while (!monitors[0]!.commands.includes('query-migrate'))
+    await new Promise((resolve) => setImmediate(resolve));
+  monitors[0]!.event('RESUME');
+  await seen.until(3);
+  assert.deepEqual(seen.kinds, ['web1 started', 'web1 gone', 'web1 started']);
+});
+
+test('a STOP that nobody announced is looked into', async () => {
+  let status = 'running';
+  const monitor = await serve('one.ev', (command, args) =>
+    command === 'migrate-set-capabilities'
+      ? new Refusal("There's a migration process in progress")
+      : vm(status)(command, args),
+  );
+  const seen = new Events();
+  await seen.until(1);
+  status = 'postmigrate';
+  monitor.event('STOP');
+  await seen.until(3);
+  assert.deepEqual(seen.kinds, ['web1 started', 'web1 stopped', 'web1 left']);
+});
+
+test('what is no monitor is named; what nobody serves any more is not worth a word', async () => {
+  writeFileSync(place.file('dead.ev'), ''); // connect(2) says ECONNREFUSED, as for a killed QEMU's socket
+  const monitor = await serve('odd.ev', () => undefined);
+  const seen = new Events();
+  while (monitor.commands.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  monitor.say('hello\n');
+  await seen.until(1);
+  assert.deepEqual(seen.problems, [`${monitor.path}: not QMP: "hello"`]);
+});
+
+test('a directory that is not there is refused', () => {
+  assert.throws(
+    () => watchDirectory(place.file('none'), { suffix: '.ev', emit() {}, problem() {}, now: () => 0 }),
+    { name: 'Invalid', message: /none: it does not exist; create it/ },
+  );
+});
