@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { strict } from './strict.ts';
+
+/** What the configuration files of bridge and station have in common. */
+
+const exponent = (meaning: string, least = 0) =>
+  z
+    .int()
+    .min(least)
+    .max(31)
+    .meta({ description: `${meaning}: 10 µs times 2 to this power` });
+
+/** EVB parameters (802.1Q annex D.2.12); the defaults fit lldpad. */
+export const evb = strict({
+  reflectiveRelay: z.boolean().default(true),
+  retries: z.int().min(0).max(7).default(3),
+  rte: exponent('retransmission').default(8),
+  rwd: exponent('resource wait delay').default(20),
+  rka: exponent('keep-alive').default(20),
+}).prefault({});
+
+/** "http://manager:7470" or "unix:/run/hairpin/manager.sock" */
+export const managerUrl = z.string().refine((url) => /^(https?:\/\/[^/]+|unix:\/.+)$/.test(url), {
+  error: (issue) => `is ${JSON.stringify(issue.input)}; http://HOST:PORT or unix:/PATH would be right`,
+});
+
+/** A Linux interface name. */
+export const interfaceName = z.string().regex(/^[^\s/:]{1,15}$/, {
+  error: (issue) =>
+    `"${String(issue.input)}" is not an interface name; up to 15 characters without blanks, "/" and ":" are`,
+});
+
+export const absolutePath = z.string().regex(/^\//, {
+  error: (issue) => `"${String(issue.input)}" is not an absolute path like /run/hairpin`,
+});

@@ -1,0 +1,14 @@
+/** The manager refused, or did not answer: one line that says what was wrong and what would be right. */
+export class ApiError extends Error {
+  override name = 'ApiError';
+  /** the HTTP status; null when there was no answer */
+  readonly status: number | null;
+  /** the path of the key that was wrong, if it was one */
+  readonly field: string | undefined;
+
+  constructor(message: string, status: number | null, field?: string) {
+    super(message);
+    this.status = status;
+    this.field = field;
+  }
+}

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import type { Timestamp } from '../domain/migration.ts';
+import { name, timestamp, title } from './forms.ts';
+import { strict } from './strict.ts';
+
+export type Json = z.core.util.JSONType;
+
+/** One port as its bridge reports it; `evb`, `neighbour`, `counters` and what else there is are for people to read. */
+export interface BridgePortStatus {
+  readonly name: string;
+  readonly kind: 'station' | 'network' | 'mirror';
+  readonly [detail: string]: Json;
+}
+
+/** What a bridge agent says of itself. */
+export interface Bridge {
+  readonly name: string;
+  readonly ports: readonly BridgePortStatus[];
+  readonly at: Timestamp;
+}
+
+const port = z.object({ name: title, kind: z.enum(['station', 'network', 'mirror']) }).catchall(z.json());
+
+/** {name, ports: [{name, kind, …}], at} */
+export const bridgeSchema: z.ZodType<Bridge> = strict({
+  name,
+  ports: z.array(port).max(4096),
+  at: timestamp,
+}).meta({ id: 'Bridge' });

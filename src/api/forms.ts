@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { Invalid } from '../domain/invalid.ts';
+import { parseUnicastMac } from '../domain/mac-address.ts';
+import { parseManagerId } from '../domain/manager-id.ts';
+import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
+import { parseVid } from '../domain/vid.ts';
+import { parseVsiId } from '../domain/vsi-id.ts';
+import { formatEtherType, formatPorts, formatPrefix, formatProtocol } from './packet-forms.ts';
+import { parseEtherType, parsePorts, parsePrefix, parseProtocol } from './packet-forms.ts';
+
+/**
+ * A codec between the form that people write and the domain's value. What `parse` throws as Invalid is the line that
+ * the issue gives; it names the value and what would be right.
+ */
+function form<In extends z.ZodType, T>(
+  input: In,
+  parse: (text: z.output<In>) => T,
+  format: (value: T) => z.input<In>,
+) {
+  return z.codec(input, z.custom<T>(), {
+    decode: (text, context) => {
+      try {
+        return parse(text);
+      } catch (error) {
+        if (!(error instanceof Invalid)) throw error;
+        context.issues.push({ code: 'custom', message: error.message, input: text });
+        return z.NEVER;
+      }
+    },
+    encode: (value) => format(value) as never,
+  });
+}
+
+const same = <T>(value: T): T => value;
+const textOrNumber = z.union([z.string(), z.number()]);
+
+/** A VM NIC's address: "52:54:00:00:00:0a" */
+export const mac = form(z.string(), parseUnicastMac, same).meta({ examples: ['52:54:00:00:00:0a'] });
+/** 1 to 4094 */
+export const vlan = form(z.number(), parseVid, same).meta({ description: '1 to 4094', examples: [10] });
+/** "fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f", with or without hyphens */
+export const vsiId = form(z.string(), parseVsiId, same).meta({
+  examples: ['fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f'],
+});
+/** "dc1" or "0x0c" */
+export const managerId = form(z.string(), parseManagerId, same).meta({ examples: ['dc1', '0x0c'] });
+/** "dc1/17/1": a port profile by manager id, type and version */
+export const profile = form(z.string(), (text) => profileKey(parseProfileKey(text)), same).meta({
+  examples: ['dc1/17/1'],
+});
+/** "10.0.0.0/8", "2001:db8::/32"; an address alone is that address only */
+export const prefix = form(z.string(), parsePrefix, formatPrefix).meta({
+  examples: ['10.0.0.0/8', '2001:db8::/32'],
+});
+/** "80", "8000-8080" or 80 */
+export const ports = form(textOrNumber, parsePorts, formatPorts).meta({ examples: ['80', '8000-8080'] });
+/** "ipv4", "arp", "ipv6", "0x0806" or the number */
+export const etherType = form(textOrNumber, parseEtherType, formatEtherType).meta({
+  examples: ['ipv4', '0x88b7'],
+});
+/** "tcp", "udp", "icmp", … or the protocol number */
+export const protocol = form(textOrNumber, parseProtocol, formatProtocol).meta({ examples: ['tcp', 89] });
+
+/** What names a tenant, a bridge, a station, an agent or a mirror session. */
+export const name = form(z.string(), parseName, same).meta({ examples: ['rack1-a'] });
+
+/** @throws Invalid unless letters, digits, dots, hyphens and underscores, at most 63, the first a letter or digit. */
+export function parseName(value: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(value))
+    throw new Invalid(
+      `"${value}" is not a name; up to 63 letters, digits, ".", "_" and "-" are, like rack1-a`,
+    );
+  return value;
+}
+
+/** A title for people, or an interface name: 1 to 64 characters in one line. */
+export const title = form(z.string(), parseTitle, same).meta({ minLength: 1, maxLength: 64 });
+
+function parseTitle(value: string): string {
+  if (value.length < 1 || value.length > 64 || /\p{Cc}/u.test(value))
+    throw new Invalid(`"${value}" does not fit; 1 to 64 characters in one line do`);
+  return value;
+}
+
+/** A sentence: up to 500 characters. */
+export const reason = z.string().max(500);
+
+/** microseconds since 1970-01-01T00:00:00Z */
+export const timestamp = z
+  .int()
+  .nonnegative()
+  .meta({ description: 'microseconds since 1970-01-01T00:00:00Z' });
+
+export const direction = z.enum(['from-vm', 'to-vm', 'both']);

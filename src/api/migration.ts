@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { Invalid } from '../domain/invalid.ts';
+import {
+  migrationStates,
+  moments,
+  strategies,
+  type BridgePort,
+  type Migration,
+  type Moment,
+  type PortCount,
+  type Strategy,
+  type Timestamp,
+} from '../domain/migration.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import { name, reason, timestamp, title, vsiId } from './forms.ts';
+import { optional, strict } from './strict.ts';
+
+/** One moment of a VSI's migration, as the agent that saw it tells the manager; it need not know the migration's id. */
+export interface MigrationReport {
+  readonly vsiId: VsiId;
+  readonly moment: Moment | 'abort' | 'fail';
+  readonly at: Timestamp;
+  /** the agent */
+  readonly by: string;
+  readonly strategy?: Strategy;
+  readonly source?: BridgePort;
+  readonly destination?: BridgePort;
+  readonly counts?: { readonly source?: PortCount | null; readonly destination?: PortCount | null };
+  /** required for "fail" */
+  readonly reason?: string;
+}
+
+const bridgePort: z.ZodType<BridgePort> = strict({ bridge: name, port: title });
+const frames = z.int().nonnegative();
+
+const portCount: z.ZodType<PortCount> = strict({
+  framesFromVm: frames,
+  framesToVm: frames,
+  dropped: z.record(z.string().max(64), frames),
+  firstFrame: timestamp.nullable(),
+  lastFrame: timestamp.nullable(),
+});
+
+const counts = strict({ source: portCount.nullable(), destination: portCount.nullable() });
+
+const times = strict(
+  Object.fromEntries(moments.map((moment) => [moment, optional(timestamp)])) as Record<
+    Moment,
+    z.ZodExactOptional<typeof timestamp>
+  >,
+);
+
+/** {id, vsiId, strategy, state, source, destination, reason, times: {announce: µs, …}, counts} */
+export const migrationSchema: z.ZodType<Migration> = strict({
+  id: z.string(),
+  vsiId,
+  strategy: z.enum(strategies),
+  state: z.enum(migrationStates),
+  source: bridgePort.nullable(),
+  destination: bridgePort.nullable(),
+  reason: reason.nullable(),
+  times,
+  counts,
+}).meta({ id: 'Migration' });
+
+/** {vsiId, moment, at, by, strategy?, source?, destination?, counts?, reason?} */
+export const migrationReportSchema: z.ZodType<MigrationReport> = strict({
+  vsiId,
+  moment: z.enum([...moments, 'abort', 'fail']),
+  at: timestamp,
+  by: title,
+  strategy: optional(z.enum(strategies)),
+  source: optional(bridgePort),
+  destination: optional(bridgePort),
+  counts: optional(
+    strict({ source: optional(counts.shape.source), destination: optional(counts.shape.source) }),
+  ),
+  reason: optional(reason.min(1)),
+})
+  .refine(({ moment, reason }) => moment !== 'fail' || reason !== undefined, {
+    path: ['reason'],
+    message: 'is missing; a sentence that says why it failed would be right',
+  })
+  .meta({ id: 'MigrationReport' });
+
+/** A migration's id: numbers from 1. @throws Invalid */
+export function parseMigrationId(value: string): string {
+  if (!/^[1-9]\d{0,11}$/.test(value)) throw new Invalid(`"${value}" is not a migration; a number like 17 is`);
+  return value;
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { associations, type Association } from '../domain/association.ts';
+import type { MacAddress } from '../domain/mac-address.ts';
+import type { Timestamp } from '../domain/migration.ts';
+import type { ProfileKey } from '../domain/profile-ref.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import { mac, name, profile, timestamp, title, vsiId } from './forms.ts';
+import { optional, strict } from './strict.ts';
+
+/** What the administrator says of one VM NIC, and thereby all that the bridges may grant it. */
+export interface VsiSpec {
+  readonly vsiId: VsiId;
+  /** the VM's name */
+  readonly name: string;
+  readonly tenant: string;
+  /** at least one; each is unique within the profile's VLAN */
+  readonly macs: readonly MacAddress[];
+  readonly profile: ProfileKey;
+  /** stations it may appear at, by system name; absent: any */
+  readonly hosts?: readonly string[];
+}
+
+/** Where a VSI is, as the bridges say. */
+export interface VsiStatus {
+  /** "none" in a report says that the VSI has left that port */
+  readonly association: Association;
+  readonly bridge: string;
+  readonly port: string;
+  /** the station's system name by LLDP; null if it gave none */
+  readonly station: string | null;
+  readonly at: Timestamp;
+}
+
+export interface Vsi extends VsiSpec {
+  /** null: it is associated nowhere */
+  readonly status: VsiStatus | null;
+}
+
+/** {association, bridge, port, station, at} */
+export const vsiStatusSchema: z.ZodType<VsiStatus> = strict({
+  association: z.enum(associations),
+  bridge: name,
+  port: title,
+  station: title.nullable().default(null),
+  at: timestamp,
+}).meta({ id: 'VsiStatus' });
+
+const spec = {
+  vsiId,
+  name: title,
+  tenant: name,
+  macs: z
+    .array(mac)
+    .min(1)
+    .max(64)
+    .refine((macs) => new Set(macs).size === macs.length, 'has an address twice; each once would be right'),
+  profile,
+  hosts: optional(z.array(title).max(1000)),
+};
+
+/** {vsiId, name, tenant, macs, profile: "dc1/17/1", hosts?, status} */
+export const vsiSchema: z.ZodType<Vsi> = strict({
+  ...spec,
+  status: vsiStatusSchema.nullable().default(null),
+}).meta({ id: 'Vsi' });
+
+/** As the administrator writes it. What one reads and edits has a status; whatever it says, it is not looked at. */
+export const vsiSpecSchema: z.ZodType<VsiSpec> = strict({ ...spec, status: z.unknown().optional() }).meta({
+  id: 'VsiSpec',
+});
