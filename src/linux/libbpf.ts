@@ -1,0 +1,343 @@
+import koffi, { type LibraryHandle } from 'koffi';
+import { check, libc, SystemError } from './libc.ts';
+
+type Call = (...args: never[]) => number;
+
+/** The functions of libbpf 1.x and libc that eBPF objects and maps need. Loaded at first use. */
+function load() {
+  let lib: LibraryHandle;
+  try {
+    lib = koffi.load('libbpf.so.1');
+  } catch {
+    throw new MissingLibrary('libbpf.so.1 is missing; install Debian package libbpf1');
+  }
+  const c = koffi.load('libc.so.6');
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the prototype is C's, the type is ours
+  const bpf = <F extends Call | ((...args: never[]) => bigint | null)>(prototype: string) =>
+    lib.func(prototype) as unknown as F;
+  const printed = koffi.proto('int hp_libbpf_print(int level, const char *format, void *arguments)');
+  const vsnprintf = c.func(
+    'int vsnprintf(_Out_ uint8_t *to, size_t size, const char *format, void *arguments)',
+  );
+  const complaint = new Uint8Array(512);
+  const complain = koffi.register((level: number, format: string, args: unknown) => {
+    if (level === 0) {
+      const length = vsnprintf(complaint, complaint.length, format, args) as number;
+      const text = Buffer.from(complaint.subarray(0, Math.min(length, complaint.length - 1))).toString();
+      complaints.push(text.trim().slice(-200));
+      if (complaints.length > 3) complaints.shift();
+    }
+    return 0;
+  }, koffi.pointer(printed));
+  lib.func('void *libbpf_set_print(void *print)')(complain);
+  const eventProto = koffi.proto('int hp_ring_event(void *context, void *data, size_t size)');
+  return {
+    eventPointer: koffi.pointer(eventProto),
+    openFile: bpf<(path: string, options: Uint8Array) => bigint | null>(
+      'void *bpf_object__open_file(const char *path, const void *options)',
+    ),
+    loadObject: bpf<(object: bigint) => number>('int bpf_object__load(void *object)'),
+    closeObject: bpf<(object: bigint) => number>('void bpf_object__close(void *object)'),
+    mapFd: bpf<(object: bigint, name: string) => number>(
+      'int bpf_object__find_map_fd_by_name(void *object, const char *name)',
+    ),
+    findProgram: bpf<(object: bigint, name: string) => bigint | null>(
+      'void *bpf_object__find_program_by_name(void *object, const char *name)',
+    ),
+    programFd: bpf<(program: bigint) => number>('int bpf_program__fd(void *program)'),
+    hookCreate: bpf<(hook: Uint8Array) => number>('int bpf_tc_hook_create(_Inout_ void *hook)'),
+    hookDestroy: bpf<(hook: Uint8Array) => number>('int bpf_tc_hook_destroy(_Inout_ void *hook)'),
+    attach: bpf<(hook: Uint8Array, options: Uint8Array) => number>(
+      'int bpf_tc_attach(const void *hook, _Inout_ void *options)',
+    ),
+    update: bpf<(fd: number, key: Uint8Array, value: Uint8Array, flags: number) => number>(
+      'int bpf_map_update_elem(int fd, const void *key, const void *value, uint64_t flags)',
+    ),
+    lookup: bpf<(fd: number, key: Uint8Array, value: Uint8Array) => number>(
+      'int bpf_map_lookup_elem(int fd, const void *key, _Out_ void *value)',
+    ),
+    remove: bpf<(fd: number, key: Uint8Array) => number>('int bpf_map_delete_elem(int fd, const void *key)'),
+    nextKey: bpf<(fd: number, key: Uint8Array | null, next: Uint8Array) => number>(
+      'int bpf_map_get_next_key(int fd, const void *key, _Out_ void *next)',
+    ),
+    detach: bpf<(hook: Uint8Array, options: Uint8Array) => number>(
+      'int bpf_tc_detach(const void *hook, const void *options)',
+    ),
+    query: bpf<(hook: Uint8Array, options: Uint8Array) => number>(
+      'int bpf_tc_query(const void *hook, _Inout_ void *options)',
+    ),
+    possibleCpus: bpf<() => number>('int libbpf_num_possible_cpus()'),
+    ringNew: bpf<(fd: number, callback: bigint, context: null, options: null) => bigint | null>(
+      'void *ring_buffer__new(int fd, void *callback, void *context, const void *options)',
+    ),
+    ringFd: bpf<(ring: bigint) => number>('int ring_buffer__epoll_fd(const void *ring)'),
+    ringConsume: bpf<(ring: bigint) => number>('int ring_buffer__consume(void *ring)'),
+    ringFree: bpf<(ring: bigint) => number>('void ring_buffer__free(void *ring)'),
+    mmap: c.func(
+      'intptr_t mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
+    ) as unknown as (
+      address: null,
+      length: number,
+      protection: number,
+      flags: number,
+      fd: number,
+      offset: number,
+    ) => number | bigint,
+    munmap: c.func('int munmap(void *address, size_t length)') as unknown as (
+      address: bigint,
+      length: number,
+    ) => number,
+    membarrier: c.func('long syscall(long number, int command, unsigned int flags, int cpu)') as unknown as (
+      number: number,
+      command: number,
+      flags: number,
+      cpu: number,
+    ) => number,
+  };
+}
+
+/** libbpf is not installed; the message says how to get it. */
+export class MissingLibrary extends Error {
+  override name = 'MissingLibrary';
+}
+
+const complaints: string[] = [];
+let loaded: ReturnType<typeof load> | undefined;
+
+function libbpf(): ReturnType<typeof load> {
+  return (loaded ??= load());
+}
+
+/** What libbpf complained about since the last call, its last lines. */
+function lastComplaint(): string {
+  return complaints.splice(0).join('; ').replaceAll('\n', ' ');
+}
+
+/** libbpf 1.x returns the negative errno itself. */
+function checkBpf(result: number, call: string, subject: string): number {
+  if (result < 0) throw new SystemError(call, subject, -result);
+  return result;
+}
+
+/** A loaded eBPF object: its maps are pinned, or taken from the pins, in the directory it was loaded with. */
+export class BpfObject {
+  readonly #object: bigint;
+
+  private constructor(object: bigint) {
+    this.#object = object;
+  }
+
+  /**
+   * @throws MissingLibrary
+   * @throws SystemError with libbpf's own words, for example when a pinned map has another shape
+   */
+  static load(path: string, pinDirectory: string): BpfObject {
+    const bpf = libbpf();
+    const root = koffi.alloc('char', Buffer.byteLength(pinDirectory) + 1) as unknown;
+    koffi.encode(root, 'char', pinDirectory, Buffer.byteLength(pinDirectory) + 1);
+    const options = new Uint8Array(80); // struct bpf_object_open_opts
+    const view = new DataView(options.buffer);
+    view.setBigUint64(0, BigInt(options.length), true);
+    view.setBigUint64(24, koffi.address(root), true);
+    lastComplaint();
+    try {
+      const object = bpf.openFile(path, options);
+      if (object === null) throw new SystemError('open eBPF object', path, koffi.errno());
+      const result = bpf.loadObject(object);
+      if (result < 0) {
+        bpf.closeObject(object);
+        throw new SystemError('load eBPF object', `${path} (${lastComplaint()})`, -result);
+      }
+      return new BpfObject(object);
+    } finally {
+      koffi.free(root);
+    }
+  }
+
+  mapFd(name: string): number {
+    return checkBpf(libbpf().mapFd(this.#object, name), 'eBPF map', name);
+  }
+
+  programFd(name: string): number {
+    const program = libbpf().findProgram(this.#object, name);
+    if (program === null) throw new SystemError('eBPF program', name, koffi.errno());
+    return checkBpf(libbpf().programFd(program), 'eBPF program', name);
+  }
+
+  /** Lets go of maps and programs; what is pinned or attached stays. */
+  close(): void {
+    libbpf().closeObject(this.#object);
+  }
+}
+
+const ingress = 1; // BPF_TC_INGRESS
+const ingressAndEgress = 3;
+const replaceFlag = 1; // BPF_TC_F_REPLACE
+
+function hook(ifindex: number, attachPoint: number): Uint8Array {
+  const bytes = new Uint8Array(24); // struct bpf_tc_hook
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, BigInt(bytes.length), true);
+  view.setInt32(8, ifindex, true);
+  view.setUint32(12, attachPoint, true);
+  return bytes;
+}
+
+/** struct bpf_tc_opts: the one filter of ours, by handle and priority. */
+function filter(programFd = 0, flags = 0): Uint8Array {
+  const bytes = new Uint8Array(32);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, BigInt(bytes.length), true);
+  view.setInt32(8, programFd, true);
+  view.setUint32(12, flags, true);
+  view.setUint32(20, 1, true); // handle
+  view.setUint32(24, 1, true); // priority
+  return bytes;
+}
+
+/** Whether the interface has a tc ingress program where ours would be. */
+export function hasIngress(ifindex: number): boolean {
+  const result = libbpf().query(hook(ifindex, ingress), filter());
+  lastComplaint();
+  return result === 0;
+}
+
+/**
+ * Attaches at tc ingress, direct action; a program that is there already is replaced between two frames.
+ * @returns whether the clsact qdisc had to be made for it
+ * @throws SystemError
+ */
+export function attachIngress(ifindex: number, programFd: number, subject: string): boolean {
+  const bpf = libbpf();
+  const made = bpf.hookCreate(hook(ifindex, ingress));
+  if (made < 0 && made !== -koffi.os.errno['EEXIST']!) checkBpf(made, 'clsact qdisc on', subject);
+  checkBpf(bpf.attach(hook(ifindex, ingress), filter(programFd, replaceFlag)), 'tc filter on', subject);
+  return made === 0;
+}
+
+/** Detaches our program, with the clsact qdisc if told so; nothing if it is not there or the interface is gone. */
+export function detachIngress(ifindex: number, withQdisc: boolean): void {
+  if (withQdisc) libbpf().hookDestroy(hook(ifindex, ingressAndEgress));
+  else libbpf().detach(hook(ifindex, ingress), filter());
+  lastComplaint();
+}
+
+/** Octets in a map's memory that this process and the kernel share. A 64-bit word in it changes in one store. */
+export class MappedArray {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #address: bigint;
+
+  /** `length`: the array's elements times the size of one, which must be a multiple of 8. */
+  constructor(fd: number, length: number, subject: string) {
+    const readWrite = 3;
+    const shared = 1;
+    const address = BigInt(libbpf().mmap(null, length, readWrite, shared, fd, 0));
+    check(address === -1n ? -1 : 0, 'mmap of eBPF map', subject);
+    this.#address = address;
+    this.bytes = new Uint8Array(koffi.view(address, length));
+  }
+
+  words(): BigUint64Array<ArrayBuffer> {
+    return new BigUint64Array(this.bytes.buffer);
+  }
+
+  /** Whoever still reads `bytes` after this ends the process. */
+  unmap(): void {
+    libbpf().munmap(this.#address, this.bytes.length);
+  }
+}
+
+/** A map of fixed-size keys and values that has to be asked by system call. */
+export class BpfMap {
+  readonly #fd: number;
+  readonly #name: string;
+  readonly #keySize: number;
+  readonly #value: Uint8Array;
+
+  constructor(fd: number, name: string, keySize: number, valueSize: number) {
+    this.#fd = fd;
+    this.#name = name;
+    this.#keySize = keySize;
+    this.#value = new Uint8Array(valueSize);
+  }
+
+  /** @throws SystemError E2BIG when the map is full */
+  set(key: Uint8Array, value: Uint8Array): void {
+    checkBpf(libbpf().update(this.#fd, key, value, 0), 'update of eBPF map', this.#name);
+  }
+
+  /** A copy of the value, or null. */
+  get(key: Uint8Array): Uint8Array<ArrayBuffer> | null {
+    return libbpf().lookup(this.#fd, key, this.#value) < 0 ? null : new Uint8Array(this.#value);
+  }
+
+  /** Nothing if it is not there. */
+  delete(key: Uint8Array): void {
+    libbpf().remove(this.#fd, key);
+  }
+
+  /** All keys at this moment. */
+  keys(): Uint8Array<ArrayBuffer>[] {
+    const keys: Uint8Array<ArrayBuffer>[] = [];
+    for (let key: Uint8Array | null = null; ;) {
+      const next = new Uint8Array(this.#keySize);
+      if (libbpf().nextKey(this.#fd, key, next) < 0) return keys;
+      keys.push(next);
+      key = next;
+    }
+  }
+}
+
+/** How many values a per-CPU map has for each key. */
+export function possibleCpus(): number {
+  return libbpf().possibleCpus();
+}
+
+/** Returns once every eBPF program that ran when it was called has ended (membarrier(2): an RCU grace period). */
+export function waitForPrograms(): void {
+  const membarrier = process.arch === 'x64' ? 324 : 283;
+  const global = 1;
+  check(libbpf().membarrier(membarrier, global, 0, 0), 'membarrier', 'global');
+}
+
+/** Hands over each record of an eBPF ring buffer; `fd` is readable when there are any. */
+export class RingBuffer {
+  readonly fd: number;
+  readonly #ring: bigint;
+  readonly #callback: bigint;
+
+  constructor(mapFd: number, listener: (record: Uint8Array) => void) {
+    const bpf = libbpf();
+    this.#callback = koffi.register((_context: unknown, data: bigint, size: number) => {
+      listener(new Uint8Array(koffi.view(data, size).slice(0)));
+      return 0;
+    }, bpf.eventPointer);
+    const ring = bpf.ringNew(mapFd, this.#callback, null, null);
+    if (ring === null) {
+      koffi.unregister(this.#callback);
+      throw new SystemError('eBPF ring buffer', String(mapFd), koffi.errno());
+    }
+    this.#ring = ring;
+    this.fd = bpf.ringFd(ring);
+  }
+
+  consume(): void {
+    libbpf().ringConsume(this.#ring);
+  }
+
+  close(): void {
+    libbpf().ringFree(this.#ring);
+    koffi.unregister(this.#callback);
+  }
+}
+
+/** Mounts a bpffs on the directory. @throws SystemError */
+export function mountBpffs(directory: string): void {
+  check(libc().mount('bpf', directory, 'bpf', 0, null), 'mount of bpffs on', directory);
+}
+
+/** @throws SystemError */
+export function unmountBpffs(directory: string): void {
+  const detach = 2;
+  check(libc().umount2(directory, detach), 'unmount of', directory);
+}

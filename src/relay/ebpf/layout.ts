@@ -1,0 +1,226 @@
+/** Sizes, offsets and packed words of bpf/layout.h; the C file asserts the same numbers. */
+import { macFromBytes, macToBytes, type MacAddress } from '../../domain/mac-address.ts';
+import type { NullVid, Vid } from '../../domain/vid.ts';
+import { dropReasons, type DropReason, type PortName, type RelayPort } from '../relay.ts';
+
+export const layoutVersion = 1n;
+export const portCount = 1024;
+export const slotCount = 16_384;
+export const profileCount = 2048;
+export const vlanCount = 4096;
+export const sourceCapacity = 65_536;
+export const destinationCapacity = 32_768;
+
+export const portSize = 616;
+export const tallySize = 128;
+export const portTallySize = 88;
+export const recordSize = 652;
+export const sourceKeySize = 12;
+export const destinationKeySize = 8;
+
+/** A Place with a port's number for its name, and which of the VSI's four tallies counts for it. */
+export interface NumberedPlace {
+  readonly port: number;
+  readonly wireVid: Vid | NullVid;
+  readonly tally: number;
+}
+
+export function packPlace(place: NumberedPlace | null): number {
+  return place ? place.port | (place.wireVid << 10) | (place.tally << 22) : 0;
+}
+
+export function unpackPlace(bits: number): NumberedPlace | null {
+  if (!bits) return null;
+  return { port: bits & 0x3ff, wireVid: ((bits >> 10) & 0xfff) as Vid | NullVid, tally: (bits >> 22) & 3 };
+}
+
+/** A VSI's one word: 24 bits active, 24 bits armed, 16 bits profile. */
+export function packVsi(active: NumberedPlace | null, armed: NumberedPlace | null, profile: number): bigint {
+  return BigInt(packPlace(active)) | (BigInt(packPlace(armed)) << 24n) | (BigInt(profile) << 48n);
+}
+
+export function unpackVsi(word: bigint) {
+  return {
+    active: unpackPlace(Number(word & 0xffffffn)),
+    armed: unpackPlace(Number((word >> 24n) & 0xffffffn)),
+    profile: Number(word >> 48n),
+  };
+}
+
+/** Six octets as the low 48 bits of a word, the first octet lowest. */
+export function macWord(mac: MacAddress): bigint {
+  const bytes = new Uint8Array(8);
+  bytes.set(macToBytes(mac));
+  return new DataView(bytes.buffer).getBigUint64(0, true);
+}
+
+/** The value of an entry in `sources` or `destinations`. */
+export function addressValue(mac: MacAddress, slot: number, tally = 0): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(
+    0,
+    macWord(mac) | (BigInt(slot) << 48n) | (BigInt(tally) << 62n),
+    true,
+  );
+  return bytes;
+}
+
+export function sourceKey(mac: MacAddress, wireVid: number, port: number): Uint8Array<ArrayBuffer> {
+  const key = new Uint8Array(sourceKeySize);
+  key.set(macToBytes(mac));
+  const view = new DataView(key.buffer);
+  view.setUint16(6, wireVid, true);
+  view.setUint32(8, port, true);
+  return key;
+}
+
+export function decodeSourceKey(key: Uint8Array) {
+  const view = new DataView(key.buffer, key.byteOffset);
+  return {
+    mac: macFromBytes(key),
+    wireVid: view.getUint16(6, true) as Vid | NullVid,
+    port: view.getUint32(8, true),
+  };
+}
+
+export function destinationKey(mac: MacAddress, vlan: number): Uint8Array<ArrayBuffer> {
+  const key = new Uint8Array(destinationKeySize);
+  key.set(macToBytes(mac));
+  new DataView(key.buffer).setUint16(6, vlan, true);
+  return key;
+}
+
+export function u32(value: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
+}
+
+/** Eight 64-bit words or so of counters, by drop reason, from `offset` on. */
+export function decodeDropped(view: DataView, offset: number): Record<DropReason, number> {
+  const dropped = {} as Record<DropReason, number>;
+  dropReasons.forEach((reason, i) => {
+    dropped[reason] = Number(view.getBigUint64(offset + 8 * i, true));
+  });
+  return dropped;
+}
+
+const kinds = ['', 'station', 'network', 'mirror'] as const;
+const portOffsets = {
+  ifindex: 0,
+  kind: 4,
+  reflects: 5,
+  shares: 6,
+  ownsQdisc: 7,
+  native: 8,
+  next: 12,
+  carries: 24,
+} as const;
+const nameOffset = 536;
+const sessionOffset = 552;
+
+/** One element of `ports`, in the memory shared with the kernel. */
+export class PortEntry {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+
+  constructor(ports: Uint8Array<ArrayBuffer>, number: number) {
+    this.#bytes = ports.subarray(number * portSize, (number + 1) * portSize);
+    this.#view = new DataView(ports.buffer, number * portSize, portSize);
+  }
+
+  get used(): boolean {
+    return this.#view.getUint8(portOffsets.kind) !== 0;
+  }
+
+  get ifindex(): number {
+    return this.#view.getUint32(portOffsets.ifindex, true);
+  }
+
+  set ifindex(value: number) {
+    this.#view.setUint32(portOffsets.ifindex, value, true);
+  }
+
+  get next(): number {
+    return this.#view.getUint32(portOffsets.next, true);
+  }
+
+  set next(number: number) {
+    this.#view.setUint32(portOffsets.next, number, true);
+  }
+
+  get shares(): boolean {
+    return this.#view.getUint8(portOffsets.shares) !== 0;
+  }
+
+  set shares(value: boolean) {
+    this.#view.setUint8(portOffsets.shares, Number(value));
+  }
+
+  set reflects(value: boolean) {
+    this.#view.setUint8(portOffsets.reflects, Number(value));
+  }
+
+  get nativeVlan(): number {
+    return this.#view.getUint32(portOffsets.native, true);
+  }
+
+  set nativeVlan(vlan: number) {
+    this.#view.setUint32(portOffsets.native, vlan, true);
+  }
+
+  carries(vlan: number): boolean {
+    return (this.#bytes[portOffsets.carries + (vlan >> 3)]! & (1 << (vlan & 7))) !== 0;
+  }
+
+  carry(vlan: number, yes: boolean): void {
+    const at = portOffsets.carries + (vlan >> 3);
+    const bit = 1 << (vlan & 7);
+    this.#bytes[at] = yes ? this.#bytes[at]! | bit : this.#bytes[at]! & ~bit;
+  }
+
+  /** Whether the driver made the port's clsact qdisc, and has to remove it. */
+  get ownsQdisc(): boolean {
+    return this.#view.getUint8(portOffsets.ownsQdisc) !== 0;
+  }
+
+  set ownsQdisc(value: boolean) {
+    this.#view.setUint8(portOffsets.ownsQdisc, Number(value));
+  }
+
+  /** A fresh entry that forwards nothing yet: no reflective relay, no VLANs. */
+  create(name: PortName, ifindex: number, port: RelayPort): void {
+    this.#bytes.fill(0);
+    this.ifindex = ifindex;
+    writeText(this.#bytes.subarray(nameOffset, sessionOffset), name);
+    if (port.kind === 'mirror') writeText(this.#bytes.subarray(sessionOffset), port.session);
+    this.#view.setUint8(portOffsets.kind, kinds.indexOf(port.kind));
+  }
+
+  /** The rest stays for programs that still see it. */
+  release(): void {
+    this.#view.setUint8(portOffsets.kind, 0);
+  }
+
+  decode(): [PortName, RelayPort] {
+    const name = readText(this.#bytes.subarray(nameOffset, sessionOffset));
+    const kind = kinds[this.#view.getUint8(portOffsets.kind)];
+    if (kind === 'mirror') return [name, { kind, session: readText(this.#bytes.subarray(sessionOffset)) }];
+    if (kind === 'station')
+      return [name, { kind, reflectiveRelay: this.#view.getUint8(portOffsets.reflects) !== 0 }];
+    const nativeVlan = (this.nativeVlan || null) as Vid | null;
+    const vlans: Vid[] = [];
+    for (let vlan = 1; vlan < 4095; vlan++) if (this.carries(vlan)) vlans.push(vlan as Vid);
+    return [name, { kind: 'network', nativeVlan, vlans }];
+  }
+}
+
+export function writeText(to: Uint8Array, text: string): void {
+  to.fill(0);
+  to.set(Buffer.from(text));
+}
+
+export function readText(from: Uint8Array): string {
+  const end = from.indexOf(0);
+  return Buffer.from(end < 0 ? from : from.subarray(0, end)).toString();
+}

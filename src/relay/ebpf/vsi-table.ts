@@ -1,0 +1,312 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Direction } from '../../domain/port-profile.ts';
+import { vsiIdToBytes, type VsiId } from '../../domain/vsi-id.ts';
+import { SystemError } from '../../linux/libc.ts';
+import { checkVsi, claims, placesOf } from '../checks.ts';
+import { sharedVlan } from '../policy.ts';
+import { RelayError, type Place, type PortName, type RelayPort, type RelayVsi } from '../relay.ts';
+import { Chains } from './chains.ts';
+import type { DataPlane } from './data-plane.ts';
+import { destinationCapacity, macWord, packVsi, slotCount, sourceCapacity, tallySize } from './layout.ts';
+import { Pool } from './pool.ts';
+import type { PortTable } from './port-table.ts';
+import { ProfileTable } from './profile-table.ts';
+import { encodeRecord } from './record.ts';
+import { entriesOf, readVsis, repairEntries, type Entry, type HeldVsi } from './vsi-entries.ts';
+
+interface Change {
+  readonly id: VsiId;
+  readonly old: HeldVsi | null;
+  readonly now: HeldVsi | null;
+}
+
+/** The driver's VSIs. */
+export class VsiTable {
+  readonly #plane: DataPlane;
+  readonly #ports: PortTable;
+  readonly #grace: () => void;
+  readonly #vsis: Map<VsiId, HeldVsi>;
+  readonly #slots: Pool;
+  readonly #profiles: ProfileTable;
+  readonly #chains: Chains;
+  readonly #claims = new Map<string, VsiId>();
+  readonly #untagged = new Map<PortName, Map<VsiId, RelayVsi>>();
+
+  /** Takes over the VSIs that the data plane holds, and mends what a process left that ended between two stores. */
+  constructor(plane: DataPlane, ports: PortTable, grace: () => void) {
+    this.#plane = plane;
+    this.#ports = ports;
+    this.#grace = grace;
+    this.#vsis = readVsis(plane, (number) => ports.nameOf(number));
+    const held = [...this.#vsis.values()];
+    const vlans = new Map(held.map(({ slot, vsi }) => [slot, vsi.policy.vlan]));
+    this.#slots = new Pool('VSI', slotCount, new Set(vlans.keys()), grace);
+    this.#profiles = new ProfileTable(
+      plane,
+      held.map(({ profile }) => profile),
+      grace,
+    );
+    this.#chains = new Chains(plane.members, plane.next, (slot) => vlans.get(slot) ?? null);
+    for (const [slot, vlan] of vlans) if (!this.#chains.has(slot)) this.#chains.add(slot, vlan);
+    repairEntries(plane, held);
+    for (const [id, { vsi }] of this.#vsis) this.#enlist(id, vsi);
+    for (const [name, port] of ports.held()) if (port.kind === 'station') this.#share(name);
+  }
+
+  /** Read back from the data plane. */
+  held(): Map<VsiId, RelayVsi> {
+    const held = readVsis(this.#plane, (number) => this.#ports.nameOf(number));
+    return new Map(Array.from(held, ([id, { vsi }]) => [id, vsi]));
+  }
+
+  /** Each VSI's tally at each of its ports, as its index in the data plane's tallies. */
+  *tallies(): Generator<[VsiId, PortName, number]> {
+    for (const [id, { slot, vsi, active, armed, released }] of this.#vsis) {
+      const { places } = vsi;
+      for (const [place, numbered] of [
+        [places.active, active],
+        [places.armed, armed],
+        [places.released, released],
+      ] as const)
+        if (place && numbered) yield [id, place.port, slot * 4 + numbered.tally];
+    }
+  }
+
+  /**
+   * Reserves what the change needs; the returned function makes it, and cannot fail. `recheck`: the ports lost or
+   * exchanged some, so that VSIs which stay as they are have to be looked at as well.
+   * @throws RelayError
+   */
+  prepare(
+    desired: ReadonlyMap<VsiId, RelayVsi>,
+    ports: ReadonlyMap<PortName, RelayPort>,
+    recheck: boolean,
+    undo: DisposableStack,
+  ): () => void {
+    const changed: [VsiId, RelayVsi][] = [];
+    for (const [id, vsi] of desired) {
+      const same = this.#isHeld(id, vsi);
+      if (!same || recheck) checkVsi(id, vsi, ports);
+      if (!same) changed.push([id, vsi]);
+    }
+    const changes: Change[] = [];
+    for (const [id, old] of this.#vsis) if (!desired.has(id)) changes.push({ id, old, now: null });
+    this.#checkClaims(changed, changes);
+    for (const [id, vsi] of changed) {
+      const old = this.#vsis.get(id) ?? null;
+      const now = this.#place(vsi, old, undo);
+      this.#record(id, now, old, undo);
+      changes.push({ id, old, now });
+    }
+    return () => this.#commit(changes);
+  }
+
+  /** Whether nothing has to change for it; its mirror session may have moved to another port. */
+  #isHeld(id: VsiId, vsi: RelayVsi): boolean {
+    const held = this.#vsis.get(id);
+    if (!held || (held.vsi !== vsi && !isDeepStrictEqual(held.vsi, vsi))) return false;
+    return !vsi.policy.mirror || this.#ports.sessionPort(vsi.policy.mirror.session) === held.mirrorPort;
+  }
+
+  #checkClaims(changed: readonly [VsiId, RelayVsi][], removed: readonly Change[]): void {
+    const freed = new Set<string>();
+    for (const { old } of removed) for (const claim of claims(old!.vsi)) freed.add(claim);
+    for (const [id] of changed) {
+      const old = this.#vsis.get(id);
+      if (old) for (const claim of claims(old.vsi)) freed.add(claim);
+    }
+    const taken = new Map<string, VsiId>();
+    let sources = 0;
+    for (const [id, vsi] of changed)
+      for (const claim of claims(vsi)) {
+        const owner = taken.get(claim) ?? (freed.has(claim) ? undefined : this.#claims.get(claim));
+        if (owner)
+          throw new RelayError(`VSI ${id}: ${claim} belongs to ${owner === id ? 'it already' : owner}`);
+        taken.set(claim, id);
+        if (!this.#claims.has(claim)) sources++;
+      }
+    // before the old entries go, the new ones come; each address has one more as a destination
+    if (this.#claims.size + sources > Math.min(sourceCapacity, destinationCapacity * 2))
+      throw new RelayError(`the data plane has no room for another ${sources} address entries`);
+  }
+
+  /** Numbers for the VSI: its slot, its profile, a tally for each place that keeps counting where it counted. */
+  #place(vsi: RelayVsi, old: HeldVsi | null, undo: DisposableStack): HeldVsi {
+    const slot = old?.slot ?? this.#slots.take();
+    if (!old) undo.defer(() => this.#slots.putBack(slot));
+    const mirrorPort = vsi.policy.mirror ? this.#ports.sessionPort(vsi.policy.mirror.session) : 0;
+    const profile = this.#profiles.acquire(vsi.policy, mirrorPort);
+    undo.defer(() => this.#profiles.release(profile));
+    const before = old ? [old.active, old.armed, old.released].filter((place) => place !== null) : [];
+    const numbers = placesOf(vsi).map((place) => this.#ports.number(place.port));
+    const kept = before.filter((place) => numbers.includes(place.port));
+    const free = [0, 1, 2, 3].filter((tally) => !kept.some((place) => place.tally === tally));
+    free.sort(
+      (a, b) => Number(before.some((p) => p.tally === a)) - Number(before.some((p) => p.tally === b)),
+    );
+    const numbered = (place: Place | null) => {
+      if (!place) return null;
+      const port = this.#ports.number(place.port);
+      const tally = kept.find((other) => other.port === port)?.tally ?? free.shift()!;
+      return { port, wireVid: place.wireVid, tally };
+    };
+    const { active, armed, released } = vsi.places;
+    return {
+      slot,
+      profile,
+      mirrorPort,
+      vsi,
+      active: numbered(active),
+      armed: numbered(armed),
+      released: numbered(released),
+    };
+  }
+
+  #record(id: VsiId, now: HeldVsi, old: HeldVsi | null, undo: DisposableStack): void {
+    const key = vsiIdToBytes(id);
+    try {
+      this.#plane.records.set(key, recordOf(now));
+    } catch (error) {
+      if (error instanceof SystemError) throw new RelayError(`VSI ${id}: ${error.message}`);
+      throw error;
+    }
+    undo.defer(() => {
+      if (old) this.#plane.records.set(key, recordOf(old));
+      else this.#plane.records.delete(key);
+    });
+  }
+
+  /**
+   * In this order, so that at no moment a frame is forwarded that neither the old nor the new state forwards, and
+   * none is lost that both forward: sharing ends; new VSIs live, though nothing leads to them yet; each changed VSI
+   * turns by one store; sources lead to their VSIs; the old VSIs and entries go; sharing begins.
+   */
+  #commit(changes: readonly Change[]): void {
+    const plane = this.#plane;
+    const stationed = this.#touched(changes);
+    const shared = new Map(Array.from(stationed, (name) => [name, sharedVlan(this.#occupants(name))]));
+    this.#enter(changes);
+    for (const [name, vlan] of shared)
+      if (this.#ports.isStation(name) && sharedVlan(this.#occupants(name)) !== vlan)
+        this.#ports.entry(name).shares = false;
+
+    const moving = changes.filter(
+      ({ old, now }) => old && now && old.vsi.policy.vlan !== now.vsi.policy.vlan,
+    );
+    for (const { now } of moving) this.#chains.remove(now!.slot);
+    if (moving.length) this.#grace();
+    for (const { old, now } of changes) {
+      if (!now) continue;
+      this.#refresh(now, old);
+      if (!old) this.#turn(now);
+    }
+    const kept = new Map<string, Entry>();
+    for (const { now } of changes)
+      if (now) for (const entry of entriesOf(plane, now)) kept.set(entry.id, entry);
+    const stale = new Map<string, Entry>();
+    for (const { old } of changes)
+      if (old) for (const entry of entriesOf(plane, old)) stale.set(entry.id, entry);
+    const fresh = [...kept.values()].filter(
+      (entry) => !isDeepStrictEqual(stale.get(entry.id)?.value, entry.value),
+    );
+    for (const entry of fresh) if (entry.map === plane.destinations) entry.map.set(entry.key, entry.value);
+    for (const { old, now } of changes) {
+      if (!now || !old) continue;
+      this.#turn(now);
+      for (const direction of changedRates(old, now)) plane.buckets[now.slot * 2 + direction] = 0n;
+    }
+    for (const entry of fresh) if (entry.map === plane.sources) entry.map.set(entry.key, entry.value);
+    for (const { now } of changes)
+      if (now && !this.#chains.has(now.slot)) this.#chains.add(now.slot, now.vsi.policy.vlan);
+
+    for (const { id, old, now } of changes) if (old && !now) this.#remove(id, old);
+    for (const entry of stale.values()) if (!kept.has(entry.id)) entry.map.delete(entry.key);
+    for (const { old } of changes) if (old) this.#profiles.release(old.profile);
+    for (const name of stationed) if (this.#ports.isStation(name)) this.#share(name);
+  }
+
+  /** The ports where untagged VSIs come, go or change. */
+  #touched(changes: readonly Change[]): Set<PortName> {
+    const names = new Set<PortName>();
+    for (const { old, now } of changes)
+      for (const held of [old, now]) if (held) for (const place of receiving(held.vsi)) names.add(place.port);
+    return names;
+  }
+
+  #enter(changes: readonly Change[]): void {
+    for (const { id, old } of changes) if (old) this.#delist(id, old.vsi);
+    for (const { id, now } of changes) {
+      if (now) {
+        this.#vsis.set(id, now);
+        this.#enlist(id, now.vsi);
+      } else this.#vsis.delete(id);
+    }
+  }
+
+  /** What may be set before the VSI turns: its own address for group frames, counters and buckets that begin. */
+  #refresh(now: HeldVsi, old: HeldVsi | null): void {
+    Atomics.store(this.#plane.macs, now.slot, macWord(now.vsi.addresses[0]!));
+    const counting = old ? [old.active, old.armed, old.released] : [];
+    for (const place of [now.active, now.armed, now.released]) {
+      if (!place || counting.some((other) => other?.port === place.port)) continue;
+      const index = now.slot * 4 + place.tally;
+      this.#plane.tallies.fill(0, index * tallySize, (index + 1) * tallySize);
+    }
+    if (!old) this.#plane.buckets.fill(0n, now.slot * 2, now.slot * 2 + 2);
+  }
+
+  /** The one store. */
+  #turn({ slot, active, armed, profile }: HeldVsi): void {
+    Atomics.store(this.#plane.vsis, slot, packVsi(active, armed, profile));
+  }
+
+  #remove(id: VsiId, { slot }: HeldVsi): void {
+    Atomics.store(this.#plane.vsis, slot, 0n);
+    this.#chains.remove(slot);
+    this.#plane.records.delete(vsiIdToBytes(id));
+    this.#slots.retire(slot);
+  }
+
+  #enlist(id: VsiId, vsi: RelayVsi): void {
+    for (const claim of claims(vsi)) this.#claims.set(claim, id);
+    for (const { port } of receiving(vsi)) {
+      const occupants = this.#untagged.get(port) ?? new Map<VsiId, RelayVsi>();
+      this.#untagged.set(port, occupants.set(id, vsi));
+    }
+  }
+
+  #delist(id: VsiId, vsi: RelayVsi): void {
+    for (const claim of claims(vsi)) this.#claims.delete(claim);
+    for (const { port } of receiving(vsi)) {
+      const occupants = this.#untagged.get(port);
+      occupants?.delete(id);
+      if (!occupants?.size) this.#untagged.delete(port);
+    }
+  }
+
+  #occupants(port: PortName): Iterable<RelayVsi> {
+    return this.#untagged.get(port)?.values() ?? [];
+  }
+
+  #share(port: PortName): void {
+    this.#ports.entry(port).shares = sharedVlan(this.#occupants(port)) !== null;
+  }
+}
+
+/** The untagged places that frames to the VM are sent to. */
+function receiving({ places: { active, armed } }: RelayVsi): Place[] {
+  return [active, armed].filter((place) => place !== null).filter((place) => place.wireVid === 0);
+}
+
+function recordOf({ slot, released, vsi }: HeldVsi): Uint8Array {
+  return encodeRecord({ slot, released, addresses: vsi.addresses, label: vsi.label });
+}
+
+/** The directions whose rate is another one now, by their index in the data plane. */
+function changedRates(old: HeldVsi, now: HeldVsi): number[] {
+  const directions: readonly Direction[] = ['from-vm', 'to-vm'];
+  return [0, 1].filter((i) => {
+    const direction = directions[i]!;
+    return !isDeepStrictEqual(old.vsi.policy.rate[direction], now.vsi.policy.rate[direction]);
+  });
+}

@@ -1,0 +1,144 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
+import { PacketSocket } from '../../src/linux/packet-socket.ts';
+import { ip, run } from '../../src/linux/run.ts';
+import { silenceIpv6 } from '../../src/linux/sysctl.ts';
+import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
+import type { RelayState } from '../../src/relay/relay.ts';
+import { plain } from '../unit/relay/frames.ts';
+
+const marker = 'hp-marker';
+let count = 0;
+
+/** A switch in a namespace of its own: veth pairs, the near ends its ports, a packet socket at every far end. */
+export class KernelSwitch {
+  readonly namespace: string;
+  readonly directory: string;
+  relay!: EbpfRelay;
+  readonly #names: readonly string[];
+  readonly #far = new Map<string, PacketSocket>();
+  readonly #near = new Map<string, PacketSocket>();
+  #out = new Map<string, Uint8Array[]>();
+  #marks = new Map<string, number>();
+  #marked: () => void = () => {};
+
+  static async open(names: readonly string[], listen = true): Promise<KernelSwitch> {
+    const it = new KernelSwitch(names);
+    try {
+      await it.#open(listen);
+      return it;
+    } catch (error) {
+      await it.close();
+      throw error;
+    }
+  }
+
+  private constructor(names: readonly string[]) {
+    this.#names = names;
+    this.namespace = `hp-relay-${process.pid}-${count++}`;
+    this.directory = join(mkdtempSync(join(tmpdir(), 'hp-relay-')), 'pins');
+  }
+
+  async #open(listen: boolean): Promise<void> {
+    // frames of one CPU stay in order, which is what the markers of `exchange` rely on
+    await run('taskset', ['-c', '-p', '0', String(process.pid)]);
+    await createNamespace(this.namespace);
+    this.inside(silenceIpv6);
+    await ip(
+      this.namespace,
+      this.#names.flatMap((name) => [
+        `link add ${name} mtu 9000 type veth peer name far-${name} mtu 9000`,
+        `link set ${name} up`,
+        `link set far-${name} up`,
+      ]),
+    );
+    this.inside(() => {
+      for (const name of this.#names) {
+        const far = new PacketSocket(`far-${name}`, { snapLength: 10_000, receiveBuffer: 1 << 26 });
+        this.#far.set(name, far);
+        this.#near.set(name, new PacketSocket(name));
+        if (!listen) continue;
+        far.listen(
+          (frame) => this.#receive(name, frame),
+          (error) => {
+            throw error;
+          },
+        );
+      }
+    });
+    this.reopen();
+  }
+
+  inside<T>(body: () => T): T {
+    return inNamespace(this.namespace, body);
+  }
+
+  /** The relay of a new process, as far as the data plane can tell. */
+  reopen(): void {
+    this.relay = this.inside(() =>
+      EbpfRelay.open(this.directory, (error) => {
+        throw error;
+      }),
+    );
+  }
+
+  apply(state: RelayState): void {
+    this.inside(() => this.relay.apply(state));
+  }
+
+  send(port: string, frame: Uint8Array): void {
+    if (!this.#far.get(port)!.send(frame)) throw new Error(`the kernel did not take a frame for ${port}`);
+  }
+
+  async exchange(port: string, ...frames: Uint8Array[]): Promise<Map<string, Uint8Array[]>> {
+    for (const frame of frames) this.send(port, frame);
+    return this.drain();
+  }
+
+  /**
+   * All that came out so far. What is on its way is waited for: a marker passes each link after the frames before it,
+   * and a second one after what those frames caused.
+   */
+  async drain(): Promise<Map<string, Uint8Array[]>> {
+    for (let round = 1; round <= 2; round++) {
+      const all = new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error('a marker did not arrive')), 5000);
+        this.#marked = () => {
+          if (this.#names.some((name) => (this.#marks.get(name) ?? 0) < round)) return;
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      for (const socket of this.#near.values())
+        socket.send(plain('02:00:00:00:00:01', '02:00:00:00:00:02', marker));
+      await all;
+    }
+    const out = this.#out;
+    this.#out = new Map();
+    this.#marks = new Map();
+    return out;
+  }
+
+  #receive(port: string, frame: Uint8Array): void {
+    if (Buffer.from(frame.subarray(14, 14 + marker.length)).toString() === marker) {
+      this.#marks.set(port, (this.#marks.get(port) ?? 0) + 1);
+      this.#marked();
+      return;
+    }
+    const frames = this.#out.get(port) ?? [];
+    frames.push(frame.slice());
+    this.#out.set(port, frames);
+  }
+
+  async close(): Promise<void> {
+    for (const socket of [...this.#far.values(), ...this.#near.values()]) socket.close();
+    try {
+      this.inside(() => this.relay.destroy());
+    } finally {
+      await deleteNamespace(this.namespace);
+      rmSync(join(this.directory, '..'), { recursive: true });
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
+import { conformance, type Harness } from './conformance.ts';
+
+conformance('reference', async (): Promise<Harness> => {
+  const relay = new ReferenceRelay();
+  let now = 0n;
+  return {
+    relay,
+    apply: (state) => relay.apply(state),
+    exchange: async (port, ...frames) => {
+      const out = new Map<string, Uint8Array[]>();
+      for (const frame of frames)
+        for (const emission of relay.receive(port, frame, (now += 1000n)))
+          out.set(emission.port, [...(out.get(emission.port) ?? []), emission.frame]);
+      return out;
+    },
+    close: async () => relay.close(),
+  };
+});
