@@ -1,0 +1,56 @@
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+import { strict, optional } from '../api/strict.ts';
+
+/** Where the manager listens: a TCP address, port 0 for one that is free, or a unix socket's path. */
+export type Listen =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+export const defaultListen = '127.0.0.1:7470';
+
+const listen = z.codec(z.string(), z.custom<Listen>(), {
+  decode: (text, context) => {
+    const parsed = parseListen(text);
+    if (parsed) return parsed;
+    const message = `"${text}" is not an address; ${defaultListen}, [::1]:7470 or unix:/run/hairpin.sock would be right`;
+    context.issues.push({ code: 'custom', message, input: text });
+    return z.NEVER;
+  },
+  encode: (value) => (value.kind === 'unix' ? `unix:${value.path}` : hostAndPort(value.host, value.port)),
+});
+
+function parseListen(text: string): Listen | undefined {
+  if (text.startsWith('unix:')) {
+    const path = text.slice('unix:'.length);
+    // 107 octets are what sockaddr_un has room for, beside its final zero
+    return isAbsolute(path) && Buffer.byteLength(path) <= 107 ? { kind: 'unix', path } : undefined;
+  }
+  const [, six, four, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = six ?? four;
+  return host !== undefined && Number(port) <= 0xffff ? { kind: 'tcp', host, port: Number(port) } : undefined;
+}
+
+/** "127.0.0.1:7470", "[::1]:7470" */
+export function hostAndPort(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** The manager's configuration: {database, listen?, token?, keepMigrations?, history?}. */
+export const managerConfigSchema = strict({
+  /** the database's file, or ":memory:" */
+  database: z.string().min(1),
+  listen: z
+    .array(listen)
+    .min(1)
+    .default([parseListen(defaultListen)!]),
+  /** what clients have to show (Authorization: Bearer …); absent: nothing, so listen only where friends are */
+  token: optional(
+    z.string().regex(/^[!-~]{8,}$/, 'does not fit; 8 or more characters without blanks would be right'),
+  ),
+  /** how many finished migrations are kept */
+  keepMigrations: z.int().min(1).max(100_000).default(1000),
+  /** how many revisions a client may be behind before it has to list again */
+  history: z.int().min(100).max(1_000_000).default(10_000),
+});
+export type ManagerConfig = z.output<typeof managerConfigSchema>;

@@ -1,0 +1,4 @@
+/** The manager cannot start: one line that names the key of the configuration and what would be right. */
+export class ManagerError extends Error {
+  override name = 'ManagerError';
+}

@@ -1,0 +1,50 @@
+import { getRequestListener } from '@hono/node-server';
+import type { Logger } from 'pino';
+import { openSqlite } from '../store/sqlite.ts';
+import { StoreError } from '../store/store.ts';
+import { createApp } from './app.ts';
+import type { ManagerConfig } from './config.ts';
+import { listen, type Listener } from './listener.ts';
+import { ManagerError } from './manager-error.ts';
+
+export interface Manager {
+  /** as clients take them, in the order of the configuration */
+  readonly addresses: readonly string[];
+  /** Ends the watches, answers what is on its way, and lets go of addresses and database. */
+  close(): Promise<void>;
+}
+
+/** @throws ManagerError, with nothing left open, when the database or an address cannot be had */
+export async function startManager(config: ManagerConfig, logger: Logger): Promise<Manager> {
+  const store = open(config);
+  const closing = new AbortController();
+  const { token, keepMigrations } = config;
+  const app = createApp({ store, logger, token, keepMigrations, closing: closing.signal });
+  const serve = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const listeners: Listener[] = [];
+
+  async function close(): Promise<void> {
+    closing.abort();
+    await Promise.all(listeners.splice(0).map((listener) => listener.close()));
+    await store.close();
+  }
+
+  try {
+    for (const where of config.listen)
+      listeners.push(await listen(where, (request, response) => void serve(request, response)));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const addresses = listeners.map(({ address }) => address);
+  logger.info({ addresses, database: config.database }, 'manager listens');
+  return { addresses, close };
+}
+
+function open({ database, history }: ManagerConfig) {
+  try {
+    return openSqlite(database, { history });
+  } catch (error) {
+    throw error instanceof StoreError ? new ManagerError(`database: ${error.message}`) : error;
+  }
+}

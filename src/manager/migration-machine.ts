@@ -1,0 +1,133 @@
+import type { MigrationReport } from '../api/migration.ts';
+import { moments, type BridgePort, type Migration, type MigrationState } from '../domain/migration.ts';
+import type { Moment, Timestamp } from '../domain/migration.ts';
+
+/**
+ * The life of a migration, pure. Reports come from several agents and overtake each other on their way, so a state is
+ * never stepped to: it follows from which moments are known, and any order of the same reports ends in the same state.
+ *
+ *     announce     reserve      ready     stop or resume   active     release (and active)
+ *   announced ──▶ reserving ──▶ ready ──▶  switching  ──▶ active ──▶ released
+ *        └────────────┴───────────┴────────────┴─────────────┴─────▶ aborted (abort), failed (fail)
+ */
+export function applyReport(migration: Migration, report: MigrationReport): Migration | Refused {
+  const { moment } = report;
+  const conflict = conflictOf(migration, report);
+  if (conflict) return { refused: `migration ${migration.id} ${conflict}` };
+  const counts = {
+    source: report.counts?.source ?? migration.counts.source,
+    destination: report.counts?.destination ?? migration.counts.destination,
+  };
+  const known: Migration = {
+    ...migration,
+    counts,
+    source: migration.source ?? report.source ?? null,
+    destination: migration.destination ?? report.destination ?? null,
+  };
+  if (moment === 'abort' || moment === 'fail') {
+    if (isEnded(migration)) return known;
+    const reason = report.reason ?? `${report.by} aborted it`;
+    return { ...known, state: ends[moment], reason };
+  }
+  const times = timesWith(migration.times, moment, report.at);
+  return { ...known, times, state: isEnded(migration) ? migration.state : stateOf(times) };
+}
+
+/** Why a report cannot be: one line that names the migration. */
+export interface Refused {
+  readonly refused: string;
+}
+
+const ends = { abort: 'aborted', fail: 'failed' } as const;
+
+function isEnded({ state }: Migration): boolean {
+  return state === 'aborted' || state === 'failed';
+}
+
+/** Ended for good: neither the VM nor an agent has anything left to do for it. */
+export function isFinished({ state }: Migration): boolean {
+  return state === 'released' || state === 'aborted' || state === 'failed';
+}
+
+/** The first report of a moment counts. */
+function timesWith(times: Migration['times'], moment: Moment, at: Timestamp): Migration['times'] {
+  const all = { [moment]: at, ...times };
+  return Object.fromEntries(moments.flatMap((each) => (all[each] === undefined ? [] : [[each, all[each]]])));
+}
+
+function stateOf(times: Migration['times']): MigrationState {
+  if (times.active !== undefined) return times.release !== undefined ? 'released' : 'active';
+  if (times.stop !== undefined || times.resume !== undefined || times.release !== undefined)
+    return 'switching';
+  if (times.ready !== undefined) return 'ready';
+  return times.reserve !== undefined ? 'reserving' : 'announced';
+}
+
+function conflictOf(migration: Migration, report: MigrationReport): string | undefined {
+  const { moment } = report;
+  const { state } = migration;
+  if (report.strategy !== undefined && report.strategy !== migration.strategy)
+    return `has strategy ${migration.strategy}, not ${report.strategy}`;
+  if (differs(migration.source, report.source))
+    return `leaves ${portText(migration.source)}, not ${portText(report.source)}`;
+  if (differs(migration.destination, report.destination))
+    return `goes to ${portText(migration.destination)}, not ${portText(report.destination)}`;
+  if (moment === 'abort' || moment === 'fail') {
+    if (state === 'released' || (isEnded(migration) && state !== ends[moment]))
+      return `is ${state}; it cannot ${moment} any more`;
+    return undefined;
+  }
+  // The VM's own stop and resume, and what was known before, are facts that may still arrive; the rest needs a life.
+  const isFact = moment === 'stop' || moment === 'resume' || migration.times[moment] !== undefined;
+  return isEnded(migration) && !isFact ? `is ${state}; "${moment}" comes too late` : undefined;
+}
+
+function differs(known: BridgePort | null, told: BridgePort | undefined): boolean {
+  return known !== null && told !== undefined && (known.bridge !== told.bridge || known.port !== told.port);
+}
+
+function portText(port: BridgePort | null | undefined): string {
+  return port ? `${port.bridge} ${port.port}` : 'an unknown port';
+}
+
+/** What a report is about: the VSI's latest migration, a new one, or nothing that may be. */
+export type Belongs = 'latest' | 'new' | Refused;
+
+/**
+ * Finds the migration that a report belongs to. Agents do not know ids: a moment belongs to the VSI's latest migration
+ * while that is on its way; "announce" and "reserve" (and "active" of strategy `garp`, which nobody announces) open a
+ * new one when the latest has got to "active" or has ended, and they are later than all that is known of it. Agents'
+ * clocks need only agree to better than the time between two migrations of one VM.
+ */
+export function belongs(latest: Migration | null, report: MigrationReport): Belongs {
+  if (latest && !(opens(report) && isSettled(latest) && report.at > lastTime(latest))) return 'latest';
+  if (opens(report)) return 'new';
+  return { refused: `VSI ${report.vsiId} has no migration; "announce" or "reserve" opens one` };
+}
+
+function opens({ moment, strategy }: MigrationReport): boolean {
+  return moment === 'announce' || moment === 'reserve' || (moment === 'active' && strategy === 'garp');
+}
+
+function isSettled(migration: Migration): boolean {
+  return isFinished(migration) || migration.state === 'active';
+}
+
+function lastTime({ times }: Migration): number {
+  return Math.max(...Object.values(times));
+}
+
+/** A migration of which nothing is known but who it is of; its first report makes it one. */
+export function newMigration(id: string, { vsiId, moment, strategy }: MigrationReport): Migration {
+  return {
+    id,
+    vsiId,
+    strategy: strategy ?? (moment === 'active' ? 'garp' : 'profile-first'),
+    state: 'announced',
+    source: null,
+    destination: null,
+    reason: null,
+    times: {},
+    counts: { source: null, destination: null },
+  };
+}

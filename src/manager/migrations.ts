@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { migrationSchema, type MigrationReport } from '../api/migration.ts';
+import type { Migration } from '../domain/migration.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import type { Entry, Revision, Store } from '../store/store.ts';
+import { collectionPrefix, latestMigrationKey, migrationCounterKey, objectKey } from './keys.ts';
+import { applyReport, belongs, isFinished, newMigration } from './migration-machine.ts';
+import { Refusal } from './refusal.ts';
+import { decide, type Transaction } from './transaction.ts';
+
+export interface Reported {
+  readonly migration: Migration;
+  /** the same as JSON text */
+  readonly value: string;
+  readonly opened: boolean;
+  readonly revision: Revision;
+}
+
+/**
+ * Takes one report into the migration that it belongs to, or opens one; `keep` is how many past ones there may be.
+ * @throws Refusal when there is no such VSI (404) or the report cannot be (409)
+ */
+export async function takeReport(store: Store, keep: number, report: MigrationReport): Promise<Reported> {
+  const { result, revision } = await decide(store, async (transaction) => {
+    if (!(await transaction.get(objectKey('vsis', report.vsiId))))
+      throw new Refusal(404, `there is no VSI ${report.vsiId}`, 'vsiId');
+    const latest = await latestOf(transaction, report.vsiId);
+    const whose = belongs(latest, report);
+    if (typeof whose === 'object') throw new Refusal(409, whose.refused);
+    const opened = whose === 'new';
+    const before = opened ? await open(transaction, report) : latest!;
+    const after = applyReport(before, report);
+    if ('refused' in after) throw new Refusal(409, after.refused);
+    const value = write(transaction, after);
+    if (opened) await forgetOld(store, transaction, keep, report.vsiId);
+    return { migration: after, value, opened };
+  });
+  return { ...result, revision };
+}
+
+/** Ends the VSI's migration, if one is on its way, and forgets which one was its latest. */
+export async function endMigration(transaction: Transaction, vsiId: VsiId, reason: string): Promise<void> {
+  const latest = await latestOf(transaction, vsiId);
+  if (latest && !isFinished(latest)) write(transaction, { ...latest, state: 'failed', reason });
+  transaction.put(latestMigrationKey(vsiId), null);
+}
+
+async function latestOf(transaction: Transaction, vsiId: VsiId): Promise<Migration | null> {
+  const id = await transaction.get(latestMigrationKey(vsiId));
+  const entry = id && (await transaction.get(objectKey('migrations', id.value)));
+  return entry && migrationOf(entry);
+}
+
+async function open(transaction: Transaction, report: MigrationReport): Promise<Migration> {
+  const newest = await transaction.get(migrationCounterKey);
+  const id = String(Number(newest?.value ?? 0) + 1);
+  transaction.put(migrationCounterKey, id);
+  transaction.put(latestMigrationKey(report.vsiId), id);
+  return newMigration(id, report);
+}
+
+function write(transaction: Transaction, migration: Migration): string {
+  const value = JSON.stringify(z.encode(migrationSchema, migration));
+  transaction.put(objectKey('migrations', migration.id), value);
+  return value;
+}
+
+/** How many to forget at once at most, where `keep` was made smaller: stores bound a transaction. */
+const mostForgotten = 50;
+
+/** Forgets the oldest past migrations: finished ones, and those after which their VSI moved on. */
+async function forgetOld(
+  store: Store,
+  transaction: Transaction,
+  keep: number,
+  opening: VsiId,
+): Promise<void> {
+  const { entries } = await store.list(collectionPrefix('migrations'));
+  if (entries.length <= keep) return;
+  const migrations = entries.map((entry) => ({ key: entry.key, migration: migrationOf(entry) }));
+  const latest = new Map(migrations.map(({ key, migration }) => [migration.vsiId, key]));
+  latest.delete(opening);
+  const past = migrations.filter(
+    ({ key, migration }) => isFinished(migration) || latest.get(migration.vsiId) !== key,
+  );
+  const surplus = Math.min(past.length - keep, mostForgotten);
+  for (const { key } of past.slice(0, Math.max(0, surplus))) transaction.put(key, null);
+}
+
+function migrationOf({ value }: Entry): Migration {
+  return migrationSchema.parse(JSON.parse(value));
+}

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { ApiError } from '../../../src/api/api-error.ts';
+import type { VsiStatus } from '../../../src/api/vsi.ts';
+import { parseMac } from '../../../src/domain/mac-address.ts';
+import { parseManagerId } from '../../../src/domain/manager-id.ts';
+import { parseVid } from '../../../src/domain/vid.ts';
+import { acme, keyOf, profile, running, seed, vsi, vsiIdOf } from './support.ts';
+
+const web = profile(17);
+const other = profile(18, { vlan: parseVid(20) });
+
+describe('objects', () => {
+  it('come back as they were put, with a revision', async () => {
+    await using run = await running();
+    const { client } = run;
+    await seed(client);
+    const full = profile(19, {
+      rate: { 'from-vm': { max: 1_000_000, burst: 20_000 } },
+      mirror: { session: 'ids', direction: 'from-vm' },
+      accessList: {
+        rules: [
+          { action: 'deny', direction: 'to-vm', protocol: 6, destinationPorts: { from: 23, to: 23 } },
+          { action: 'deny', direction: 'both', source: { address: '2001:db8::', length: 32 } },
+        ],
+        otherwise: 'allow',
+      },
+    });
+    const put = await client.put('profiles', full);
+    assert.deepEqual(put.value, full);
+    assert.deepEqual(await client.get('profiles', keyOf(full)), put);
+    assert.deepEqual((await client.get('vsis', vsiIdOf(1)))?.value, { ...vsi(1, web), status: null });
+    const { revision, items } = await client.list('profiles');
+    assert.deepEqual(
+      items.map(({ value }) => keyOf(value)),
+      ['dc1/17/1', 'dc1/19/1'],
+    );
+    assert.equal(items[1]?.revision, put.revision);
+    assert(revision >= put.revision);
+    assert.equal(await client.get('profiles', 'dc1/99/1'), null);
+  });
+
+  it('have names with every character a manager id may have', async () => {
+    await using run = await running();
+    const { client } = run;
+    await client.put('tenants', acme);
+    const odd = profile(1, { ref: { ...web.ref, managerId: parseManagerId('a?b#c%2F&') } });
+    await client.put('profiles', odd);
+    assert.deepEqual((await client.get('profiles', keyOf(odd)))?.value, odd);
+    await client.delete('profiles', keyOf(odd));
+    assert.equal(await client.get('profiles', keyOf(odd)), null);
+  });
+
+  it('are written only at the revision that the writer saw', async () => {
+    await using run = await running();
+    const { client } = run;
+    const first = await client.put('tenants', acme, 'none');
+    await assert.rejects(client.put('tenants', acme, 'none'), status(412, /exists already/));
+    await assert.rejects(client.put('tenants', acme, first.revision + 1), status(412, /its revision is/));
+    await assert.rejects(
+      client.delete('tenants', 'acme', first.revision + 1),
+      status(412, /its revision is/),
+    );
+    assert.deepEqual(await client.put('tenants', acme, first.revision), first);
+    await client.delete('tenants', 'acme', first.revision);
+    await assert.rejects(client.delete('tenants', 'acme'), status(404, /there is no acme/));
+    await assert.rejects(client.put('tenants', acme, first.revision), status(412, /does not exist/));
+  });
+
+  it('give exactly one of many writers at the same revision its way', async () => {
+    await using run = await running();
+    const { client } = run;
+    await client.put('tenants', acme);
+    const { revision } = await client.put('profiles', web);
+    const results = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, i) => client.put('profiles', { ...web, name: `name ${i}` }, revision)),
+    );
+    assert.equal(results.filter((result) => result.status === 'fulfilled').length, 1);
+    for (const result of results)
+      if (result.status === 'rejected') assert.equal((result.reason as ApiError).status, 412);
+  });
+
+  it('refer to what exists, and what is in use stays', async () => {
+    await using run = await running();
+    const { client } = run;
+    await assert.rejects(client.put('profiles', web), status(409, /no tenant acme/, 'tenant'));
+    await client.put('tenants', acme);
+    await assert.rejects(client.put('vsis', vsi(1, web)), status(409, /no profile dc1\/17\/1/, 'profile'));
+    await seed(client);
+    const stolen = vsi(2, web, { tenant: 'umbrella' });
+    await assert.rejects(client.put('vsis', stolen), status(409, /profile dc1\/17\/1 is acme's/, 'tenant'));
+    await assert.rejects(client.delete('profiles', keyOf(web)), status(409, /is used by VSI 4a1b.*\(vm1\)/));
+    await assert.rejects(client.delete('tenants', 'acme'), status(409, /is used by profile dc1\/17\/1/));
+    await client.put('tenants', { name: 'umbrella' });
+    await assert.rejects(
+      client.put('profiles', { ...web, tenant: 'umbrella' }),
+      status(409, /is used by VSI/, 'tenant'),
+    );
+    await client.delete('vsis', vsiIdOf(1));
+    await client.put('profiles', { ...web, tenant: 'umbrella' });
+    await client.delete('tenants', 'acme');
+    await client.delete('profiles', keyOf(web));
+    await client.delete('tenants', 'umbrella');
+  });
+
+  it('never end in a VSI without its profile, whoever is first', async () => {
+    await using run = await running();
+    const { client } = run;
+    await client.put('tenants', acme);
+    for (let i = 0; i < 20; i++) {
+      await client.put('profiles', web);
+      const [put] = await Promise.allSettled([
+        client.put('vsis', vsi(1, web)),
+        client.delete('profiles', keyOf(web)),
+      ]);
+      const there = await client.get('profiles', keyOf(web));
+      assert.equal(there !== null, put.status === 'fulfilled');
+      if (put.status === 'fulfilled') await client.delete('vsis', vsiIdOf(1));
+    }
+  });
+
+  it('keep an address to one VSI per VLAN', async () => {
+    await using run = await running();
+    const { client } = run;
+    await seed(client);
+    await client.put('profiles', other);
+    const [shared] = vsi(1, web).macs;
+    const twin = vsi(2, web, { macs: [parseMac('52:54:00:00:00:77'), shared!] });
+    await assert.rejects(
+      client.put('vsis', twin),
+      status(409, /52:54:00:00:00:01 is VSI .*01's \(vm1\)/, 'macs'),
+    );
+    await client.put('vsis', { ...twin, profile: keyOf(other) });
+    await assert.rejects(client.put('vsis', twin), status(409, /is VSI/, 'macs'));
+    await assert.rejects(
+      client.put('profiles', { ...other, vlan: web.vlan }),
+      status(409, /52:54:00:00:00:01 is VSI .*01's \(vm1\)/, 'vlan'),
+    );
+    await client.put('vsis', vsi(1, web, { macs: [parseMac('52:54:00:00:00:99')] }));
+    await client.put('profiles', { ...other, vlan: web.vlan });
+    await assert.rejects(client.put('vsis', vsi(1, web)), status(409, /is VSI .*02's \(vm2\)/, 'macs'));
+    await client.delete('vsis', vsiIdOf(2));
+    await client.put('vsis', vsi(1, web));
+  });
+
+  it('give an address to one of many VSIs that want it at once', async () => {
+    await using run = await running();
+    const { client } = run;
+    await seed(client);
+    const macs = [parseMac('52:54:00:00:00:aa')];
+    const results = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, i) => client.put('vsis', vsi(10 + i, web, { macs }))),
+    );
+    assert.equal(results.filter((result) => result.status === 'fulfilled').length, 1);
+  });
+
+  it('have a status that bridges write and the administrator does not', async () => {
+    await using run = await running();
+    const { client } = run;
+    await seed(client);
+    const placed: VsiStatus = { association: 'associated', bridge: 'sw', port: 'p1', station: 'h1', at: 5 };
+    await client.putStatus(vsiIdOf(1), placed);
+    const edited = { ...vsi(1, web), name: 'renamed', status: null };
+    await client.put('vsis', edited);
+    assert.deepEqual((await client.get('vsis', vsiIdOf(1)))?.value, { ...edited, status: placed });
+    await client.putStatus(vsiIdOf(1), { ...placed, association: 'none', at: 6 });
+    assert.equal((await client.get('vsis', vsiIdOf(1)))?.value.status, null);
+    await assert.rejects(client.putStatus(vsiIdOf(2), placed), status(404, /there is no 4a1b/));
+  });
+
+  it('take what a bridge says of itself, details and all', async () => {
+    await using run = await running();
+    const { client } = run;
+    const bridge = {
+      name: 'sw',
+      at: 1,
+      ports: [{ name: 'p1', kind: 'station', evb: { rte: 20 }, neighbour: null, counters: { framesIn: 3 } }],
+    } as const;
+    await client.put('bridges', bridge);
+    assert.deepEqual((await client.get('bridges', 'sw'))?.value, bridge);
+  });
+});
+
+function status(code: number, message: RegExp, field?: string) {
+  return (error: ApiError) => {
+    assert.match(error.message, message);
+    assert.doesNotMatch(error.message, /\n/);
+    assert.equal(error.status, code);
+    assert.equal(error.field, field);
+    return true;
+  };
+}
