@@ -59,7 +59,7 @@ export function watchDirectory(directory: string, options: DirectoryOptions): Hy
     } catch (error) {
       attached.delete(file);
       if (!(error instanceof QmpError)) throw error;
-      if (!closed && !isAbsent(error)) problem(error.message);
+      if (!closed && !isUnserved(error) && error.code !== 'ENOENT') problem(error.message);
     }
   };
 
@@ -101,18 +101,19 @@ function list(directory: string): string[] {
   }
 }
 
-/** Nobody listens: the file is left over from a VM that is no more, or was removed meanwhile. */
-function isAbsent(error: QmpError): boolean {
-  return error.code === 'ECONNREFUSED' || error.code === 'ENOENT';
-}
+/** Nobody serves it: left over from a VM that is no more or ends right now, or not served yet. */
+const unserved = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EOF']);
 
 async function patiently<T>(body: () => Promise<T>, giveUp: () => boolean): Promise<T> {
   for (let attempt = 1; ; attempt++)
     try {
       return await body();
     } catch (error) {
-      const mayCome = error instanceof QmpError && error.code === 'ECONNREFUSED';
-      if (!mayCome || attempt === connectAttempts || giveUp()) throw error;
+      if (!isUnserved(error) || attempt === connectAttempts || giveUp()) throw error;
       await wait(connectPauseMs);
     }
+}
+
+function isUnserved(error: unknown): boolean {
+  return error instanceof QmpError && error.code !== null && unserved.has(error.code);
 }

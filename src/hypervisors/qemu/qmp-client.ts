@@ -7,7 +7,7 @@ export class QmpError extends Error {
   override name = 'QmpError';
   /** `refusal`: QEMU answered that it will not; the connection is as good as before */
   readonly kind: 'refusal' | 'timeout' | 'connection';
-  /** the system's word for it, where there is one: "ECONNREFUSED" */
+  /** the system's word for it, where there is one: "ECONNREFUSED"; "EOF" where QEMU has closed the connection */
   readonly code: string | null;
 
   constructor(kind: QmpError['kind'], message: string, code: string | null = null) {
@@ -57,7 +57,7 @@ export class QmpClient {
     this.#socket.on('error', (error: NodeJS.ErrnoException) =>
       this.#end(this.#error('connection', error.message, error.code ?? null)),
     );
-    this.#socket.on('close', () => this.#end(this.#error('connection', 'closed by QEMU')));
+    this.#socket.on('close', () => this.#end(this.#error('connection', 'closed by QEMU', 'EOF')));
   }
 
   /** Connects, waits for the greeting and leaves capabilities negotiation. @throws QmpError */

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseMac } from '../../src/domain/mac-address.ts';
+import type { HypervisorEvent, HypervisorWatcher } from '../../src/hypervisors/event.ts';
+import { watchDirectory } from '../../src/hypervisors/qemu/directory-watcher.ts';
+import { guestImages, type GuestImages } from '../../src/lab/guest/images.ts';
+import { moveGuest } from '../../src/lab/guest/move.ts';
+import { QemuGuest } from '../../src/lab/guest/qemu-guest.ts';
+import { openStreams } from '../../src/lab/stream/peer.ts';
+import type { MigrationHooks } from '../../src/lab/vm.ts';
+import { now } from '../../src/linux/clock.ts';
+import { createNamespace, deleteNamespace } from '../../src/linux/namespace.ts';
+import { ip } from '../../src/linux/run.ts';
+
+const prefix = `hp-qm${process.pid}`;
+const directory = `/run/${prefix}`;
+const [h1, h2, peer] = [`${prefix}-h1`, `${prefix}-h2`, `${prefix}-peer`];
+const mac = parseMac('52:54:00:00:0a:01');
+const address = '10.77.8.11';
+
+let images: GuestImages;
+let guest: QemuGuest | undefined;
+const watchers: HypervisorWatcher[] = [];
+const told: { host: string; event: HypervisorEvent }[] = [];
+
+/** Two hosts and a peer at a bridge that learns, as any switch does. */
+before(async () => {
+  for (const namespace of [h1, h2, peer]) await createNamespace(namespace);
+  await ip(peer, [
+    'link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0',
+    'link set br0 up',
+    'addr add 10.77.8.1/24 dev br0',
+    ...[h1, h2].flatMap((host, i) => [
+      `link add p${i} type veth peer name up0 netns ${host}`,
+      `link set p${i} master br0 up`,
+    ]),
+  ]);
+  for (const host of [h1, h2]) {
+    await ip(host, ['link set up0 up']);
+    mkdirSync(join(directory, host), { recursive: true });
+    watchers.push(
+      watchDirectory(join(directory, host), {
+        suffix: '.ev',
+        emit: (event) => told.push({ host, event }),
+        problem: (message) => assert.fail(message),
+        now,
+      }),
+    );
+  }
+  images = await guestImages(directory, (line) => console.log(line));
+  const start = performance.now();
+  guest = await place(h1, false);
+  console.log('qemu', performance.now() - start);
+  await guest.booted();
+  console.log('boot', performance.now() - start);
+});
+
+after(async () => {
+  for (const watcher of watchers) watcher.close();
+  await guest?.stop();
+  for (const namespace of [h1, h2, peer]) await deleteNamespace(namespace);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function place(host: string, incoming: boolean): Promise<QemuGuest> {
+  return QemuGuest.start({
+    name: 'a',
+    mac,
+    address: `${address}/24`,
+    namespace: host,
+    uplink: 'up0',
+    directory: join(directory, host),
+    monitor: join(directory, host, 'a.ev'),
+    images,
+    incoming,
+  });
+}
+
+/** Hooks that write down the order of things. */
+function recording(steps: string[], overrides: Partial<MigrationHooks> = {}): MigrationHooks {
+  const note = (step: string) => () => void steps.push(step);
+  return {
+    begins: async () => note('begins')(),
+    stopped: note('stopped'),
+    beforeResume: async () => note('beforeResume')(),
+    resumed: note('resumed'),
+    aborted: async () => note('aborted')(),
+    ...overrides,
+  };
+}
+
+function kinds(host: string): string[] {
+  return told.filter((entry) => entry.host === host).map(({ event }) => event.kind);
+}
+
+describe('a QEMU guest', () => {
+  it('is seen by its host, with its address', () => {
+    assert.deepEqual(kinds(h1), ['started']);
+    assert.deepEqual(told[0]!.event.macs, [mac]);
+    assert.equal(told[0]!.event.vm, 'a');
+  });
+
+  it('stays at the source, running, when the network refuses it at the last moment', async () => {
+    const streams = await openStreams({ namespace: peer, link: 'br0', address });
+    const steps: string[] = [];
+    const destination = await place(h2, true);
+    const refuse = () => Promise.reject(new Error('refused'));
+    const hooks = recording(steps, { beforeResume: refuse });
+    await assert.rejects(moveGuest(guest!, destination, `unix:${directory}/m`, hooks), /refused/);
+    assert.deepEqual(steps, ['begins', 'stopped', 'aborted']);
+    const back = now();
+    await sleep(300);
+    const { fromVm } = await streams.stop();
+    assert.equal(fromVm.lost, 0);
+    assert.ok(fromVm.gapEnd < back + 250_000, 'it speaks again');
+    assert.deepEqual(kinds(h2), ['incoming', 'arrived', 'aborted', 'gone']);
+    assert.deepEqual(kinds(h1), ['started', 'stopped', 'left', 'aborted', 'resumed']);
+  });
+
+  it('moves with its memory, and both hosts are told in time', async () => {
+    told.length = 0;
+    const streams = await openStreams({ namespace: peer, link: 'br0', address });
+    const steps: string[] = [];
+    const destination = await place(h2, true);
+    let arrivedBefore = false;
+    const start = performance.now();
+    const stop = await moveGuest(
+      guest!,
+      destination,
+      `unix:${directory}/m`,
+      recording(steps, {
+        beforeResume: async () => {
+          while (!kinds(h2).includes('arrived')) await sleep(1);
+          arrivedBefore = !kinds(h2).includes('resumed');
+          steps.push('beforeResume');
+        },
+      }),
+    );
+    console.log('move', performance.now() - start, (stop.resumedAt - stop.stoppedAt) / 1000);
+    const source = guest!;
+    guest = destination;
+    await source.stop();
+    await sleep(700);
+    const { toVm, fromVm } = await streams.stop();
+    console.log(toVm, fromVm, stop);
+    assert.deepEqual(steps, ['begins', 'stopped', 'beforeResume', 'resumed']);
+    assert.equal(arrivedBefore, true);
+    assert.deepEqual(kinds(h2), ['incoming', 'arrived', 'resumed']);
+    assert.deepEqual(kinds(h1), ['stopped', 'left', 'gone']);
+    // the stream goes on where it was: counters are memory, too
+    assert.ok(fromVm.received > 200 && toVm.received > 200);
+    for (const { gapStart, gapEnd, duplicated } of [toVm, fromVm]) {
+      assert.ok(gapStart <= stop.resumedAt && gapEnd >= stop.resumedAt, 'the gap is the stop’s');
+      assert.equal(duplicated, 0);
+    }
+  });
+});
