@@ -20,7 +20,7 @@ export const evb = strict({
 }).prefault({});
 
 /** "http://manager:7470" or "unix:/run/hairpin/manager.sock" */
-export const managerUrl = z.string().refine((url) => /^(https?:\/\/[^/]+|unix:\/.+)$/.test(url), {
+export const managerUrl = z.string().refine((url) => /^(http:\/\/[^/]+|unix:\/.+)$/.test(url), {
   error: (issue) => `is ${JSON.stringify(issue.input)}; http://HOST:PORT or unix:/PATH would be right`,
 });
 

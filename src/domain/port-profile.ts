@@ -64,3 +64,8 @@ export interface PortProfile extends Policy {
   readonly name: string;
   readonly tenant: string;
 }
+
+/** The profile's settings without its name. */
+export function policyOf({ vlan, rate, accessList, mirror }: Policy): Policy {
+  return { vlan, rate, accessList, mirror };
+}

@@ -4,7 +4,7 @@ import { Invalid } from './invalid.ts';
 export type Vid = number & { readonly __brand: 'Vid' };
 
 /** The null VID: in filter info "the bridge chooses", on the wire an untagged or priority-tagged frame. */
-export const nullVid = 0;
+export const nullVid = 0 as const;
 export type NullVid = typeof nullVid;
 
 /** @throws Invalid unless `value` is an integer from 1 to 4094. */

@@ -20,3 +20,12 @@ export function monotonicMs(): number {
 export function fromMonotonic(ns: bigint): Timestamp {
   return now() - Math.round(Number(process.hrtime.bigint() - ns) / 1000);
 }
+
+/** The monotonic clock and the event loop's timers, as the protocol's driver wants them. */
+export const systemClock = {
+  now: monotonicMs,
+  at(time: number, action: () => void): () => void {
+    const timer = setTimeout(action, Math.max(0, time - monotonicMs()));
+    return () => clearTimeout(timer);
+  },
+};

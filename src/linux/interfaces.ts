@@ -4,6 +4,7 @@ import { check, libc, SystemError } from './libc.ts';
 const nameLength = 16;
 const getHardwareAddress = 0x8927; // SIOCGIFHWADDR
 const getFlags = 0x8913; // SIOCGIFFLAGS
+const setFlags = 0x8914; // SIOCSIFFLAGS
 const isUp = 0x1;
 const isRunning = 0x40;
 
@@ -34,10 +35,16 @@ export function interfaceRuns(name: string): boolean {
   return (flags & (isUp | isRunning)) === (isUp | isRunning);
 }
 
-/** An ifreq filled in by the kernel. */
-function request(name: string, what: number): Uint8Array {
+/** Sets an interface of this thread's namespace administratively up or down. @throws SystemError */
+export function setInterfaceUp(name: string, up: boolean): void {
+  const ifreq = request(name, getFlags);
+  ifreq[nameLength] = (ifreq[nameLength]! & ~isUp) | (up ? isUp : 0);
+  request(name, setFlags, ifreq);
+}
+
+/** An ifreq as the kernel left it after the request. */
+function request(name: string, what: number, ifreq: Uint8Array = new Uint8Array(40)): Uint8Array {
   const { socket, ioctl, close } = libc();
-  const ifreq = new Uint8Array(40);
   ifreq.set(Buffer.from(name).subarray(0, nameLength - 1));
   const fd = check(socket(2, 2, 0), 'socket', 'for interface requests');
   try {

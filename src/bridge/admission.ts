@@ -1,0 +1,98 @@
+import type { FilterInfo } from '../domain/filter-info.ts';
+import type { MacAddress } from '../domain/mac-address.ts';
+import type { PortProfile } from '../domain/port-profile.ts';
+import { profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
+import { nullVid, type NullVid, type Vid } from '../domain/vid.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import type { VdpErrorCode } from '../protocol/vdp/association.ts';
+
+/** What the manager's database grants a VSI. */
+export interface Grant {
+  readonly vsiId: VsiId;
+  readonly macs: readonly MacAddress[];
+  readonly profile: ProfileKey;
+  /** the stations it may appear at; absent: any */
+  readonly hosts?: readonly string[] | undefined;
+}
+
+export interface Application {
+  readonly vsiId: VsiId;
+  readonly profile: ProfileRef;
+  readonly filter: FilterInfo;
+  /** the station's system name, by LLDP; null if it gave none */
+  readonly station: string | null;
+}
+
+export type Admission =
+  | {
+      readonly admitted: true;
+      readonly profile: PortProfile;
+      readonly addresses: readonly MacAddress[];
+      readonly wireVid: Vid | NullVid;
+      /** what the bridge answers: the null VID replaced by the VID of the profile */
+      readonly filter: FilterInfo;
+    }
+  | { readonly admitted: false; readonly code: VdpErrorCode; readonly reason: string };
+
+/**
+ * Whether a request is granted. It never gets more than the database grants for this VSIID: its profile, its
+ * addresses, at a station that it may appear at.
+ */
+export function admit(
+  application: Application,
+  grant: Grant | undefined,
+  profile: PortProfile | undefined,
+): Admission {
+  const { vsiId, filter, station } = application;
+  if (!grant) return refuse('other failure', `VSI ${vsiId} is not in the manager's database`);
+  const asked = profileKey(application.profile);
+  if (asked !== grant.profile)
+    return refuse(
+      'other failure',
+      `VSI ${vsiId} asked for profile ${asked}; its profile is ${grant.profile}`,
+    );
+  if (!profile) return refuse('other failure', `profile ${asked} is not in the manager's database`);
+  if (grant.hosts && !(station && grant.hosts.includes(station)))
+    return refuse('other failure', `VSI ${vsiId} may not appear at station ${station ?? '(unnamed)'}`);
+  if (filter.format !== 'mac-vid')
+    return refuse(
+      'invalid format',
+      `filter format ${filter.format} is not supported; mac-vid is`, // the relay tells VSIs apart by address
+    );
+  return admitFilter(filter, grant, profile);
+}
+
+function admitFilter(filter: FilterInfo, grant: Grant, profile: PortProfile): Admission {
+  const vids = new Set(filter.entries.map(({ vid }) => vid));
+  const [wireVid] = vids;
+  if (vids.size !== 1 || wireVid === undefined || (wireVid !== nullVid && wireVid !== profile.vlan))
+    return refuse(
+      'invalid VID, GroupID or MAC address',
+      `VSI ${grant.vsiId} asked for VLAN ${[...vids].join(', ')}; its profile has ${profile.vlan}`,
+    );
+  const addresses = new Set<MacAddress>();
+  for (const { mac } of filter.entries) {
+    if (!mac || !grant.macs.includes(mac))
+      return refuse(
+        'invalid VID, GroupID or MAC address',
+        `address ${mac ?? '(none)'} is not VSI ${grant.vsiId}'s; ${grant.macs.join(', ')} is`,
+      );
+    addresses.add(mac);
+  }
+  return {
+    admitted: true,
+    profile,
+    addresses: [...addresses],
+    wireVid,
+    filter: {
+      format: filter.format,
+      entries: filter.entries.map((entry) =>
+        entry.vid === nullVid ? { ...entry, vid: profile.vlan } : entry,
+      ),
+    },
+  };
+}
+
+function refuse(code: VdpErrorCode, reason: string): Admission {
+  return { admitted: false, code, reason };
+}

@@ -1,0 +1,420 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { MacAddress } from '../domain/mac-address.ts';
+import type { BridgePort as PortLocation, Timestamp } from '../domain/migration.ts';
+import { policyOf, type PortProfile } from '../domain/port-profile.ts';
+import { profileKey, type ProfileKey } from '../domain/profile-ref.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import type { MigrationReport } from '../api/migration.ts';
+import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
+import { Driver, type Clock } from '../protocol/driver.ts';
+import type { EvbParameters } from '../protocol/evb/negotiation.ts';
+import type { VdpErrorCode } from '../protocol/vdp/association.ts';
+import type { VdpLimits } from '../protocol/vdp/bridge.ts';
+import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
+import { admit, type Application } from './admission.ts';
+import type { Directory, Entitlement } from './directory.ts';
+import { filterOf, fromRelay, toRelay } from './label.ts';
+import { difference, tally, type Tally } from './tally.ts';
+import { activate, detach, passages, reserve, type Passage, type VsiEntry } from './vsi-entry.ts';
+
+/** A station port's link: its own address, and where frames go. */
+export interface StationLink {
+  readonly name: PortName;
+  readonly mac: MacAddress;
+  readonly runs: boolean;
+  readonly send: (frame: Uint8Array) => void;
+}
+
+export interface BridgeAgentParts {
+  readonly name: string;
+  readonly evb: EvbParameters;
+  readonly limits: VdpLimits;
+  /** of ECP, by chance: a station must not take this agent's first ECPDU for its predecessor's last */
+  readonly firstSequence: number;
+  readonly links: readonly StationLink[];
+  /** network and mirror ports, which have no protocol */
+  readonly otherPorts: ReadonlyMap<PortName, RelayPort>;
+  readonly relay: Relay;
+  readonly directory: Directory;
+  readonly clock: Clock;
+  readonly timestamp: () => Timestamp;
+  /** a moment of the data plane's clock (ns, CLOCK_MONOTONIC) as a time stamp */
+  readonly stampOf: (monotonic: bigint) => Timestamp;
+  readonly report: (report: MigrationReport) => void;
+  /** a VSI's association changed, or a port's state did */
+  readonly changed: (vsiId: VsiId | null) => void;
+  readonly log: (level: 'info' | 'warn', message: string, facts?: object) => void;
+}
+
+type Request = Extract<BridgePortOutput, { kind: 'request' }>;
+
+/** An announcement counts only when the VM has been silent at its old port for this long (ns). */
+const silence = 5_000_000n;
+
+/**
+ * The bridge agent without its shell: VDP requests and announcements in, relay states and reports out. It has no
+ * sockets and no clock of its own, so the simulated lab runs it as it is.
+ */
+export class BridgeAgent {
+  readonly #parts: BridgeAgentParts;
+  readonly #entries = new Map<VsiId, VsiEntry>();
+  readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
+  readonly #reflective = new Map<PortName, boolean>();
+  /** requests that were given up before they were answered */
+  readonly #late = new Set<number>();
+  /** what was counted when a migration of the VSI became known */
+  readonly #tallies = new Map<VsiId, Tally>();
+
+  constructor(parts: BridgeAgentParts) {
+    this.#parts = parts;
+    for (const { name, mac, send } of parts.links) {
+      const machine = new BridgePort({
+        mac,
+        systemName: parts.name,
+        portId: name,
+        evb: parts.evb,
+        limits: parts.limits,
+        firstSequence: parts.firstSequence,
+        isVsiAddress: (mac) => this.#isVsiAddress(mac),
+      });
+      this.#ports.set(name, new Driver(machine, parts.clock, (output) => this.#handle(name, output, send)));
+    }
+  }
+
+  get entries(): ReadonlyMap<VsiId, VsiEntry> {
+    return this.#entries;
+  }
+
+  /** The protocol state of every station port. */
+  portStates(): { name: PortName; state: ReturnType<BridgePort['state']> }[] {
+    return [...this.#ports].map(([name, driver]) => ({ name, state: driver.machine.state() }));
+  }
+
+  /** Adopts what the data plane holds, and starts to speak on every port that runs. */
+  start(): void {
+    const { relay, links } = this.#parts;
+    const held = relay.held();
+    for (const [vsiId, vsi] of held.vsis) this.#entries.set(vsiId, fromRelay(vsiId, vsi));
+    for (const [name, driver] of this.#ports) {
+      // until the station has said otherwise, reflective relay stays as the data plane has it
+      const port = held.ports.get(name);
+      this.#reflective.set(name, port?.kind === 'station' && port.reflectiveRelay);
+      driver.do((machine, now) => {
+        machine.adopt(this.#heldAt(name), now);
+        return [];
+      });
+    }
+    this.#apply(this.#entries);
+    if (this.#entries.size) this.#parts.log('info', `adopted ${this.#entries.size} VSIs from the data plane`);
+    relay.watch((event) => this.#announced(event));
+    for (const { name, runs } of links) if (runs) this.linkChanged(name, true);
+  }
+
+  /** Says goodbye on every port (LLDP with TTL 0) and stops the machines; the data plane goes on. */
+  stop(): void {
+    for (const driver of this.#ports.values()) {
+      driver.do((machine, now) => machine.shutdown(now));
+      driver.stop();
+    }
+    this.#parts.relay.close();
+  }
+
+  receive(port: PortName, frame: Uint8Array): void {
+    this.#ports.get(port)?.receive(frame);
+  }
+
+  linkChanged(port: PortName, runs: boolean): void {
+    this.#parts.log('info', `link of ${port} is ${runs ? 'up' : 'down'}`);
+    this.#ports.get(port)?.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
+  }
+
+  /** What the profile says now: VSIs that have it otherwise get the new policy, each by one atomic write. */
+  profileChanged(profile: PortProfile): void {
+    const key = profileKey(profile.ref);
+    const policy = policyOf(profile);
+    const next = new Map(this.#entries);
+    for (const entry of this.#entries.values())
+      if (profileKey(entry.profile) === key && !isDeepStrictEqual(entry.policy, policy))
+        next.set(entry.vsiId, { ...entry, policy });
+    if ([...next].some(([id, entry]) => this.#entries.get(id) !== entry))
+      this.#replace(next, `profile ${key} changed`);
+  }
+
+  /** The administrator took the profile or the VSI away: whoever used it is de-associated. */
+  withdrawn(what: { profile: ProfileKey } | { vsiId: VsiId }): void {
+    for (const entry of this.#entries.values())
+      if ('vsiId' in what ? entry.vsiId === what.vsiId : profileKey(entry.profile) === what.profile)
+        this.#deassociate(entry);
+  }
+
+  /** A migration that an announcement may complete was opened: what is counted from here on is its own. */
+  migrationOpened(vsiId: VsiId): void {
+    const entry = this.#entries.get(vsiId);
+    if (entry) this.#tallies.set(vsiId, this.#tally(entry));
+  }
+
+  #handle(port: PortName, output: BridgePortOutput, send: (frame: Uint8Array) => void): void {
+    const { log, changed } = this.#parts;
+    switch (output.kind) {
+      case 'send':
+        send(output.frame);
+        return;
+      case 'request':
+        this.#requested(port, output);
+        return;
+      case 'renewed':
+        return; // a late keep-alive of the source must not move anything
+      case 'released':
+        this.#commit(output.vsiId, (entry) => entry && detach(entry, port));
+        log('info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
+        return;
+      case 'evb':
+        this.#reflective.set(port, output.reflectiveRelay);
+        this.#apply(this.#entries);
+        log('info', `reflective relay on ${port} is ${output.reflectiveRelay ? 'on' : 'off'}`);
+        changed(null);
+        return;
+      case 'neighbour':
+        changed(null);
+        return;
+      case 'ignored':
+        // after a retransmission the second acknowledgement is to be expected
+        if (output.reason !== 'unexpected acknowledgement')
+          log('warn', `ignored on ${port}: ${output.reason}: ${output.detail}`);
+        return;
+      case 'late answer':
+        this.#late.add(output.token);
+        return;
+    }
+  }
+
+  #requested(port: PortName, request: Request): void {
+    const { directory } = this.#parts;
+    const known = directory.known(request.vsiId, request.profile);
+    const moved = this.#entries.get(request.vsiId);
+    if (moved?.active && moved.active !== port && request.mode !== 'associate')
+      this.#report(request.vsiId, 'reserve', { source: moved.active, destination: port });
+    if (known) {
+      this.#decide(port, request, known);
+      return;
+    }
+    void directory.fetch(request.vsiId, request.profile).then(
+      (entitlement) => this.#decide(port, request, entitlement),
+      (error: Error) => this.#refuse(port, request, 'unable to contact VSI manager', error.message),
+    );
+  }
+
+  #decide(port: PortName, request: Request, { grant, profile }: Entitlement): void {
+    const application: Application = {
+      vsiId: request.vsiId,
+      profile: request.profile,
+      filter: request.filter,
+      station: this.#ports.get(port)!.machine.state().neighbour?.systemName ?? null,
+    };
+    const admission = admit(application, grant, profile);
+    if (!admission.admitted) {
+      this.#refuse(port, request, admission.code, admission.reason);
+      return;
+    }
+    const attach = request.mode === 'associate' ? activate : reserve;
+    try {
+      this.#commit(request.vsiId, (entry) =>
+        attach(
+          {
+            attachments: new Map(),
+            active: null,
+            ...entry,
+            vsiId: request.vsiId,
+            profile: request.profile,
+            policy: policyOf(admission.profile),
+            addresses: admission.addresses,
+            filterFormat: admission.filter.format,
+          },
+          port,
+          admission.wireVid,
+        ),
+      );
+    } catch (error) {
+      if (!(error instanceof RelayError)) throw error;
+      this.#refuse(port, request, 'insufficient resources', error.message);
+      return;
+    }
+    this.#ports
+      .get(port)!
+      .do((machine, now) => machine.answer(request.token, { kind: 'accept', filter: admission.filter }, now));
+    if (this.#late.delete(request.token))
+      this.#commit(request.vsiId, (entry) => entry && detach(entry, port));
+    else this.#parts.log('info', `VSI ${request.vsiId} ${request.mode} at ${port}: granted`);
+  }
+
+  #refuse(port: PortName, request: Request, code: VdpErrorCode, reason: string): void {
+    this.#parts.log('warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
+    // a station that is refused forgets the VSI, and a half-granted profile is no profile
+    this.#commit(request.vsiId, (entry) => entry && detach(entry, port));
+    this.#ports.get(port)!.do((machine, now) => machine.answer(request.token, { kind: 'refuse', code }, now));
+  }
+
+  /** The classical way: the switch has seen the VM speak on another port, and sets the profile there now. */
+  #announced(event: RelayEvent): void {
+    const { directory, relay, log } = this.#parts;
+    for (const { vsiId } of directory.owners(event.mac)) {
+      const entry = this.#entries.get(vsiId);
+      if (!entry?.active || entry.active === event.port || !directory.followsAnnouncements(vsiId)) continue;
+      const lastAtSource = relay.counters().vsis.get(vsiId)?.get(entry.active)?.lastFrame ?? 0n;
+      if (event.at - lastAtSource < silence) {
+        log(
+          'warn',
+          `announcement of ${event.mac} on ${event.port} ignored: it still speaks on ${entry.active}`,
+        );
+        continue;
+      }
+      void directory.fetch(vsiId, entry.profile).then(
+        ({ grant, profile }) => this.#follow(event, entry, grant, profile),
+        (error: Error) => log('warn', `announcement of ${event.mac} on ${event.port}: ${error.message}`),
+      );
+    }
+  }
+
+  #follow(
+    event: RelayEvent,
+    entry: VsiEntry,
+    grant: Entitlement['grant'],
+    profile: Entitlement['profile'],
+  ): void {
+    const source = entry.active!;
+    const filter = {
+      format: 'mac-vid',
+      entries: entry.addresses.map((mac) => ({ mac, vid: event.wireVid })),
+    } as const;
+    const station = this.#ports.get(event.port)?.machine.state().neighbour?.systemName ?? null;
+    const admission = admit({ vsiId: entry.vsiId, profile: entry.profile, filter, station }, grant, profile);
+    if (!admission.admitted) {
+      this.#parts.log('warn', `announcement of ${event.mac} on ${event.port}: ${admission.reason}`);
+      return;
+    }
+    this.#commit(entry.vsiId, (now) =>
+      now?.active === source
+        ? detach(
+            activate({ ...now, policy: policyOf(admission.profile) }, event.port, admission.wireVid),
+            source,
+          )
+        : (now ?? null),
+    );
+    this.#ports.get(source)!.do((machine, now) => machine.deassociate(entry.vsiId, now));
+  }
+
+  #deassociate(entry: VsiEntry): void {
+    this.#commit(entry.vsiId, () => null);
+    for (const port of entry.attachments.keys())
+      this.#ports.get(port)!.do((machine, now) => machine.deassociate(entry.vsiId, now));
+  }
+
+  /** Changes one entry: in the data plane first, then here, then in the reports. @throws RelayError, and nothing changed */
+  #commit(vsiId: VsiId, change: (entry: VsiEntry | null) => VsiEntry | null): void {
+    const before = this.#entries.get(vsiId) ?? null;
+    const after = change(before);
+    if (after === before) return;
+    const next = new Map(this.#entries);
+    if (after) next.set(vsiId, after);
+    else next.delete(vsiId);
+    const found = passages(before, after);
+    // a place that goes takes its counters with it
+    const ends = found.some(({ moment }) => moment === 'release' || moment === 'abort');
+    const last = before && ends ? this.#tally(before) : null;
+    this.#apply(next);
+    this.#entries.clear();
+    for (const [id, entry] of next) this.#entries.set(id, entry);
+    for (const passage of found) this.#passed(vsiId, passage, last ?? undefined);
+    this.#parts.changed(vsiId);
+  }
+
+  #passed(vsiId: VsiId, passage: Passage, last: Tally | undefined): void {
+    const { moment, source, destination } = passage;
+    const entry = this.#entries.get(vsiId);
+    if (moment === 'ready') {
+      if (entry) this.#tallies.set(vsiId, this.#tally(entry));
+      this.#report(vsiId, 'ready', passage);
+      return;
+    }
+    if (moment === 'active') {
+      this.#report(vsiId, 'active', passage);
+      return;
+    }
+    const before = this.#tallies.get(vsiId);
+    const after = last ?? (entry && this.#tally(entry));
+    const count = (port: PortName | null) =>
+      port && after ? difference(before, after, port, this.#parts.stampOf) : null;
+    this.#report(vsiId, moment, passage, {
+      source: count(source),
+      destination: count(destination),
+    });
+    this.#tallies.delete(vsiId);
+  }
+
+  #report(
+    vsiId: VsiId,
+    moment: MigrationReport['moment'],
+    { source, destination }: { source: PortName | null; destination: PortName },
+    counts?: MigrationReport['counts'],
+  ): void {
+    const { name, report, timestamp } = this.#parts;
+    const at = (port: PortName): PortLocation => ({ bridge: name, port });
+    report({
+      vsiId,
+      moment,
+      at: timestamp(),
+      by: name,
+      ...(source ? { source: at(source) } : {}),
+      destination: at(destination),
+      ...(counts ? { counts } : {}),
+    });
+  }
+
+  #replace(next: ReadonlyMap<VsiId, VsiEntry>, why: string): void {
+    try {
+      this.#apply(next);
+    } catch (error) {
+      if (!(error instanceof RelayError)) throw error;
+      this.#parts.log('warn', `${why}, but the data plane refused: ${error.message}`);
+      return;
+    }
+    for (const [id, entry] of next) this.#entries.set(id, entry);
+    this.#parts.log('info', why);
+  }
+
+  #apply(entries: ReadonlyMap<VsiId, VsiEntry>): void {
+    const ports = new Map<PortName, RelayPort>(this.#parts.otherPorts);
+    for (const name of this.#ports.keys())
+      ports.set(name, { kind: 'station', reflectiveRelay: this.#reflective.get(name) ?? false });
+    this.#parts.relay.apply({
+      ports,
+      vsis: new Map([...entries].map(([vsiId, entry]) => [vsiId, toRelay(entry)])),
+    });
+  }
+
+  #tally(entry: VsiEntry): Tally {
+    return tally(this.#parts.relay.counters(), entry.vsiId, entry.addresses);
+  }
+
+  /** What VDP holds at a port, by the entries. */
+  #heldAt(port: PortName) {
+    return [...this.#entries.values()].flatMap((entry) => {
+      const attachment = entry.attachments.get(port);
+      return attachment
+        ? [
+            {
+              vsiId: entry.vsiId,
+              profile: entry.profile,
+              association: attachment.association,
+              filter: filterOf(entry, attachment),
+            },
+          ]
+        : [];
+    });
+  }
+
+  #isVsiAddress(mac: MacAddress): boolean {
+    for (const entry of this.#entries.values()) if (entry.addresses.includes(mac)) return true;
+    return false;
+  }
+}

@@ -1,0 +1,27 @@
+import type { MacAddress } from '../domain/mac-address.ts';
+import type { PortProfile } from '../domain/port-profile.ts';
+import type { ProfileRef } from '../domain/profile-ref.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import type { Grant } from './admission.ts';
+
+/** What the manager's database says about one VSI; undefined where it has none. */
+export interface Entitlement {
+  readonly grant: Grant | undefined;
+  readonly profile: PortProfile | undefined;
+}
+
+/** The bridge's view of the manager's database. */
+export interface Directory {
+  /** From the bridge's own copy, which the manager keeps up to date; null where the copy does not have all of it. */
+  known(vsiId: VsiId, profile: ProfileRef): Entitlement | null;
+  /** Asks the manager, and keeps what it says. @throws ManagerUnreachable */
+  fetch(vsiId: VsiId, profile: ProfileRef): Promise<Entitlement>;
+  /** The VSIs that own an address, by the bridge's own copy. */
+  owners(mac: MacAddress): readonly Grant[];
+  /** Whether a migration of the VSI is open that an announcement may complete (strategy `garp`). */
+  followsAnnouncements(vsiId: VsiId): boolean;
+}
+
+export class ManagerUnreachable extends Error {
+  override name = 'ManagerUnreachable';
+}

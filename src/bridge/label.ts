@@ -1,0 +1,49 @@
+import { filterFormats, type FilterFormat } from '../domain/filter-info.ts';
+import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
+import { nullVid } from '../domain/vid.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import type { RelayVsi } from '../relay/relay.ts';
+import { places, type Attachment, type VsiEntry } from './vsi-entry.ts';
+
+/**
+ * What the data plane keeps of an entry besides what it needs itself, so that a restarted agent can adopt it: the
+ * profile's key and the filter format's number on the wire. "dc1/17/1 2"
+ */
+export function labelOf({ profile, filterFormat }: VsiEntry): string {
+  const format = Object.entries(filterFormats).find(([, name]) => name === filterFormat)![0];
+  return `${profileKey(profile)} ${format}`;
+}
+
+export function toRelay(entry: VsiEntry): RelayVsi {
+  return {
+    addresses: entry.addresses,
+    policy: entry.policy,
+    places: places(entry),
+    label: labelOf(entry),
+  };
+}
+
+/** The entry that `toRelay` made this from. @throws Invalid for a label that is not ours */
+export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
+  const [key = '', format = ''] = held.label.split(' ');
+  const { active, armed, released } = held.places;
+  const attachments = new Map<string, Attachment>();
+  for (const place of [active, released])
+    if (place) attachments.set(place.port, { association: 'associated', wireVid: place.wireVid });
+  if (armed) attachments.set(armed.port, { association: 'pre-associated', wireVid: armed.wireVid });
+  return {
+    vsiId,
+    profile: parseProfileKey(key),
+    policy: held.policy,
+    addresses: held.addresses,
+    filterFormat: filterFormats[format as unknown as keyof typeof filterFormats] satisfies FilterFormat,
+    attachments,
+    active: active?.port ?? null,
+  };
+}
+
+/** The filter info that VDP holds for an entry at a port. */
+export function filterOf(entry: VsiEntry, attachment: Attachment) {
+  const vid = attachment.wireVid === nullVid ? entry.policy.vlan : attachment.wireVid;
+  return { format: entry.filterFormat, entries: entry.addresses.map((mac) => ({ mac, vid })) };
+}

@@ -1,0 +1,200 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ApiError } from '../api/api-error.ts';
+import type { ApiClient, WatchEvent } from '../api/client.ts';
+import { profileSchema } from '../api/profile.ts';
+import { vsiSpecSchema, type Vsi, type VsiSpec } from '../api/vsi.ts';
+import type { MacAddress } from '../domain/mac-address.ts';
+import type { Migration } from '../domain/migration.ts';
+import type { PortProfile } from '../domain/port-profile.ts';
+import { profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import { ManagerUnreachable, type Directory, type Entitlement } from './directory.ts';
+
+/** What the directory tells the agent of. */
+export interface DirectoryListener {
+  profileChanged(profile: PortProfile): void;
+  withdrawn(what: { profile: ProfileKey } | { vsiId: VsiId }): void;
+  migrationOpened(vsiId: VsiId): void;
+  log(level: 'info' | 'warn', message: string): void;
+}
+
+const copySchema = z.object({ profiles: z.array(profileSchema), vsis: z.array(vsiSpecSchema) });
+
+/**
+ * The manager's database as this bridge knows it: lists and watches profiles, VSIs and migrations, and keeps a copy in
+ * a file, so that a bridge that starts while the manager is away still knows what it knew.
+ */
+export class ManagerDirectory implements Directory {
+  readonly #api: ApiClient;
+  readonly #file: string;
+  readonly #profiles = new Map<ProfileKey, PortProfile>();
+  readonly #vsis = new Map<VsiId, VsiSpec>();
+  readonly #migrations = new Map<string, Migration>();
+  readonly #stop = new AbortController();
+  #saving: NodeJS.Timeout | undefined;
+
+  /** @throws an Error when the directory cannot be written */
+  constructor(api: ApiClient, stateDirectory: string) {
+    mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+    this.#api = api;
+    this.#file = join(stateDirectory, 'directory.json');
+  }
+
+  /** Starts from the copy, then follows the manager until `close`. */
+  open(listener: DirectoryListener): void {
+    this.#load(listener);
+    const { signal } = this.#stop;
+    const follow = <Name extends 'profiles' | 'vsis' | 'migrations'>(
+      name: Name,
+      changed: (event: WatchEvent<Name>) => void,
+    ) => void this.#api.watch(name, null, changed, signal);
+    follow('profiles', (event) => {
+      if (event.kind === 'disconnected') listener.log('warn', event.error);
+      this.#profilesChanged(event, listener);
+    });
+    follow('vsis', (event) => this.#vsisChanged(event, listener));
+    follow('migrations', (event) => this.#migrationsChanged(event, listener));
+  }
+
+  close(): void {
+    this.#stop.abort();
+    if (this.#saving) this.#save();
+  }
+
+  known(vsiId: VsiId, ref: ProfileRef): Entitlement | null {
+    const grant = this.#vsis.get(vsiId);
+    const profile = this.#profiles.get(profileKey(ref));
+    return grant && profile ? { grant, profile } : null;
+  }
+
+  async fetch(vsiId: VsiId, ref: ProfileRef): Promise<Entitlement> {
+    try {
+      const [vsi, profile] = await Promise.all([
+        this.#api.get('vsis', vsiId),
+        this.#api.get('profiles', profileKey(ref)),
+      ]);
+      if (vsi) this.#vsis.set(vsiId, vsi.value);
+      if (profile) this.#profiles.set(profileKey(ref), profile.value);
+      this.#changed();
+      return { grant: vsi?.value, profile: profile?.value };
+    } catch (error) {
+      if (error instanceof ApiError) throw new ManagerUnreachable(error.message);
+      throw error;
+    }
+  }
+
+  owners(mac: MacAddress): readonly VsiSpec[] {
+    return [...this.#vsis.values()].filter(({ macs }) => macs.includes(mac));
+  }
+
+  followsAnnouncements(vsiId: VsiId): boolean {
+    for (const { vsiId: of, strategy, state } of this.#migrations.values())
+      if (of === vsiId && strategy === 'garp' && !moved.has(state)) return true;
+    return false;
+  }
+
+  #profilesChanged(event: WatchEvent<'profiles'>, listener: DirectoryListener): void {
+    if (event.kind === 'list') {
+      const keys = new Set(event.items.map(({ value }) => profileKey(value.ref)));
+      for (const key of this.#profiles.keys()) if (!keys.has(key)) this.#withdrawProfile(key, listener);
+      for (const { value } of event.items) this.#setProfile(value, listener);
+    } else if (event.kind === 'put') this.#setProfile(event.value, listener);
+    else if (event.kind === 'delete') this.#withdrawProfile(event.key as ProfileKey, listener);
+  }
+
+  #vsisChanged(event: WatchEvent<'vsis'>, listener: DirectoryListener): void {
+    if (event.kind === 'list') {
+      const ids = new Set(event.items.map(({ value }) => value.vsiId));
+      for (const id of this.#vsis.keys()) if (!ids.has(id)) this.#withdrawVsi(id, listener);
+      for (const { value } of event.items) this.#setVsi(value, listener);
+    } else if (event.kind === 'put') this.#setVsi(event.value, listener);
+    else if (event.kind === 'delete') this.#withdrawVsi(event.key as VsiId, listener);
+  }
+
+  #migrationsChanged(event: WatchEvent<'migrations'>, listener: DirectoryListener): void {
+    if (event.kind === 'list') {
+      this.#migrations.clear();
+      for (const { value } of event.items) this.#migrations.set(value.id, value);
+    } else if (event.kind === 'put') {
+      const opened = !this.#migrations.has(event.key);
+      this.#migrations.set(event.key, event.value);
+      if (opened) listener.migrationOpened(event.value.vsiId);
+    } else if (event.kind === 'delete') this.#migrations.delete(event.key);
+  }
+
+  #setProfile(profile: PortProfile, listener: DirectoryListener): void {
+    this.#profiles.set(profileKey(profile.ref), profile);
+    this.#changed();
+    listener.profileChanged(profile);
+  }
+
+  #withdrawProfile(key: ProfileKey, listener: DirectoryListener): void {
+    this.#profiles.delete(key);
+    this.#changed();
+    listener.withdrawn({ profile: key });
+  }
+
+  /** A VSI that is granted something else from now on has to ask again. */
+  #setVsi(vsi: Vsi, listener: DirectoryListener): void {
+    const before = this.#vsis.get(vsi.vsiId);
+    this.#vsis.set(vsi.vsiId, vsi);
+    if (before && sameGrant(before, vsi)) return;
+    this.#changed();
+    if (before) listener.withdrawn({ vsiId: vsi.vsiId });
+  }
+
+  #withdrawVsi(vsiId: VsiId, listener: DirectoryListener): void {
+    this.#vsis.delete(vsiId);
+    this.#changed();
+    listener.withdrawn({ vsiId });
+  }
+
+  #load(listener: DirectoryListener): void {
+    let text: string;
+    try {
+      text = readFileSync(this.#file, 'utf8');
+    } catch {
+      return; // the first start here
+    }
+    const copy = copySchema.safeParse(parseJson(text));
+    if (!copy.success) {
+      listener.log('warn', `${this.#file} is not a copy of ours; starting without`);
+      return;
+    }
+    for (const profile of copy.data.profiles) this.#profiles.set(profileKey(profile.ref), profile);
+    for (const vsi of copy.data.vsis) this.#vsis.set(vsi.vsiId, vsi);
+  }
+
+  /** Many changes at once are one write. */
+  #changed(): void {
+    this.#saving ??= setTimeout(() => this.#save(), 50);
+  }
+
+  #save(): void {
+    clearTimeout(this.#saving);
+    this.#saving = undefined;
+    const copy = z.encode(copySchema, {
+      profiles: [...this.#profiles.values()],
+      vsis: [...this.#vsis.values()],
+    });
+    writeFileSync(`${this.#file}.new`, JSON.stringify(copy), { mode: 0o600 });
+    renameSync(`${this.#file}.new`, this.#file);
+  }
+}
+
+const moved: ReadonlySet<Migration['state']> = new Set(['active', 'released', 'aborted', 'failed']);
+
+function sameGrant(a: VsiSpec, b: VsiSpec): boolean {
+  const grant = ({ macs, profile, hosts }: VsiSpec) => JSON.stringify([macs, profile, hosts]);
+  return grant(a) === grant(b);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

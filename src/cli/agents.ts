@@ -1,0 +1,102 @@
+import { Command } from 'commander';
+import { pino, type Logger } from 'pino';
+import { bridgeConfig } from '../bridge/config.ts';
+import { hypervisorEventKinds } from '../hypervisors/event.ts';
+import { managerConfigSchema } from '../manager/config.ts';
+import { stationConfig } from '../station/config.ts';
+import { callLocal } from '../api/local-socket.ts';
+import { parseUnicastMac } from '../domain/mac-address.ts';
+import { readConfig } from './config-file.ts';
+import { Failure } from './failure.ts';
+import { print } from './output.ts';
+
+interface Running {
+  close(): Promise<void>;
+  readonly addresses?: readonly string[];
+}
+
+/** The three agents, each a real process that runs until it is told to end. */
+export function agentCommands(): Command[] {
+  return [managerCommand(), bridgeCommand(), stationCommand()];
+}
+
+function managerCommand(): Command {
+  return agent('manager', 'the VSI manager: port profiles, VSIs and migrations, behind a REST API').action(
+    async ({ config }: { config: string }) => {
+      const parsed = readConfig(config, managerConfigSchema);
+      const { startManager } = await import('../manager/manager.ts');
+      await serve('manager', (logger) => startManager(parsed, logger));
+    },
+  );
+}
+
+function bridgeCommand(): Command {
+  return agent('bridge', 'the EVB bridge agent, in the network namespace of the switch').action(
+    async ({ config }: { config: string }) => {
+      const parsed = readConfig(config, bridgeConfig);
+      needRoot('the bridge agent loads the data plane into the kernel');
+      const { runBridge } = await import('../bridge/run.ts');
+      await serve('bridge', (logger) => runBridge(parsed, logger));
+    },
+  );
+}
+
+function stationCommand(): Command {
+  const command = agent('station', 'the EVB station agent of a host').action(
+    async ({ config }: { config: string }) => {
+      const parsed = readConfig(config, stationConfig);
+      needRoot('the station agent sends frames on the uplink');
+      const { runStation } = await import('../station/run.ts');
+      await serve('station', (logger) => runStation(parsed, logger));
+    },
+  );
+  command
+    .command('announce')
+    .description('tell the station of a VM, from a toolstack that it cannot watch; waits for the bridge')
+    .argument('<event>', hypervisorEventKinds.join(', '))
+    .argument('<vm>', "the VM's name")
+    .requiredOption('--control <path>', "the station's control socket")
+    .requiredOption('--mac <address...>', "the addresses of the VM's NICs")
+    .option('--json', 'print JSON')
+    .action(
+      async (event: string, vm: string, options: { control: string; mac: string[]; json?: boolean }) => {
+        const macs = options.mac.map(parseUnicastMac);
+        const outcome = (await callLocal(options.control, 'announce', { event, vm, macs })) as {
+          granted: boolean;
+          reason?: string;
+        };
+        print(outcome, options.json, () => (outcome.granted ? 'granted' : `refused: ${outcome.reason}`));
+        if (!outcome.granted) process.exitCode = 1;
+      },
+    );
+  return command;
+}
+
+function agent(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .requiredOption('--config <file>', 'YAML or JSON; see docs/configuration.md');
+}
+
+function needRoot(why: string): void {
+  if (process.platform !== 'linux')
+    throw new Failure(`${why}: that needs Linux, and this is ${process.platform}`);
+  if (process.getuid?.() !== 0) throw new Failure(`${why}: that needs root`);
+}
+
+/** Runs an agent until SIGTERM or SIGINT, or until the lab that started it is gone. */
+async function serve(name: string, start: (logger: Logger) => Promise<Running>): Promise<void> {
+  const logger = pino(
+    { name, level: process.env['HAIRPIN_LOG'] ?? 'info' },
+    pino.destination({ sync: true }),
+  );
+  const { promise, resolve } = Promise.withResolvers<string>();
+  process.once('SIGTERM', resolve).once('SIGINT', resolve);
+  const running = await start(logger);
+  logger.info({ addresses: running.addresses }, 'ready');
+  process.once('disconnect', () => resolve('the lab ended'));
+  process.send?.({ addresses: running.addresses ?? [] });
+  logger.info(`ending: ${await promise}`);
+  await running.close();
+  process.exit(0);
+}

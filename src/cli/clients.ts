@@ -1,0 +1,181 @@
+import { Command } from 'commander';
+import { z } from 'zod';
+import { ApiClient } from '../api/client.ts';
+import {
+  collections,
+  writeSchemas,
+  type CollectionName,
+  type Objects,
+  type WritableName,
+} from '../api/collections.ts';
+import { explainIssues } from '../api/explain.ts';
+import { profileKey } from '../domain/profile-ref.ts';
+import { defaultListen } from '../manager/config.ts';
+import { readYaml } from './config-file.ts';
+import { Failure } from './failure.ts';
+import { print, table } from './output.ts';
+
+/** How the objects of one collection are called and listed. */
+interface Noun<Name extends CollectionName> {
+  readonly command: string;
+  readonly description: string;
+  readonly collection: Name;
+  readonly heading: readonly string[];
+  readonly row: (object: Objects[Name]) => readonly (string | number)[];
+}
+
+/** `hairpin tenant|profile|vsi|migration …`: clients of the manager's API. */
+export function clientCommands(): Command[] {
+  return [
+    writable(tenant, 'tenants'),
+    writable(profile, 'profiles'),
+    writable(vsi, 'vsis'),
+    readable(migration),
+  ];
+}
+
+const tenant: Noun<'tenants'> = {
+  command: 'tenant',
+  description: 'who owns profiles and VSIs',
+  collection: 'tenants',
+  heading: ['TENANT'],
+  row: ({ name }) => [name],
+};
+
+const profile: Noun<'profiles'> = {
+  command: 'profile',
+  description: 'port profiles: VLAN, rates, access list, mirror',
+  collection: 'profiles',
+  heading: ['PROFILE', 'NAME', 'TENANT', 'VLAN', 'FROM VM bit/s', 'TO VM bit/s', 'RULES', 'MIRROR'],
+  row: ({ ref, name, tenant, vlan, rate, accessList, mirror }) => [
+    profileKey(ref),
+    name,
+    tenant,
+    vlan,
+    rate['from-vm']?.max ?? '-',
+    rate['to-vm']?.max ?? '-',
+    accessList.rules.length,
+    mirror?.session ?? '-',
+  ],
+};
+
+const vsi: Noun<'vsis'> = {
+  command: 'vsi',
+  description: 'VM NICs: what each is granted, and where it is',
+  collection: 'vsis',
+  heading: ['VSI', 'VM', 'TENANT', 'MAC', 'PROFILE', 'ASSOCIATION', 'AT'],
+  row: ({ vsiId, name, tenant, macs, profile, status }) => [
+    vsiId,
+    name,
+    tenant,
+    macs.join(' '),
+    profile,
+    status?.association ?? 'none',
+    status ? `${status.bridge} ${status.port} (${status.station ?? 'unnamed'})` : '-',
+  ],
+};
+
+const migration: Noun<'migrations'> = {
+  command: 'migration',
+  description: 'migrations and what was measured at the switch',
+  collection: 'migrations',
+  heading: ['ID', 'VSI', 'STRATEGY', 'STATE', 'FROM', 'TO', 'STOP ms', 'DROPPED'],
+  row: ({ id, vsiId, strategy, state, source, destination, times, counts }) => [
+    id,
+    vsiId,
+    strategy,
+    state,
+    source?.port ?? '-',
+    destination?.port ?? '-',
+    times.stop && times.resume ? ((times.resume - times.stop) / 1000).toFixed(1) : '-',
+    [counts.source, counts.destination]
+      .flatMap((count) => Object.values(count?.dropped ?? {}))
+      .reduce((sum, frames) => sum + frames, 0),
+  ],
+};
+
+interface ClientOptions {
+  manager: string;
+  token?: string;
+  json?: boolean;
+}
+
+function readable<Name extends CollectionName>({
+  command,
+  description,
+  collection,
+  heading,
+  row,
+}: Noun<Name>) {
+  const { schema, parseKey } = collections[collection];
+  const noun = new Command(command).description(description);
+  // what the API would send: the forms people write, not the values inside
+  const form = (value: Objects[Name]) => z.encode(schema as z.ZodType, value);
+  withManager(noun.command('ls').description('list them'))
+    .option('--json', 'print JSON')
+    .action((options: ClientOptions) =>
+      withClient(options, async (api) => {
+        const { items } = await api.list(collection);
+        const values = items.map(({ value }) => value);
+        print(values.map(form), options.json, () => table(heading, values.map(row)));
+      }),
+    );
+  withManager(noun.command('get').description('print one').argument('<key>'))
+    .option('--json', 'print JSON')
+    .action((key: string, options: ClientOptions) =>
+      withClient(options, async (api) => {
+        const found = await api.get(collection, parseKey(key));
+        if (!found) throw new Failure(`there is no ${command} ${key}`);
+        print(form(found.value), options.json, () => JSON.stringify(form(found.value), null, 2));
+      }),
+    );
+  return noun;
+}
+
+function writable<Name extends WritableName>(noun: Noun<Name>, collection: Name): Command {
+  const { parseKey, keyOf } = collections[collection];
+  const command = readable(noun);
+  withManager(
+    command
+      .command('put')
+      .description('create or replace one, from a YAML or JSON file ("-": standard input)'),
+  )
+    .argument('<file>')
+    .action((file: string, options: ClientOptions) =>
+      withClient(options, async (api) => {
+        const input = readYaml(file);
+        const parsed = writeSchemas[collection].safeParse(input);
+        if (!parsed.success) throw new Failure(explainIssues(file, parsed.error, input).join('\n'), 2);
+        await api.put(collection, parsed.data);
+        console.log(`${noun.command} ${(keyOf as (value: unknown) => string)(parsed.data)} is set`);
+      }),
+    );
+  withManager(command.command('rm').description('remove one'))
+    .argument('<key>')
+    .action((key: string, options: ClientOptions) =>
+      withClient(options, (api) => api.delete(collection, parseKey(key))),
+    );
+  return command;
+}
+
+function withManager(command: Command): Command {
+  return command
+    .option(
+      '--manager <url>',
+      'http://HOST:PORT or unix:/PATH (or HAIRPIN_MANAGER)',
+      process.env['HAIRPIN_MANAGER'] ?? `http://${defaultListen}`,
+    )
+    .option('--token <token>', 'if the manager wants one (or HAIRPIN_TOKEN)', process.env['HAIRPIN_TOKEN']);
+}
+
+async function withClient(
+  { manager, token }: ClientOptions,
+  body: (api: ApiClient) => Promise<void>,
+): Promise<void> {
+  const api = new ApiClient(manager, { token });
+  try {
+    await body(api);
+  } finally {
+    api.close();
+  }
+}

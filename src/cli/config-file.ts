@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { explainIssues } from '../api/explain.ts';
+import { Failure } from './failure.ts';
+
+/** Reads a YAML (or JSON) file by a schema. @throws Failure with a line for each thing that is wrong, exit code 2 */
+export function readConfig<S extends z.ZodType>(path: string, schema: S): z.output<S> {
+  const input = readYaml(path);
+  const parsed = schema.safeParse(input);
+  if (!parsed.success) throw new Failure(explainIssues(path, parsed.error, input).join('\n'), 2);
+  return parsed.data;
+}
+
+/** @throws Failure for a file that is not there or is not YAML */
+export function readYaml(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path === '-' ? 0 : path, 'utf8');
+  } catch (error) {
+    throw new Failure(`${path}: ${(error as Error).message.replace(/^\w+: /, '')}`, 2);
+  }
+  const document = parseDocument(text, { uniqueKeys: true });
+  const [error] = document.errors;
+  if (error) throw new Failure(`${path}: ${error.message.split('\n')[0]}`, 2);
+  return document.toJS() as unknown;
+}

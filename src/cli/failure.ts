@@ -1,0 +1,37 @@
+/** Something the user can mend: printed as one line, without a stack. */
+export class Failure extends Error {
+  override name = 'Failure';
+  /** 2: the command line or a file of the user's is wrong; 1: what was asked for did not work */
+  readonly exitCode: 1 | 2;
+
+  constructor(message: string, exitCode: 1 | 2 = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+const expected = new Set([
+  'ApiError',
+  'CommandError',
+  'Failure',
+  'Invalid',
+  'LabError',
+  'LocalSocketError',
+  'ManagerError',
+  'ProcessError',
+  'QmpError',
+  'RelayError',
+  'StoreError',
+  'SystemError',
+]);
+
+/** Says what went wrong and returns the exit code. An error nobody expected keeps its stack: that is a bug's report. */
+export function explain(error: unknown): number {
+  if (error instanceof Error && expected.has(error.name)) {
+    for (const line of error.message.split('\n')) console.error(`hairpin: ${line}`);
+    if (error instanceof Failure) return error.exitCode;
+    return error.name === 'Invalid' ? 2 : 1;
+  }
+  console.error('hairpin: unexpected', error);
+  return 1;
+}

@@ -1,0 +1,288 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { strategies, type Strategy } from '../domain/migration.ts';
+import { compare, type Comparison } from '../lab/compare.ts';
+import { labClient, serveLab } from '../lab/daemon.ts';
+import { KernelLab } from '../lab/kernel-lab.ts';
+import type { Lab, LabOptions, LabStatus, VmKind } from '../lab/lab.ts';
+import type { MigrationRun } from '../lab/migrate.ts';
+import { labDirectory, labSocket, mayUseKernel } from '../lab/place.ts';
+import { SimulatedLab } from '../lab/simulated/lab.ts';
+import { sweep } from '../lab/sweep.ts';
+import { namesOf } from '../lab/topology.ts';
+import { answers } from '../api/local-socket.ts';
+import { defaultListen } from '../manager/config.ts';
+import { Failure } from './failure.ts';
+import { print, table } from './output.ts';
+
+interface UpOptions {
+  id: string;
+  vms: VmKind;
+  listen: string;
+  simulated?: boolean;
+  detach?: boolean;
+  json?: boolean;
+}
+
+/** `hairpin lab …` */
+export function labCommand(): Command {
+  const lab = new Command('lab').description('a laboratory on this machine: a switch, two hosts, three VMs');
+  const named = (name: string, description: string) =>
+    lab.command(name).description(description).option('--id <id>', 'which lab', labId, 'lab');
+
+  withVms(named('up', 'set the lab up and run it until Ctrl-C'))
+    .option('--listen <address>', 'where the manager listens', defaultListen)
+    .option('--detach', 'come back when it is up; "hairpin lab down" ends it')
+    .option('--json', 'print JSON')
+    .action(up);
+  named('down', 'end the lab and remove all of it, also after a crash').action(down);
+  named('status', 'what is there')
+    .option('--json', 'print JSON')
+    .action(async ({ id, json }: { id: string; json?: boolean }) => {
+      const status = await labClient(labSocket(id)).status();
+      print(status, json, () => statusText(status));
+    });
+  named('migrate', 'move a running VM to another host, and measure it')
+    .argument('<vm>')
+    .argument('<host>')
+    .addOption(new Option('--strategy <strategy>').choices(strategies).default('profile-first'))
+    .option('--json', 'print JSON')
+    .action(
+      async (
+        vm: string,
+        host: string,
+        { id, strategy, json }: { id: string; strategy: Strategy; json?: boolean },
+      ) => {
+        const run = await labClient(labSocket(id)).migrate({ vm, host, strategy });
+        print(run, json, () => runText(run));
+      },
+    );
+  withVms(named('compare', 'set a lab up, move a VM by each strategy in turn, take it down'))
+    .addOption(new Option('--runs <n>', 'by each strategy').argParser(positive).default(5))
+    .option('--json', 'print JSON')
+    .action(compareStrategies);
+  return lab;
+}
+
+function withVms(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--vms <kind>', 'what a VM is: a namespace, or a QEMU guest')
+        .choices(['netns', 'qemu'])
+        .default('netns'),
+    )
+    .option('--simulated', 'on simulated links, in one process; the way it is without root or off Linux');
+}
+
+async function up(options: UpOptions): Promise<void> {
+  if (options.detach) {
+    await detach(options);
+    return;
+  }
+  const stop = new AbortController();
+  const interrupted = () => stop.abort();
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  const lab = newLab(options, options.vms, options.listen);
+  await lab.up();
+  try {
+    const served = serveLab(lab, labSocket(options.id), stop.signal);
+    process.send?.(lab.status());
+    process.disconnect?.();
+    print(lab.status(), options.json, () => `${statusText(lab.status())}\n\n${hint(options.id)}`);
+    await served;
+  } finally {
+    console.error('taking the lab down');
+    await lab.down();
+  }
+  process.exit(0);
+}
+
+/** Runs `lab up` in a process of its own and returns when that is up. */
+async function detach({ id, vms, listen, simulated, json }: UpOptions): Promise<void> {
+  mkdirSync(labDirectory(id), { recursive: true, mode: 0o700 });
+  const log = join(labDirectory(id), '..', `hp-${id}.log`);
+  const output = openSync(log, 'w', 0o600);
+  const entry = fileURLToPath(import.meta.url).replace(/lab\.(ts|js)$/, 'main.$1');
+  const child = spawn(
+    process.execPath,
+    [
+      entry,
+      'lab',
+      'up',
+      ...['--id', id, '--vms', vms, '--listen', listen],
+      ...(simulated ? ['--simulated'] : []),
+    ],
+    { stdio: ['ignore', output, output, 'ipc'], detached: true },
+  );
+  const status = await new Promise<LabStatus>((resolve, reject) => {
+    child.once('message', (message) => resolve(message as LabStatus));
+    child.once('exit', () => {
+      const words = readFileSync(log, 'utf8').trim().split('\n');
+      reject(new Failure(words.at(-1)?.replace(/^hairpin: /, '') ?? 'the lab did not start'));
+    });
+  });
+  child.unref();
+  print(
+    status,
+    json,
+    () => `${statusText(status)}\n\n${hint(id)}\nIt goes on in the background, with its log in ${log}.`,
+  );
+}
+
+async function down({ id }: { id: string }): Promise<void> {
+  const socket = labSocket(id);
+  if (await answers(socket)) {
+    await labClient(socket).down();
+    while (await answers(socket)) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  if (mayUseKernel()) await sweep(namesOf(id), labDirectory(id));
+}
+
+async function compareStrategies({
+  id,
+  vms,
+  runs,
+  simulated,
+  json,
+}: {
+  id: string;
+  vms: VmKind;
+  runs: number;
+  simulated?: boolean;
+  json?: boolean;
+}): Promise<void> {
+  // a lab of its own, beside one that may be up
+  const own = id === 'lab' ? 'cmp' : id;
+  const lab = newLab({ id: own, simulated: simulated ?? false }, vms, '127.0.0.1:0');
+  let interrupted = false;
+  const interrupt = () => {
+    interrupted = true;
+    void lab.down().then(() => process.exit(1));
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  await lab.up();
+  try {
+    const result = await compare(lab, runs, note);
+    print(result, json, () => comparisonText(result));
+  } finally {
+    if (!interrupted) await lab.down();
+  }
+  process.exit(0);
+}
+
+function newLab({ id, simulated }: { id: string; simulated?: boolean }, vms: VmKind, listen: string): Lab {
+  const options: LabOptions = { id, vms, listen, progress: note };
+  if (mayUseKernel() && !simulated) return new KernelLab(options);
+  note(
+    simulated
+      ? 'this is the simulated lab: one process, simulated links, the reference relay'
+      : 'without root on Linux this is the simulated lab: one process, simulated links, the reference relay',
+  );
+  if (vms === 'qemu')
+    throw new Failure('--vms qemu needs root on Linux; the simulated lab has VMs of its own', 2);
+  return new SimulatedLab(options);
+}
+
+/** Progress goes beside the result, not into it. */
+function note(line: string): void {
+  console.error(`lab: ${line}`);
+}
+
+function statusText({ kind, vmKind, manager, processes, vms }: LabStatus): string {
+  return [
+    table(
+      ['VM', 'TENANT', 'VLAN', 'MAC', 'ADDRESS', 'HOST'],
+      vms.map(({ name, tenant, vlan, mac, address, host }) => [
+        name,
+        tenant,
+        vlan,
+        mac,
+        address,
+        host ?? '-',
+      ]),
+    ),
+    '',
+    `lab      ${kind}, VMs: ${vmKind}`,
+    ...processes.map(({ name, pid }) => `${name.padEnd(8)} pid ${pid ?? '-'}`),
+    `manager  ${manager}`,
+  ].join('\n');
+}
+
+function hint(id: string): string {
+  const flag = id === 'lab' ? '' : ` --id ${id}`;
+  return `Try: ./hairpin lab migrate a h2${flag}     Then: ./hairpin lab migrate a h1${flag} --strategy garp`;
+}
+
+function runText(run: MigrationRun): string {
+  const { report } = run;
+  const start = Math.min(...Object.values(report?.times ?? {}));
+  const times = Object.entries(report?.times ?? {})
+    .sort(([, a], [, b]) => a - b)
+    .map(([moment, at]) => `  ${moment.padEnd(10)}${((at - start) / 1000).toFixed(1).padStart(9)} ms`);
+  const counts = (['source', 'destination'] as const).map((end) => {
+    const count = report?.counts[end];
+    const drops = Object.entries(count?.dropped ?? {}).map(([reason, frames]) => `${frames} ${reason}`);
+    return `  ${end.padEnd(12)}${(report?.[end]?.port ?? '-').padEnd(6)}from VM ${count?.framesFromVm ?? '-'}, to VM ${count?.framesToVm ?? '-'}, dropped ${drops.join(', ') || 'none'}`;
+  });
+  return [
+    `VM ${run.vm}, ${run.from} to ${run.to}, ${run.strategy}: ${report?.state ?? 'no report'}`,
+    ...times,
+    'at the switch',
+    ...counts,
+    'the streams, 1 frame each ms in each direction',
+    `  lost        ${run.lost.toVm} to the VM, ${run.lost.fromVm} from it; twice: ${run.duplicated}`,
+    `  gap         ${run.gapMs.toFixed(1)} ms = the VM's own stop ${run.stopMs.toFixed(1)} ms + the network ${run.networkAddedMs.toFixed(1)} ms`,
+    `  in the stop ${run.heldMs.toFixed(1)} ms were spent on the bridge's answer`,
+  ].join('\n');
+}
+
+function comparisonText({ strategies }: Comparison): string {
+  const rows = Object.entries(strategies).flatMap(([strategy, { runs }]) =>
+    runs.map((run, i) => [
+      strategy,
+      i + 1,
+      run.stopMs.toFixed(1),
+      run.gapMs.toFixed(1),
+      run.networkAddedMs.toFixed(1),
+      run.lost.toVm,
+      run.lost.fromVm,
+      run.droppedAtSwitch,
+      run.duplicated,
+    ]),
+  );
+  const heading = [
+    'STRATEGY',
+    'RUN',
+    'STOP ms',
+    'GAP ms',
+    'NETWORK ADDED ms',
+    'LOST TO',
+    'FROM',
+    'DROPPED',
+    'TWICE',
+  ];
+  const summary = Object.entries(strategies).map(
+    ([
+      strategy,
+      {
+        networkAddedMs: { p50, max },
+      },
+    ]) => `${strategy}: the network added ${p50.toFixed(1)} ms (median), ${max.toFixed(1)} ms at most`,
+  );
+  return [table(heading, rows), '', ...summary].join('\n');
+}
+
+function labId(value: string): string {
+  if (!/^[a-z0-9]{1,6}$/.test(value))
+    throw new InvalidArgumentError('1 to 6 small letters and digits would be right.');
+  return value;
+}
+
+function positive(value: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(value))
+    throw new InvalidArgumentError('a number from 1 to 9999 would be right.');
+  return Number(value);
+}

@@ -1,0 +1,18 @@
+/** Prints a result: as JSON where that is asked for, otherwise as `text` has it for people. */
+export function print(result: unknown, json: boolean | undefined, text: () => string): void {
+  console.log(json ? JSON.stringify(result, null, 2) : text());
+}
+
+/** Rows under a heading, in columns. */
+export function table(heading: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const all = [heading, ...rows.map((row) => row.map(String))];
+  const widths = heading.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

@@ -1,0 +1,160 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { ApiClient } from '../api/client.ts';
+import { answers, callLocal } from '../api/local-socket.ts';
+import { Invalid } from '../domain/invalid.ts';
+import type { Strategy } from '../domain/migration.ts';
+import type { HypervisorEvent } from '../hypervisors/event.ts';
+import { now } from '../linux/clock.ts';
+import type { Outcome } from '../station/agent.ts';
+import { bridgeConfig, filesOf, managerConfig, stationConfig, type LabFiles } from './agent-configs.ts';
+import { LabError, type Lab, type LabOptions, type LabStatus } from './lab.ts';
+import { migrate, type MigrationRun } from './migrate.ts';
+import { NetnsVm } from './netns-vm.ts';
+import { labDirectory, labSocket } from './place.ts';
+import { populate } from './populate.ts';
+import { Processes } from './processes.ts';
+import { bridgeName, hosts, vms, type HostName, type LabVmPlan } from './scenario.ts';
+import { openStreams } from './stream/peer.ts';
+import { sweep } from './sweep.ts';
+import { buildTopology, namesOf, peerLink, type LabNames } from './topology.ts';
+import type { LabVm } from './vm.ts';
+
+/** The agents of the lab: the manager, the bridge, and a station for each host. */
+export type AgentName = 'manager' | typeof bridgeName | HostName;
+
+/** The laboratory on the kernel: namespaces, real links, real agents in processes of their own. */
+export class KernelLab implements Lab {
+  readonly names: LabNames;
+  readonly directory: string;
+  readonly api: ApiClient;
+  readonly #options: LabOptions;
+  readonly #files: LabFiles;
+  readonly #processes: Processes;
+  readonly #vms: LabVm[] = [];
+  #manager = '';
+
+  constructor(options: LabOptions) {
+    this.#options = options;
+    this.names = namesOf(options.id);
+    this.directory = labDirectory(options.id);
+    this.#files = filesOf(this.directory);
+    this.#processes = new Processes(this.directory);
+    this.api = new ApiClient(`unix:${this.#files.managerSocket}`);
+  }
+
+  async up(): Promise<void> {
+    const { id, progress } = this.#options;
+    if (await answers(labSocket(id)))
+      throw new LabError(`lab ${id} is up already; "hairpin lab down" ends it, and --id NAME makes another`);
+    await sweep(this.names, this.directory);
+    try {
+      mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      progress('namespaces and links');
+      const [, ready] = await Promise.all([buildTopology(this.names), this.startAgent('manager')]);
+      this.#manager = (ready as { addresses: string[] }).addresses[0]!;
+      await populate(this.api);
+      progress('manager, bridge and stations');
+      for (const { name } of hosts) mkdirSync(this.#files.monitors(name));
+      await Promise.all([this.startAgent(bridgeName), ...hosts.map(({ name }) => this.startAgent(name))]);
+      progress(`virtual machines (${this.#options.vms})`);
+      await Promise.all(vms.map((plan) => this.#startVm(plan)));
+    } catch (error) {
+      await this.down();
+      throw error;
+    }
+  }
+
+  async down(): Promise<void> {
+    this.api.close();
+    await Promise.all(this.#vms.map((vm) => vm.stop()));
+    await this.#processes.stopAll();
+    await sweep(this.names, this.directory);
+  }
+
+  status(): LabStatus {
+    return {
+      kind: 'kernel',
+      vmKind: this.#options.vms,
+      manager: this.#manager,
+      processes: ['manager', bridgeName, ...hosts.map(({ name }) => name)].map((name) => ({
+        name,
+        pid: this.#processes.pid(name) ?? null,
+      })),
+      vms: this.#vms.map(({ plan, host }) => ({
+        name: plan.name,
+        tenant: plan.tenant,
+        mac: plan.mac,
+        address: plan.address,
+        vlan: plan.profile.vlan,
+        host,
+      })),
+    };
+  }
+
+  async migrate(name: string, to: string, strategy: Strategy): Promise<MigrationRun> {
+    const vm = this.vm(name);
+    const host = hosts.find((host) => host.name === to);
+    if (!host)
+      throw new Invalid(`no host "${to}"; ${hosts.map((host) => host.name).join(', ')} would be right`);
+    if (vm.plan.profile.vlan !== vms[0]!.profile.vlan)
+      throw new Invalid(`VM "${name}" cannot be measured: the peer is not in its tenant's VLAN`);
+    const ground = {
+      api: this.api,
+      openStreams: ({ address }: LabVmPlan) =>
+        openStreams({ namespace: this.names.peer, link: peerLink, address }),
+      announce: (host: HostName, event: HypervisorEvent) => this.#announce(host, event),
+      timestamp: now,
+    };
+    return migrate(ground, vm, host.name, strategy);
+  }
+
+  /** @throws Invalid for a VM that the lab does not have */
+  vm(name: string): LabVm {
+    const vm = this.#vms.find(({ plan }) => plan.name === name);
+    if (!vm) throw new Invalid(`no VM "${name}"; ${vms.map((plan) => plan.name).join(', ')} would be right`);
+    return vm;
+  }
+
+  /** Starts an agent (again); resolves with what it says of itself when it is ready. */
+  startAgent(name: AgentName): Promise<unknown> {
+    const path = this.#files.config(name);
+    if (name === 'manager') {
+      writeFileSync(path, JSON.stringify(managerConfig(this.#files, this.#options.listen), null, 2));
+      return this.#processes.start(name, null, ['manager', '--config', path]);
+    }
+    const isBridge = name === bridgeName;
+    const config = isBridge ? bridgeConfig(this.#files) : stationConfig(this.#files, name);
+    writeFileSync(path, JSON.stringify(config, null, 2));
+    return this.#processes.start(name, isBridge ? this.names.bridge : this.names.host(name), [
+      isBridge ? 'bridge' : 'station',
+      '--config',
+      path,
+    ]);
+  }
+
+  stopAgent(name: AgentName, signal: NodeJS.Signals): Promise<void> {
+    return this.#processes.stop(name, signal);
+  }
+
+  async #startVm(plan: LabVmPlan): Promise<void> {
+    const vm = new NetnsVm(this.names, plan);
+    this.#vms.push(vm);
+    await vm.start();
+    const outcome = await this.#announce(plan.host, {
+      kind: 'started',
+      vm: plan.name,
+      macs: [plan.mac],
+      at: now(),
+    });
+    if (!outcome.granted) throw new LabError(`VM ${plan.name}: ${outcome.reason}`);
+  }
+
+  async #announce(host: HostName, { kind, vm, macs, at }: HypervisorEvent): Promise<Outcome> {
+    return (await callLocal(this.#files.control(host), 'announce', {
+      event: kind,
+      vm,
+      macs,
+      at,
+    })) as Outcome;
+  }
+}

@@ -1,0 +1,46 @@
+import type { Strategy } from '../domain/migration.ts';
+import type { MigrationRun } from './migrate.ts';
+import type { HostName } from './scenario.ts';
+
+export type VmKind = 'netns' | 'qemu';
+
+export interface LabOptions {
+  /** tells this lab's namespaces, links and files from another's: 1 to 6 small letters and digits */
+  readonly id: string;
+  readonly vms: VmKind;
+  /** where the manager listens for people: "127.0.0.1:7470"; port 0 takes any */
+  readonly listen: string;
+  /** called with a line for each step that takes time */
+  readonly progress: (line: string) => void;
+}
+
+export interface LabStatus {
+  readonly kind: 'kernel' | 'simulated';
+  readonly vmKind: VmKind | 'simulated';
+  readonly manager: string;
+  readonly processes: readonly { readonly name: string; readonly pid: number | null }[];
+  readonly vms: readonly {
+    readonly name: string;
+    readonly tenant: string;
+    readonly mac: string;
+    readonly address: string;
+    readonly vlan: number;
+    readonly host: HostName | null;
+  }[];
+}
+
+/** A laboratory: a switch, two hosts, three VMs of two tenants, and the agents that look after them. */
+export interface Lab {
+  /** @throws an Error when it cannot; nothing of it is left then */
+  up(): Promise<void>;
+  /** Removes all of it. */
+  down(): Promise<void>;
+  status(): LabStatus;
+  /** @throws Invalid for a VM or a host that does not exist, or a VM that is there already */
+  migrate(vm: string, to: string, strategy: Strategy): Promise<MigrationRun>;
+}
+
+/** The lab cannot be what was asked for; one line. */
+export class LabError extends Error {
+  override name = 'LabError';
+}

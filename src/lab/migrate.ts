@@ -1,0 +1,184 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ApiClient } from '../api/client.ts';
+import type { Migration, Strategy, Timestamp } from '../domain/migration.ts';
+import { Invalid } from '../domain/invalid.ts';
+import type { HypervisorEvent } from '../hypervisors/event.ts';
+import type { Outcome } from '../station/agent.ts';
+import type { HostName, LabVmPlan } from './scenario.ts';
+import type { StreamResult } from './stream/accounting.ts';
+import type { Streams } from './stream/peer.ts';
+import type { LabVm, MigrationHooks } from './vm.ts';
+
+/** What a migration needs of a lab, real or simulated. */
+export interface MigrationGround {
+  readonly api: ApiClient;
+  /** Starts the 1 ms streams between the peer and the VM; resolves when both flow. */
+  openStreams(vm: LabVmPlan): Promise<Streams>;
+  /** Tells a host's station of an event, as a toolstack does; resolves with the bridge's answer. */
+  announce(host: HostName, event: HypervisorEvent): Promise<Outcome>;
+  timestamp(): Timestamp;
+}
+
+/** One migration, measured. All times in ms. */
+export interface MigrationRun {
+  readonly vm: string;
+  readonly from: HostName;
+  readonly to: HostName;
+  readonly strategy: Strategy;
+  /** the VM's own stop: from its last instruction at the source to its first at the destination */
+  readonly stopMs: number;
+  /** the longest silence that the streams saw, in either direction */
+  readonly gapMs: number;
+  readonly networkAddedMs: number;
+  /** how long, inside of its stop, the VM was held back until the bridge had answered */
+  readonly heldMs: number;
+  /** frames of the streams that never arrived */
+  readonly lost: { readonly toVm: number; readonly fromVm: number };
+  /** frames of the VM that the switch dropped; the VM sends none during its stop */
+  readonly droppedAtSwitch: number;
+  /** frames of the streams that arrived twice */
+  readonly duplicated: number;
+  readonly report: Migration | null;
+}
+
+const settleMs = 300;
+const releaseTimeoutMs = 6000;
+
+/** Moves a running VM and measures what that does to its streams. @throws an Error when the migration fails */
+export async function migrate(
+  ground: MigrationGround,
+  vm: LabVm,
+  to: HostName,
+  strategy: Strategy,
+): Promise<MigrationRun> {
+  const from = source(vm, to);
+  const stream = await ground.openStreams(vm.plan);
+  let counted: StreamResult;
+  let heldMs = 0;
+  let stop: Awaited<ReturnType<LabVm['migrate']>>;
+  const watching = new AbortController();
+  const report = ending(ground.api, vm.plan, ground.timestamp(), watching.signal);
+  try {
+    await sleep(settleMs);
+    const hooks = strategy === 'profile-first' ? prepared() : unprepared();
+    stop = await vm.migrate(to, hooks);
+    await Promise.race([report, sleep(releaseTimeoutMs)]);
+    await sleep(settleMs); // late stop and resume reports, and the streams back in their stride
+  } finally {
+    watching.abort();
+    counted = await stream.stop();
+  }
+  if (strategy === 'garp') {
+    // nobody told the stations; now that it is measured, they learn where the VM is, for the next migration
+    await tell(from, 'left');
+    await tell(to, 'started');
+  }
+  const stopMs = (stop.resumedAt - stop.stoppedAt) / 1000;
+  const gapMs = Math.max(counted.toVm.gapMs, counted.fromVm.gapMs);
+  const migration = await report;
+  return {
+    vm: vm.plan.name,
+    from,
+    to,
+    strategy,
+    stopMs: round(stopMs),
+    gapMs: round(gapMs),
+    networkAddedMs: round(gapMs - stopMs),
+    heldMs: round(heldMs),
+    lost: { toVm: counted.toVm.lost, fromVm: counted.fromVm.lost },
+    droppedAtSwitch: dropped(migration),
+    duplicated: counted.toVm.duplicated + counted.fromVm.duplicated,
+    report: migration,
+  };
+
+  function tell(host: HostName, kind: HypervisorEvent['kind'], at = ground.timestamp()): Promise<Outcome> {
+    return ground.announce(host, { kind, vm: vm.plan.name, macs: [vm.plan.mac], at });
+  }
+
+  /** The toolstack tells both stations what happens; where the stations watch the hypervisor, they know. */
+  function prepared(): MigrationHooks {
+    const say = vm.watched ? () => Promise.resolve<Outcome>({ granted: true }) : tell;
+    return {
+      begins: async () => insist(await say(to, 'incoming')),
+      stopped: (at) => void say(from, 'stopped', at),
+      beforeResume: async () => {
+        const start = performance.now();
+        insist(await tell(to, 'arrived'));
+        heldMs = performance.now() - start;
+      },
+      resumed: (at) => {
+        void say(to, 'resumed', at);
+        void say(from, 'left');
+      },
+      aborted: async () => {
+        await say(to, 'aborted');
+        await say(from, 'aborted');
+      },
+    };
+  }
+
+  /** Nothing is prepared; the manager is told what was measured, and that an announcement may move the VM. */
+  function unprepared(): MigrationHooks {
+    const say = (moment: 'announce' | 'stop' | 'resume' | 'abort', at = ground.timestamp()) =>
+      ground.api.report({ vsiId: vm.plan.vsiId, moment, at, by: 'lab', strategy: 'garp' });
+    return {
+      begins: async () => void (await say('announce')),
+      stopped: (at) => void say('stop', at),
+      beforeResume: () => Promise.resolve(),
+      resumed: (at) => void say('resume', at),
+      aborted: async () => void (await say('abort')),
+    };
+  }
+}
+
+function source(vm: LabVm, to: HostName): HostName {
+  if (vm.host === null) throw new Invalid(`VM ${vm.plan.name} does not run`);
+  if (vm.host === to) throw new Invalid(`VM ${vm.plan.name} is on ${to} already`);
+  return vm.host;
+}
+
+function insist(outcome: Outcome): void {
+  if (!outcome.granted) throw new Error(`the network refused VSI ${outcome.vsiId}: ${outcome.reason}`);
+}
+
+function dropped(migration: Migration | null): number {
+  const counts = [migration?.counts.source, migration?.counts.destination];
+  return counts
+    .flatMap((count) => Object.values(count?.dropped ?? {}))
+    .reduce((sum, frames) => sum + frames, 0);
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+/** The VSI's first migration that ends after `since`, as soon as it has; null if `signal` is aborted before. */
+async function ending(
+  api: ApiClient,
+  { vsiId }: LabVmPlan,
+  since: Timestamp,
+  signal: AbortSignal,
+): Promise<Migration | null> {
+  const found = Promise.withResolvers<Migration | null>();
+  const look = (migration: Migration) => {
+    const [first = 0] = Object.values(migration.times);
+    if (migration.vsiId === vsiId && first >= since && over.has(migration.state)) found.resolve(migration);
+  };
+  signal.addEventListener('abort', () => found.resolve(null), { once: true });
+  const stop = new AbortController();
+  const watching = api.watch(
+    'migrations',
+    null,
+    (event) => {
+      if (event.kind === 'list') for (const { value } of event.items) look(value);
+      if (event.kind === 'put') look(event.value);
+    },
+    stop.signal,
+  );
+  const migration = await found.promise;
+  stop.abort();
+  await watching;
+  return migration;
+}
+
+const over: ReadonlySet<Migration['state']> = new Set(['released', 'aborted', 'failed']);

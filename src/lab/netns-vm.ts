@@ -1,0 +1,131 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Timestamp } from '../domain/migration.ts';
+import { now } from '../linux/clock.ts';
+import { setInterfaceUp } from '../linux/interfaces.ts';
+import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../linux/namespace.ts';
+import { ip, run } from '../linux/run.ts';
+import { setNetworkParameter } from '../linux/sysctl.ts';
+import { prefixLength, uplink, type HostName, type LabVmPlan } from './scenario.ts';
+import { vmSideCommand } from './stream/vm-side-command.ts';
+import type { LabNames } from './topology.ts';
+import type { LabVm, MigrationHooks, Stop } from './vm.ts';
+
+/** How long a namespace VM stands still while it moves: about what a QEMU guest needs for its last pages. */
+const standstillMs = 20;
+
+/**
+ * A VM that is a network namespace with one process in it. Its NIC at a host is a macvlan in VEPA mode on the host's
+ * uplink; while it migrates it has one at each host, and only the one where it runs is up. Its memory is the process,
+ * which is stopped (SIGSTOP) like a virtual CPU.
+ */
+export class NetnsVm implements LabVm {
+  readonly plan: LabVmPlan;
+  readonly #names: LabNames;
+  readonly watched = false;
+  #host: HostName | null = null;
+  #process: ChildProcess | null = null;
+
+  constructor(names: LabNames, plan: LabVmPlan) {
+    this.#names = names;
+    this.plan = plan;
+  }
+
+  get host(): HostName | null {
+    return this.#host;
+  }
+
+  get #namespace(): string {
+    return this.#names.vm(this.plan.name);
+  }
+
+  async start(): Promise<void> {
+    await createNamespace(this.#namespace);
+    // a real guest announces itself when it comes up; without 802.1Qbg this is all that a switch learns of a move
+    inNamespace(this.#namespace, () => setNetworkParameter('ipv4/conf/default/arp_notify', 1));
+    await this.#plug(this.plan.host);
+    this.#setLink(this.plan.host, true);
+    const [command, ...args] = nsenter(this.#namespace, vmSideCommand());
+    this.#process = spawn(command, args, { stdio: 'ignore' });
+    this.#host = this.plan.host;
+  }
+
+  async migrate(to: HostName, hooks: MigrationHooks): Promise<Stop> {
+    const from = this.#host;
+    if (!from || from === to)
+      throw new Error(`VM ${this.plan.name} cannot move from ${from ?? 'nowhere'} to ${to}`);
+    await this.#plug(to);
+    let stoppedAt: Timestamp;
+    let resumedAt: Timestamp;
+    try {
+      await hooks.begins();
+      await this.#copyNeighbours(from, to);
+      this.#process?.kill('SIGSTOP');
+      stoppedAt = now();
+      this.#setLink(from, false);
+      hooks.stopped(stoppedAt);
+      await sleep(standstillMs);
+      await hooks.beforeResume();
+      this.#setLink(to, true);
+      resumedAt = now();
+      this.#process?.kill('SIGCONT');
+    } catch (error) {
+      this.#setLink(from, true);
+      this.#process?.kill('SIGCONT');
+      await this.#unplug(to);
+      await hooks.aborted();
+      throw error;
+    }
+    this.#host = to;
+    hooks.resumed(resumedAt);
+    await this.#unplug(from);
+    return { stoppedAt, resumedAt };
+  }
+
+  async stop(): Promise<void> {
+    this.#host = null;
+    if (this.#process && this.#process.exitCode === null && this.#process.signalCode === null) {
+      this.#process.kill('SIGKILL'); // a stopped process takes no other
+      await once(this.#process, 'exit');
+    }
+    await deleteNamespace(this.#namespace);
+  }
+
+  /** A NIC at a host: down, with the VM's addresses. */
+  async #plug(host: HostName): Promise<void> {
+    const link = linkAt(host);
+    await ip(this.#names.host(host), [
+      `link add link ${uplink} name ${this.plan.name}-${link} address ${this.plan.mac} type macvlan mode vepa`,
+      `link set ${this.plan.name}-${link} netns ${this.#namespace} name ${link}`,
+    ]);
+    await ip(this.#namespace, [`addr add ${this.plan.address}/${prefixLength} dev ${link}`]);
+  }
+
+  /** A VM's ARP cache is a part of its memory, and moves with it. */
+  async #copyNeighbours(from: HostName, to: HostName): Promise<void> {
+    const listed = await run('ip', ['-n', this.#namespace, '-json', 'neigh', 'show', 'dev', linkAt(from)]);
+    const known = (JSON.parse(listed || '[]') as { dst: string; lladdr?: string }[]).filter(
+      ({ lladdr }) => lladdr,
+    );
+    if (known.length)
+      await ip(
+        this.#namespace,
+        known.map(
+          ({ dst, lladdr }) => `neigh replace ${dst} lladdr ${lladdr} dev ${linkAt(to)} nud reachable`,
+        ),
+      );
+  }
+
+  async #unplug(host: HostName): Promise<void> {
+    await ip(this.#namespace, [`link delete ${linkAt(host)}`]);
+  }
+
+  #setLink(host: HostName, up: boolean): void {
+    inNamespace(this.#namespace, () => setInterfaceUp(linkAt(host), up));
+  }
+}
+
+function linkAt(host: HostName): string {
+  return `nic-${host}`;
+}

@@ -1,0 +1,36 @@
+import type { Timestamp } from '../domain/migration.ts';
+import type { HostName, LabVmPlan } from './scenario.ts';
+
+/** What the toolstack lets others do at the turning points of a live migration, as libvirt lets its hooks. */
+export interface MigrationHooks {
+  /** The destination exists and the migration begins; the VM runs at the source. */
+  begins(): Promise<void>;
+  /** Stopped at the source. */
+  stopped(at: Timestamp): void;
+  /** The memory is at the destination; the VM runs there as soon as this settles. */
+  beforeResume(): Promise<void>;
+  /** It runs at the destination. */
+  resumed(at: Timestamp): void;
+  /** It failed, and the VM runs on at the source. */
+  aborted(): Promise<void>;
+}
+
+/** The VM's own stop. */
+export interface Stop {
+  readonly stoppedAt: Timestamp;
+  readonly resumedAt: Timestamp;
+}
+
+/** A virtual machine of the lab, whatever it is made of. */
+export interface LabVm {
+  readonly plan: LabVmPlan;
+  /** the stations see its hypervisor's events themselves, and need not be told */
+  readonly watched: boolean;
+  /** null while it does not run */
+  readonly host: HostName | null;
+  start(): Promise<void>;
+  /** @throws an Error when it fails; the VM runs on at the source then */
+  migrate(to: HostName, hooks: MigrationHooks): Promise<Stop>;
+  /** Ends it and removes what it was made of. */
+  stop(): Promise<void>;
+}

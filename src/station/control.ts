@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { explainIssues } from '../api/explain.ts';
+import { serveLocal } from '../api/local-socket.ts';
+import * as form from '../api/forms.ts';
+import { strict } from '../api/strict.ts';
+import { Invalid } from '../domain/invalid.ts';
+import { hypervisorEventKinds } from '../hypervisors/event.ts';
+import type { StationAgent } from './agent.ts';
+
+const announcement = strict({
+  event: z.enum(hypervisorEventKinds),
+  vm: z.string().min(1).max(255),
+  macs: z.array(form.mac).min(1).max(64),
+  at: z.int().nonnegative().optional(),
+});
+
+/**
+ * The station's local control socket, for a toolstack that the station cannot watch: `POST /announce` with
+ * {"event": "incoming", "vm": "web1", "macs": ["52:54:…"]}; the answer, {"granted": true} or {"granted": false,
+ * "reason"}, comes when the bridge's has. `POST /state` tells what the station holds.
+ */
+export function serveControl(path: string, agent: StationAgent, now: () => number) {
+  return serveLocal(path, {
+    announce: (body) => {
+      const parsed = announcement.safeParse(body);
+      if (!parsed.success) throw new Invalid(explainIssues('announce', parsed.error, body).join('; '));
+      const { event, vm, macs, at } = parsed.data;
+      return agent.happened({ kind: event, vm, macs, at: at ?? now() });
+    },
+    state: () => Promise.resolve(agent.state()),
+  });
+}

@@ -1,0 +1,76 @@
+import { randomInt } from 'node:crypto';
+import type { Logger } from 'pino';
+import { ApiClient } from '../api/client.ts';
+import { Reporter } from '../api/reporter.ts';
+import type { HypervisorEvent } from '../hypervisors/event.ts';
+import { watchDirectory } from '../hypervisors/qemu/directory-watcher.ts';
+import { now, systemClock } from '../linux/clock.ts';
+import { interfaceAddress, interfaceIndex, interfaceRuns } from '../linux/interfaces.ts';
+import { monitorLinks } from '../linux/link-monitor.ts';
+import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
+import { etherTypes } from '../protocol/ethernet.ts';
+import { StationAgent } from './agent.ts';
+import type { StationConfig } from './config.ts';
+import { serveControl } from './control.ts';
+import { VsiDirectory } from './vsi-directory.ts';
+
+/**
+ * Runs a station agent on an uplink in this process's network namespace until `close`.
+ * @throws SystemError, ApiError, Invalid, LocalSocketError: one line, and nothing was changed
+ */
+export async function runStation(config: StationConfig, logger: Logger): Promise<{ close(): Promise<void> }> {
+  const failed = (error: unknown) => logger.error({ err: error }, 'unexpected');
+  const api = new ApiClient(config.manager, { token: config.token });
+  const reporter = new Reporter((refused) => logger.warn(`the manager refused: ${refused}`));
+  using cleanup = new DisposableStack();
+  const index = interfaceIndex(config.uplink);
+  const socket = new PacketSocket(config.uplink, { filter: etherTypeFilter(Object.values(etherTypes)) });
+  cleanup.defer(() => socket.close());
+  const vsis = new VsiDirectory(api, (message) => logger.warn(message));
+  cleanup.defer(() => vsis.close());
+
+  const agent = new StationAgent({
+    name: config.name,
+    evb: { reflectiveRelay: config.evb.reflectiveRelay, groupIds: false, timers: config.evb },
+    firstSequence: randomInt(1, 65_536),
+    uplink: {
+      name: config.uplink,
+      mac: interfaceAddress(config.uplink),
+      send: (frame) => void socket.send(frame),
+    },
+    clock: systemClock,
+    timestamp: now,
+    vsisOf: (macs) => vsis.of(macs),
+    report: (report) => reporter.tell(() => api.report(report)),
+    log: (level, message) => logger[level](message),
+  });
+  const control = await serveControl(config.control, agent, now);
+  cleanup.defer(() => control.close());
+  if (config.qemu) {
+    const happened = (event: HypervisorEvent) => void agent.happened(event).catch(failed);
+    const watcher = watchDirectory(config.qemu.directory, {
+      suffix: config.qemu.suffix,
+      emit: happened,
+      problem: (message) => logger.warn(message),
+      now,
+    });
+    cleanup.defer(() => watcher.close());
+  }
+  socket.listen((frame) => agent.receive(frame), failed);
+  cleanup.defer(
+    monitorLinks((change) => {
+      if (change.index === index) agent.linkChanged(change.runs);
+    }, failed),
+  );
+  if (interfaceRuns(config.uplink)) agent.linkChanged(true);
+
+  const running = cleanup.move();
+  return {
+    async close() {
+      agent.stop();
+      running.dispose();
+      await reporter.close();
+      api.close();
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseMac } from '../../../src/domain/mac-address.ts';
+import type { PortProfile } from '../../../src/domain/port-profile.ts';
+import { parseProfileKey, profileKey } from '../../../src/domain/profile-ref.ts';
+import { nullVid, parseVid } from '../../../src/domain/vid.ts';
+import { parseVsiId } from '../../../src/domain/vsi-id.ts';
+import { admit, type Application, type Grant } from '../../../src/bridge/admission.ts';
+
+const mac = parseMac('52:54:00:00:00:0a');
+const profile: PortProfile = {
+  ref: parseProfileKey('dc1/17/1'),
+  name: 'web',
+  tenant: 'red',
+  vlan: parseVid(100),
+  rate: {},
+  accessList: { rules: [], otherwise: 'allow' },
+  mirror: null,
+};
+const grant: Grant = {
+  vsiId: parseVsiId('fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f'),
+  macs: [mac],
+  profile: profileKey(profile.ref),
+  hosts: ['h1', 'h2'],
+};
+const asked: Application = {
+  vsiId: grant.vsiId,
+  profile: profile.ref,
+  filter: { format: 'mac-vid', entries: [{ mac, vid: nullVid }] },
+  station: 'h1',
+};
+
+test('what the database grants is admitted, and the null VID is answered with the VID of the profile', () => {
+  assert.deepEqual(admit(asked, grant, profile), {
+    admitted: true,
+    profile,
+    addresses: [mac],
+    wireVid: nullVid,
+    filter: { format: 'mac-vid', entries: [{ mac, vid: 100 }] },
+  });
+});
+
+test('a VID that the profile has is carried on the wire', () => {
+  const filter = { format: 'mac-vid', entries: [{ mac, vid: parseVid(100) }] } as const;
+  const admission = admit({ ...asked, filter }, grant, profile);
+  assert.ok(admission.admitted && admission.wireVid === 100);
+});
+
+const entry = (vid: number, address = mac) => ({ mac: address, vid: vid as never });
+const refusals: [string, Partial<Application>, Grant | undefined, PortProfile | undefined, string, RegExp][] =
+  [
+    ['an unknown VSI', {}, undefined, profile, 'other failure', /not in the manager's database/],
+    [
+      'another profile',
+      { profile: parseProfileKey('dc1/17/2') },
+      grant,
+      profile,
+      'other failure',
+      /its profile is dc1\/17\/1/,
+    ],
+    ['a profile without settings', {}, grant, undefined, 'other failure', /profile dc1\/17\/1 is not/],
+    ['another host', { station: 'h3' }, grant, profile, 'other failure', /may not appear at station h3/],
+    ['a station without a name', { station: null }, grant, profile, 'other failure', /\(unnamed\)/],
+    [
+      'another VLAN',
+      { filter: { format: 'mac-vid', entries: [entry(200)] } },
+      grant,
+      profile,
+      'invalid VID, GroupID or MAC address',
+      /VLAN 200; its profile has 100/,
+    ],
+    [
+      'VLANs that differ',
+      { filter: { format: 'mac-vid', entries: [entry(0), entry(100)] } },
+      grant,
+      profile,
+      'invalid VID, GroupID or MAC address',
+      /VLAN 0, 100/,
+    ],
+    [
+      "another VM's address",
+      { filter: { format: 'mac-vid', entries: [entry(0, parseMac('52:54:00:00:00:0b'))] } },
+      grant,
+      profile,
+      'invalid VID, GroupID or MAC address',
+      /52:54:00:00:00:0b is not VSI/,
+    ],
+    [
+      'a filter without addresses',
+      { filter: { format: 'vid', entries: [{ vid: nullVid }] } },
+      grant,
+      profile,
+      'invalid format',
+      /mac-vid/,
+    ],
+  ];
+
+for (const [what, change, granted, settings, code, reason] of refusals)
+  test(`${what} is refused with its code and the reason`, () => {
+    const admission = admit({ ...asked, ...change }, granted, settings);
+    assert.ok(!admission.admitted);
+    assert.equal(admission.code, code);
+    assert.match(admission.reason, reason);
+  });
