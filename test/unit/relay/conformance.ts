@@ -56,7 +56,7 @@ export function conformance(driver: string, open: () => Promise<Harness>): void 
       const got = await harness.exchange(port, frame);
       const text = (frames: Iterable<[string, Uint8Array[]]>) =>
         Object.fromEntries(Array.from(frames, ([name, list]) => [name, list.map(hex).sort()]));
-      assert.deepEqual(text([...got].sort()), text(Object.entries(out).sort()));
+      assert.deepEqual(text(got), text(Object.entries(out)));
     }
 
     function dropped(reason: DropReason, where: { port: string; vsi?: number }): number {
@@ -127,7 +127,7 @@ export function conformance(driver: string, open: () => Promise<Harness>): void 
         await harness.exchange('s1', plain(b, a, 'two', 7));
         const second = harness.relay.counters().vsis.get(idOf(1))!.get('s1')!;
         assert.equal(second.firstFrame, first.firstFrame);
-        assert.ok(second.lastFrame! > second.firstFrame!);
+        assert.ok(second.lastFrame! > first.firstFrame);
         assert.deepEqual(harness.relay.counters().vsis.get(idOf(2))!.get('s2')!.toVm, {
           frames: 2,
           octets: 120,

@@ -47,61 +47,52 @@ function transport({ sourcePort = 1000, destinationPort = 2000, length = 8 }: Se
 /** An IPv4 packet with the beginning of a UDP, TCP or other segment. */
 export function ipv4(from: string, to: string, segment: Segment = {}): Uint8Array {
   const upper = transport(segment);
-  const total = 20 + upper.length;
-  const offset = segment.offset ?? 0;
-  return Uint8Array.from([
-    ...[
-      0x45,
-      0,
-      total >> 8,
-      total & 0xff,
-      0,
-      0,
-      offset >> 8,
-      offset & 0xff,
-      64,
-      segment.protocol ?? 17,
-      0,
-      0,
-    ],
-    ...ipaddr.parse(from).toByteArray(),
-    ...ipaddr.parse(to).toByteArray(),
-    ...upper,
-  ]);
+  const packet = new Uint8Array(20 + upper.length);
+  const view = new DataView(packet.buffer);
+  view.setUint8(0, 0x45);
+  view.setUint16(2, packet.length);
+  view.setUint16(6, segment.offset ?? 0);
+  view.setUint8(8, 64);
+  view.setUint8(9, segment.protocol ?? 17);
+  packet.set(ipaddr.parse(from).toByteArray(), 12);
+  packet.set(ipaddr.parse(to).toByteArray(), 16);
+  packet.set(upper, 20);
+  return packet;
 }
 
-/** An IPv6 packet; `extensions` are the values of the extension headers, each eight octets long, before the segment. */
-export function ipv6(from: string, to: string, segment: Segment = {}, extensions: number[] = []): Uint8Array {
+/** An IPv6 packet; `extensions` are the types of the extension headers, each eight octets long, before the segment. */
+export function ipv6(
+  from: string,
+  to: string,
+  segment: Segment = {},
+  extensions: readonly number[] = [],
+): Uint8Array {
   const chain = [...extensions, segment.protocol ?? 17];
-  const offset = (segment.offset ?? 0) << 3;
-  const body = extensions.flatMap((type, i) =>
-    type === 44
-      ? [chain[i + 1]!, 0, offset >> 8, offset & 0xff, 0, 0, 0, 1]
-      : [chain[i + 1]!, 0, 0, 0, 0, 0, 0, 0],
-  );
-  const upper = [...body, ...transport(segment)];
-  return Uint8Array.from([
-    ...[0x60, 0, 0, 0, upper.length >> 8, upper.length & 0xff, chain[0]!, 64],
-    ...ipaddr.parse(from).toByteArray(),
-    ...ipaddr.parse(to).toByteArray(),
-    ...upper,
-  ]);
+  const upper = transport(segment);
+  const packet = new Uint8Array(40 + 8 * extensions.length + upper.length);
+  const view = new DataView(packet.buffer);
+  view.setUint8(0, 0x60);
+  view.setUint16(4, packet.length - 40);
+  view.setUint8(6, chain[0]!);
+  view.setUint8(7, 64);
+  packet.set(ipaddr.parse(from).toByteArray(), 8);
+  packet.set(ipaddr.parse(to).toByteArray(), 24);
+  extensions.forEach((type, i) => {
+    view.setUint8(40 + 8 * i, chain[i + 1]!);
+    if (type === 44) view.setUint16(42 + 8 * i, (segment.offset ?? 0) << 3);
+  });
+  packet.set(upper, 40 + 8 * extensions.length);
+  return packet;
 }
 
-/** A gratuitous ARP request (RFC 5227). */
+/** A gratuitous ARP request (RFC 5227); with another target, an ordinary one. */
 export function gratuitousArp(source: string, address = '10.0.0.9', target = address): Uint8Array {
-  return ethernet(
-    broadcast,
-    source,
-    0x0806,
-    Uint8Array.from([
-      ...[0, 1, 8, 0, 6, 4, 0, 1],
-      ...macToBytes(parseMac(source)),
-      ...ipaddr.parse(address).toByteArray(),
-      ...[0, 0, 0, 0, 0, 0],
-      ...ipaddr.parse(target).toByteArray(),
-    ]),
-  );
+  const arp = new Uint8Array(28);
+  arp.set([0, 1, 8, 0, 6, 4, 0, 1]);
+  arp.set(macToBytes(parseMac(source)), 8);
+  arp.set(ipaddr.parse(address).toByteArray(), 14);
+  arp.set(ipaddr.parse(target).toByteArray(), 24);
+  return ethernet(broadcast, source, 0x0806, arp);
 }
 
 /** What QEMU sends of a machine that has arrived (RFC 903). */
