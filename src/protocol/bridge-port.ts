@@ -90,6 +90,11 @@ export class BridgePort {
     return earliest(this.#vdp.deadline(), this.#adjacency.deadline());
   }
 
+  /** Whether `answer` would still count: to be asked before anything is set up for the request. */
+  awaits(token: number): boolean {
+    return this.#vdp.awaits(token);
+  }
+
   /** @throws Invalid if the verdict's filter is no answer to the request's */
   answer(token: number, verdict: Verdict, now: number): BridgePortOutput[] {
     if (!this.#vdp.answer(token, verdict, now)) this.#outputs.push({ kind: 'late answer', token });

@@ -105,7 +105,7 @@ export class VdpBridge {
   readonly #options: VdpBridgeOptions;
   readonly #vsis = new Map<VsiId, Vsi>();
   readonly #tokens = new Map<number, VsiId>();
-  /** held VSIs by their last request */
+  /** held VSIs without a pending request, by the last answer: from then on the station counts its keep-alive */
   readonly #renewed = new Aging<VsiId>();
   /** pending requests by their arrival */
   readonly #waiting = new Aging<VsiId>();
@@ -125,6 +125,10 @@ export class VdpBridge {
 
   get pending(): number {
     return this.#tokens.size;
+  }
+
+  awaits(token: number): boolean {
+    return this.#tokens.has(token);
   }
 
   receive({ managerId, tlvs }: Vdpdu, now: number): void {
@@ -155,7 +159,8 @@ export class VdpBridge {
       this.#settle(vsiId, vsi);
       const keep = verdict.keep === true && vsi.held !== null;
       this.#refuse(request, { code: verdict.code, keep, hard: verdict.hard === true });
-      if (!keep) this.#forget(vsiId, vsi, vsi.held ? 'refused' : null);
+      if (keep) this.#renewed.touch(vsiId, now);
+      else this.#forget(vsiId, vsi, vsi.held ? 'refused' : null);
     }
     return true;
   }
@@ -203,7 +208,8 @@ export class VdpBridge {
         keep: vsi.held !== null,
         hard: false,
       });
-      if (!vsi.held) this.#forget(vsiId, vsi, 'resource wait expired');
+      if (vsi.held) this.#renewed.touch(vsiId, now);
+      else this.#forget(vsiId, vsi, 'resource wait expired');
     }
     for (const vsiId of this.#renewed.expire(keepAliveSupervision(timers), now)) {
       const vsi = this.#vsis.get(vsiId)!;
@@ -233,10 +239,10 @@ export class VdpBridge {
       this.#refuse(request, { code: problem, keep: vsi?.held != null, hard: false });
       return;
     }
-    if (vsi?.held) this.#renewed.touch(vsiId, now);
     if (vsi?.pending) {
       if (sameRequest(vsi.pending.request, request)) return;
     } else if (vsi?.held && renews(vsi.held, request)) {
+      this.#renewed.touch(vsiId, now);
       this.#succeed(request, vsi.held.filter);
       this.#options.emit({ kind: 'renewed', vsiId });
       return;
@@ -263,6 +269,7 @@ export class VdpBridge {
     const token = this.#nextToken++;
     vsi.pending = { token, request };
     this.#tokens.set(token, vsiId);
+    this.#renewed.delete(vsiId);
     this.#waiting.touch(vsiId, now);
     this.#options.emit({ kind: 'request', token, mode, vsiId, profile, filter, hints });
   }

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Association } from '../../../src/domain/association.ts';
+import type { VsiId } from '../../../src/domain/vsi-id.ts';
+import type { BridgePort, BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
+import type { StationPort, StationPortOutput } from '../../../src/protocol/station-port.ts';
+import { vdpModes } from '../../../src/protocol/vdp/association.ts';
+import { bridgePort, filled, stationPort, vsi, vsiId } from './fixtures.ts';
+import { Chance, End, SimulatedLink, VirtualClock, goodLink } from './simulated-link.ts';
+
+type BridgeEnd = End<BridgePortOutput, BridgePort>;
+type StationEnd = End<StationPortOutput, StationPort>;
+
+const troubled = 20_000;
+/** An LLDP interval for the ends to hear of each other again, then keep-alive and answer times several times over. */
+const healing = 40_000;
+/** Nothing but keep-alives any more. */
+const quiet = 10_000;
+
+/** A station and a bridge on a bad link, with agents that do at random what agents may do. */
+class World {
+  readonly chance: Chance;
+  readonly clock = new VirtualClock();
+  readonly link: SimulatedLink;
+  readonly vsis: number;
+  bridge: BridgeEnd;
+  station: StationEnd;
+  requests = 0;
+  renewals = 0;
+  /** what the bridge's agent believes, by the outputs it got */
+  readonly relay = new Map<VsiId, 'held'>();
+
+  constructor(seed: number) {
+    this.chance = new Chance(seed);
+    this.link = new SimulatedLink(this.clock, this.chance);
+    this.vsis = 1 + this.chance.below(4);
+    this.bridge = this.#newBridge();
+    this.station = this.#newStation();
+  }
+
+  run(): void {
+    const { chance, clock, link } = this;
+    link.quality = {
+      loss: chance.pick([0, 0.05, 0.3]),
+      duplication: chance.pick([0, 0.2]),
+      delay: chance.pick([
+        [0.05, 0.05],
+        [0.05, 4],
+        [1, 200],
+      ] as const),
+    };
+    this.#bothUp();
+    const steps = 5 + chance.below(15);
+    for (let i = 0; i < steps; i++) clock.at(chance.between(0, troubled), () => this.#trouble());
+    clock.runUntil(troubled);
+    link.quality = goodLink;
+    clock.runUntil(troubled + healing);
+    this.requests = 0;
+    this.renewals = 0;
+    clock.runUntil(troubled + healing + quiet);
+  }
+
+  associations(): { bridge: Record<string, Association>; station: Record<string, Association> } {
+    const bridge = this.bridge.machine.state().vsis.map((v) => [v.vsiId, v.association] as const);
+    const station = this.station.machine.state().vsis.map((v) => [v.vsiId, v.association] as const);
+    return { bridge: sorted(bridge), station: sorted(station) };
+  }
+
+  #trouble(): void {
+    const { chance } = this;
+    const n = chance.below(this.vsis);
+    const dice = chance.below(100);
+    if (dice < 65) {
+      const mode = chance.pick(vdpModes);
+      const description = vsi(n, n % 2 ? 100 : 0);
+      this.station.do((machine, now) => machine.request(description, mode, now));
+    } else if (dice < 75) this.bridge.do((machine, now) => machine.deassociate(vsiId(n), now));
+    else if (dice < 85) this.#flap();
+    else if (dice < 92) this.#restartBridge();
+    else this.#restartStation();
+  }
+
+  #flap(): void {
+    this.link.up = false;
+    this.bridge.do((machine, now) => machine.linkDown(now));
+    this.station.do((machine, now) => machine.linkDown(now));
+    this.clock.at(this.clock.now + this.chance.between(1, 2_000), () => {
+      this.link.up = true;
+      this.#bothUp();
+    });
+  }
+
+  #restartBridge(): void {
+    const held = this.bridge.machine.state().vsis;
+    this.bridge.stop();
+    this.bridge = this.#newBridge();
+    const kept = this.chance.next() < 0.5 ? held : [];
+    this.relay.clear();
+    for (const { vsiId } of kept) this.relay.set(vsiId, 'held');
+    this.bridge.machine.adopt(kept, this.clock.now);
+    this.bridge.do((machine, now) => (this.link.up ? machine.linkUp(now) : []));
+  }
+
+  #restartStation(): void {
+    this.station.stop();
+    this.station = this.#newStation();
+    this.station.do((machine, now) => (this.link.up ? machine.linkUp(now) : []));
+  }
+
+  #bothUp(): void {
+    this.bridge.do((machine, now) => machine.linkUp(now));
+    this.station.do((machine, now) => machine.linkUp(now));
+  }
+
+  #newBridge(): BridgeEnd {
+    const end: BridgeEnd = new End(
+      this.link,
+      bridgePort({ firstSequence: this.#firstSequence() }),
+      (output) => {
+        if (output.kind === 'released') this.relay.delete(output.vsiId);
+        if (output.kind === 'renewed') this.renewals++;
+        if (output.kind !== 'request') return;
+        this.requests++;
+        this.#decide(end, output);
+      },
+    );
+    end.deliver = (frame) => this.station.do((machine, now) => machine.receive(frame, now));
+    return end;
+  }
+
+  #newStation(): StationEnd {
+    const end: StationEnd = new End(
+      this.link,
+      stationPort({ firstSequence: this.#firstSequence() }),
+      () => {},
+    );
+    end.deliver = (frame) => this.bridge.do((machine, now) => machine.receive(frame, now));
+    return end;
+  }
+
+  /** Half of the agents are as simple as lldpad. */
+  #firstSequence(): number {
+    return this.chance.next() < 0.5 ? 1 : 1 + this.chance.below(65535);
+  }
+
+  #decide(end: BridgeEnd, request: Extract<BridgePortOutput, { kind: 'request' }>): void {
+    const { chance, clock } = this;
+    const answer = (): void => {
+      if (end !== this.bridge || !end.machine.awaits(request.token)) return;
+      const accept = clock.now > troubled || chance.next() < 0.85;
+      if (accept) this.relay.set(request.vsiId, 'held');
+      const verdict = accept
+        ? ({ kind: 'accept', filter: filled(request.filter, 200) } as const)
+        : ({ kind: 'refuse', code: 'other failure', keep: chance.next() < 0.5 } as const);
+      end.do((machine, now) => machine.answer(request.token, verdict, now));
+    };
+    // From at once to beyond the resource wait delay.
+    const delay = chance.pick([0, 0, 5, 300, 2_000]);
+    if (delay === 0) answer();
+    else clock.at(clock.now + delay, answer);
+  }
+}
+
+function sorted(pairs: (readonly [string, Association])[]): Record<string, Association> {
+  return Object.fromEntries([...pairs].sort(([a], [b]) => a.localeCompare(b)));
+}
+
+test('whatever the link and the agents do, bridge and station end up with the same associations', () => {
+  let associated = 0;
+  for (let seed = 1; seed <= 1_000; seed++) {
+    const world = new World(seed);
+    world.run();
+    const { bridge, station } = world.associations();
+    assert.deepEqual(bridge, station, `seed ${seed}`);
+    assert.deepEqual([...world.relay.keys()].sort(), Object.keys(bridge), `seed ${seed}: the agent's view`);
+    assert.equal(world.requests, 0, `seed ${seed}: keep-alives are no requests`);
+    assert.equal(world.renewals > 0, Object.keys(bridge).length > 0, `seed ${seed}: keep-alives go on`);
+    associated += Object.values(bridge).filter((association) => association === 'associated').length;
+  }
+  assert.ok(associated > 200, `only ${associated} associations: the test has lost its teeth`);
+});
+
+test('the same seed takes the same course', () => {
+  const [one, two] = [new World(7), new World(7)];
+  one.run();
+  two.run();
+  assert.equal(one.link.carried, two.link.carried);
+  assert.deepEqual(one.station.machine.state(), two.station.machine.state());
+});
