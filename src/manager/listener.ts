@@ -86,6 +86,7 @@ function addressOf(server: Server, where: Listen): string {
 async function close(server: Server): Promise<void> {
   const closed = once(server, 'close');
   server.close();
+  server.on('request', (_, response) => response.setHeader('connection', 'close'));
   const force = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
   clearTimeout(force);

@@ -18,7 +18,7 @@ export function watchStream(
   from: Revision,
   closing: AbortSignal,
 ): Response {
-  return streamSSE(c, async (stream) => {
+  const response = streamSSE(c, async (stream) => {
     const gone = new AbortController();
     stream.onAbort(() => gone.abort());
     const signal = AbortSignal.any([gone.signal, closing]);
@@ -34,6 +34,9 @@ export function watchStream(
       stopBeating();
     }
   });
+  // So that a client that connects again never reuses the connection of a manager that is closing.
+  response.headers.set('connection', 'close');
+  return response;
 }
 
 async function sendChange(stream: SSEStreamingApi, name: CollectionName, { revision, keys }: Change) {
