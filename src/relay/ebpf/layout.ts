@@ -169,6 +169,11 @@ export class PortEntry {
     this.#view.setUint32(portOffsets.native, vlan, true);
   }
 
+  /** For the driver: profiles name the port that their session had when they were written. */
+  set session(name: string) {
+    writeText(this.#bytes.subarray(sessionOffset), name);
+  }
+
   carries(vlan: number): boolean {
     return (this.#bytes[portOffsets.carries + (vlan >> 3)]! & (1 << (vlan & 7))) !== 0;
   }
@@ -193,7 +198,6 @@ export class PortEntry {
     this.#bytes.fill(0);
     this.ifindex = ifindex;
     writeText(this.#bytes.subarray(nameOffset, sessionOffset), name);
-    if (port.kind === 'mirror') writeText(this.#bytes.subarray(sessionOffset), port.session);
     this.#view.setUint8(portOffsets.kind, kinds.indexOf(port.kind));
   }
 

@@ -89,7 +89,7 @@ export class PortTable {
     const removed: HeldPort[] = [];
     for (const [name, held] of before) {
       const port = desired.get(name);
-      if (port && isSamePort(held.port, port)) continue;
+      if (port?.kind === held.port.kind) continue;
       removed.push(held);
       this.#ports.delete(name);
     }
@@ -224,11 +224,6 @@ function indexOf(name: PortName): number {
   }
 }
 
-/** Whether one becomes the other by what `restrict` and `permit` do. */
-function isSamePort(held: RelayPort, port: RelayPort): boolean {
-  return held.kind === port.kind && (held.kind !== 'mirror' || isDeepStrictEqual(held, port));
-}
-
 /** Takes from the port what it may no longer do. */
 function restrict(entry: PortEntry, port: RelayPort): void {
   if (port.kind === 'station' && !port.reflectiveRelay) entry.reflects = false;
@@ -242,6 +237,7 @@ function restrict(entry: PortEntry, port: RelayPort): void {
 /** Lets the port do what it may do now. */
 function permit(entry: PortEntry, port: RelayPort): void {
   if (port.kind === 'station' && port.reflectiveRelay) entry.reflects = true;
+  if (port.kind === 'mirror') entry.session = port.session;
   if (port.kind !== 'network') return;
   entry.nativeVlan = port.nativeVlan ?? 0;
   for (const vlan of port.vlans) if (!entry.carries(vlan)) entry.carry(vlan, true);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
 import { after, afterEach, before, describe, it } from 'node:test';
 import {
   RelayError,
@@ -17,6 +18,7 @@ import {
   plain,
   rarp,
 } from './frames.ts';
+import { anyState } from './arbitrary.ts';
 import { at, idOf, macOf, network, only, state, station, type VsiSpec } from './states.ts';
 
 /** A relay whose ports s1, s2, s3, n1, n2 and m1 somebody stands at, with everything that comes out of them. */
@@ -604,6 +606,18 @@ export function conformance(driver: string, open: () => Promise<Harness>): void 
         assert.deepEqual(harness.relay.held(), desired);
         harness.apply(state({ s1: station }));
         assert.deepEqual(harness.relay.held(), state({ s1: station }));
+      });
+
+      it('holds any state, after any other', () => {
+        fc.assert(
+          fc.property(fc.array(anyState, { minLength: 1, maxLength: 4 }), (states) => {
+            for (const desired of states) {
+              harness.apply(desired);
+              assert.deepEqual(harness.relay.held(), desired);
+            }
+          }),
+          { numRuns: 60 },
+        );
       });
 
       it('keeps the counters of a place that changes its part, and begins new ones for a new place', async () => {
