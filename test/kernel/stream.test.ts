@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { openStreams } from '../../src/lab/stream/peer.ts';
 import { vmSideCommand } from '../../src/lab/stream/vm-side-command.ts';
 import { now } from '../../src/linux/clock.ts';
@@ -14,80 +15,86 @@ const vm = `hp-stream-${process.pid}-vm`;
 const address = '10.77.9.2';
 let vmSide: ChildProcess;
 
-describe('the streams over a veth pair', () => {
-  before(async () => {
-    for (const namespace of [peer, vm]) await createNamespace(namespace);
-    await ip(peer, [
-      `link add eth0 type veth peer name eth0 netns ${vm}`,
-      'addr add 10.77.9.1/24 dev eth0',
-      'link set eth0 up',
-    ]);
-    await ip(vm, [`addr add ${address}/24 dev eth0`, 'link set eth0 up']);
-    const [command, ...args] = nsenter(vm, vmSideCommand());
-    vmSide = spawn(command, args, { stdio: 'inherit' });
-  });
+const ends: [name: string, command: string[]][] = [
+  ['Node’s', vmSideCommand()],
+  ['the guest program’s', [fileURLToPath(new URL('../../src/lab/guest/program/stream', import.meta.url))]],
+];
 
-  after(async () => {
-    if (vmSide?.kill('SIGKILL')) await once(vmSide, 'exit');
-    for (const namespace of [peer, vm]) await deleteNamespace(namespace);
-  });
+for (const [name, command] of ends)
+  describe(`the streams over a veth pair, the VM’s end being ${name}`, () => {
+    before(async () => {
+      for (const namespace of [peer, vm]) await createNamespace(namespace);
+      await ip(peer, [
+        `link add eth0 type veth peer name eth0 netns ${vm}`,
+        'addr add 10.77.9.1/24 dev eth0',
+        'link set eth0 up',
+      ]);
+      await ip(vm, [`addr add ${address}/24 dev eth0`, 'link set eth0 up']);
+      const [enter, ...args] = nsenter(vm, command);
+      vmSide = spawn(enter, args, { stdio: 'inherit' });
+    });
 
-  it('lose nothing on a link that works', async () => {
-    const streams = await openStreams({ namespace: peer, link: 'eth0', address });
-    await sleep(300);
-    const { toVm, fromVm } = await streams.stop();
-    for (const { sent, received, lost, duplicated } of [toVm, fromVm]) {
-      assert.ok(sent > 200, `${sent} sent`);
-      assert.deepEqual([received, lost, duplicated], [sent, 0, 0]);
-    }
-  });
+    after(async () => {
+      if (vmSide?.kill('SIGKILL')) await once(vmSide, 'exit');
+      for (const namespace of [peer, vm]) await deleteNamespace(namespace);
+    });
 
-  it('have a gap in both directions where the link was down, and go on behind it', async () => {
-    const streams = await openStreams({ namespace: peer, link: 'eth0', address });
-    await sleep(100);
-    await ip(vm, ['link set eth0 down']);
-    const down = now();
-    await sleep(50);
-    const up = now();
-    await ip(vm, ['link set eth0 up']);
-    await sleep(300);
-    const { toVm, fromVm } = await streams.stop();
-    for (const { sent, received, lost, duplicated, gapStart, gapEnd } of [toVm, fromVm]) {
-      assert.ok(gapStart <= down && up <= gapEnd, `gap ${gapStart}..${gapEnd}, link down ${down}..${up}`);
-      assert.ok(lost > 0);
-      assert.deepEqual([sent - received, duplicated], [lost, 0]);
-      assert.ok(received > 200, `${received} received`);
-    }
-  });
+    it('lose nothing on a link that works', async () => {
+      const streams = await openStreams({ namespace: peer, link: 'eth0', address });
+      await sleep(300);
+      const { toVm, fromVm } = await streams.stop();
+      for (const { sent, received, lost, duplicated } of [toVm, fromVm]) {
+        assert.ok(sent > 200, `${sent} sent`);
+        assert.deepEqual([received, lost, duplicated], [sent, 0, 0]);
+      }
+    });
 
-  it('count a stopped VM’s probes as late or lost, and nothing of what it did not send', async () => {
-    const streams = await openStreams({ namespace: peer, link: 'eth0', address });
-    await sleep(100);
-    vmSide.kill('SIGSTOP');
-    const stopped = now();
-    await sleep(50);
-    const resumed = now();
-    vmSide.kill('SIGCONT');
-    await sleep(200);
-    const { toVm, fromVm } = await streams.stop();
-    for (const { lost, gapStart, gapEnd } of [toVm, fromVm]) {
-      assert.equal(lost, 0); // its socket kept what came meanwhile
-      assert.ok(gapStart <= stopped + 1000 && resumed <= gapEnd, `${gapStart}..${gapEnd}`);
-    }
-    assert.ok(fromVm.sent < toVm.sent + 250 - 30, 'it does not make up for the beacons of its stop');
-  });
+    it('have a gap in both directions where the link was down, and go on behind it', async () => {
+      const streams = await openStreams({ namespace: peer, link: 'eth0', address });
+      await sleep(100);
+      await ip(vm, ['link set eth0 down']);
+      const down = now();
+      await sleep(50);
+      const up = now();
+      await ip(vm, ['link set eth0 up']);
+      await sleep(300);
+      const { toVm, fromVm } = await streams.stop();
+      for (const { sent, received, lost, duplicated, gapStart, gapEnd } of [toVm, fromVm]) {
+        assert.ok(gapStart <= down && up <= gapEnd, `gap ${gapStart}..${gapEnd}, link down ${down}..${up}`);
+        assert.ok(lost > 0);
+        assert.deepEqual([sent - received, duplicated], [lost, 0]);
+        assert.ok(received > 200, `${received} received`);
+      }
+    });
 
-  it('say so when the VM does not answer', async () => {
-    await assert.rejects(
-      openStreams({ namespace: peer, link: 'eth0', address: '10.77.9.9', timeoutMs: 300 }),
-      /no streams with 10\.77\.9\.9 from .* within 300 ms/,
-    );
-  });
+    it('count a stopped VM’s probes as late or lost, and nothing of what it did not send', async () => {
+      const streams = await openStreams({ namespace: peer, link: 'eth0', address });
+      await sleep(100);
+      vmSide.kill('SIGSTOP');
+      const stopped = now();
+      await sleep(50);
+      const resumed = now();
+      vmSide.kill('SIGCONT');
+      await sleep(200);
+      const { toVm, fromVm } = await streams.stop();
+      for (const { lost, gapStart, gapEnd } of [toVm, fromVm]) {
+        assert.equal(lost, 0); // its socket kept what came meanwhile
+        assert.ok(gapStart <= stopped + 1000 && resumed <= gapEnd, `${gapStart}..${gapEnd}`);
+      }
+      assert.ok(fromVm.sent < toVm.sent + 250 - 30, 'it does not make up for the beacons of its stop');
+    });
 
-  it('say so when the link is not there', async () => {
-    await assert.rejects(
-      openStreams({ namespace: peer, link: 'eth7', address }),
-      /packet socket|interface eth7/,
-    );
+    it('say so when the VM does not answer', async () => {
+      await assert.rejects(
+        openStreams({ namespace: peer, link: 'eth0', address: '10.77.9.9', timeoutMs: 300 }),
+        /no streams with 10\.77\.9\.9 from .* within 300 ms/,
+      );
+    });
+
+    it('say so when the link is not there', async () => {
+      await assert.rejects(
+        openStreams({ namespace: peer, link: 'eth7', address }),
+        /packet socket|interface eth7/,
+      );
+    });
   });
-});

@@ -8,6 +8,9 @@ const completionMs = 60_000;
 const resumeMs = 5000;
 const cancelMs = 5000;
 
+/** Copies until the rest takes 5 ms (QEMU's own limit is 300), at the speed of one machine's memory (octets/s). */
+const limits = { 'downtime-limit': 5, 'max-bandwidth': 1 << 30 };
+
 /**
  * Live-migrates a guest as libvirt does: the destination was started to wait (-S) with its NIC down, and when all
  * memory is there, the network gets its say before the guest goes on.
@@ -24,6 +27,7 @@ export async function moveGuest(
     await guest.execute('migrate-set-capabilities', {
       capabilities: [{ capability: 'events', state: true }],
     });
+  await source.execute('migrate-set-parameters', limits);
   const stop = source.event(is('STOP'), completionMs).then((event) => {
     const at = timeOf(event);
     hooks.stopped(at);

@@ -40,15 +40,16 @@ export class QemuVm implements LabVm {
     await this.#guest.booted();
   }
 
-  /**
-   * @param hidden keeps the destination's monitor from the station there until `reveal`: for a migration that nobody
-   * prepares
-   */
-  async migrate(to: HostName, hooks: MigrationHooks, hidden = false): Promise<Stop> {
+  /** Unannounced, the destination's monitor is kept from the station there until `reveal`. */
+  async migrate(to: HostName, hooks: MigrationHooks, unannounced: boolean): Promise<Stop> {
     const source = this.#guest;
     if (!source || this.#host === to)
       throw new Error(`VM ${this.plan.name} cannot move from ${this.#host ?? 'nowhere'} to ${to}`);
-    const destination = await this.#place(to, true, hidden ? this.#hiddenMonitor(to) : this.#monitor(to));
+    const destination = await this.#place(
+      to,
+      true,
+      unannounced ? this.#hiddenMonitor(to) : this.#monitor(to),
+    );
     const stop = await moveGuest(source, destination, `unix:${this.#file(to, 'migration')}`, hooks);
     this.#guest = destination;
     this.#host = to;

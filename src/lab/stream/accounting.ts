@@ -15,9 +15,24 @@ export interface DirectionResult {
   readonly gapEnd: Timestamp;
 }
 
+/** The VM's own silence, as the network was offered its frames. */
+export interface OwnSilence {
+  /** different beacons that entered the network; those that did not arrive were lost in it */
+  readonly entered: number;
+  /** the longest time between two of them */
+  readonly gapMs: number;
+  readonly gapStart: Timestamp;
+  readonly gapEnd: Timestamp;
+}
+
 export interface StreamResult {
   readonly toVm: DirectionResult;
   readonly fromVm: DirectionResult;
+  /**
+   * What the network is not to blame for. It is more than the hypervisor's stop: an emulated CPU has to translate the
+   * guest anew at its destination, which takes some 50 ms. Null where nobody looked where frames enter.
+   */
+  readonly own: OwnSilence | null;
 }
 
 /**
@@ -28,6 +43,7 @@ export interface StreamResult {
  * - The gap to the VM is the longest time over which the beacons' count of received probes stood still. Where the
  *   peer itself sent nothing at first, the time begins with its first probe, less one interval.
  * - A stream that had not come back when the last probe was sent has a gap until then.
+ * - The VM's own silence is the longest time between two different beacons where they enter the network.
  * - Lost to the VM is what the last beacon does not count; so beacons are waited for after the last probe.
  */
 export class StreamAccount {
@@ -35,6 +51,9 @@ export class StreamAccount {
   readonly #toVm = new LongestGap();
   readonly #fromVm = new LongestGap();
   readonly #beacons = new SequenceWindow();
+  readonly #entering = new LongestGap();
+  readonly #entries = new SequenceWindow();
+  #entered = 0;
   /** send times of probes since the count last grew, oldest first */
   #recent: Timestamp[] = [];
   #sent = 0;
@@ -79,25 +98,29 @@ export class StreamAccount {
     this.#recent = this.#recent.filter((sentAt) => sentAt > at);
   }
 
+  /** A beacon was seen where the VM's frames enter the network. @param at when the kernel received it there */
+  beaconEntered(beacon: Beacon, at: Timestamp): void {
+    if (beacon.run !== this.#run || !this.#entries.add(beacon.sequence)) return;
+    this.#entered++;
+    this.#entering.sign(at);
+  }
+
   result(): StreamResult {
     const beaconsSent = this.#beaconsSeen === 0 ? 0 : this.#beacons.highest - this.#lowest + 1;
     return {
       toVm: this.#direction(this.#sent, this.#received, this.#receivedTwice, this.#toVm),
       fromVm: this.#direction(beaconsSent, this.#beaconsSeen, this.#beaconsTwice, this.#fromVm),
+      own: this.#entered === 0 ? null : { entered: this.#entered, ...this.#gap(this.#entering) },
     };
   }
 
   #direction(sent: number, received: number, duplicated: number, gap: LongestGap): DirectionResult {
+    return { sent, received, lost: sent - received, duplicated, ...this.#gap(gap) };
+  }
+
+  #gap(gap: LongestGap): { gapMs: number; gapStart: Timestamp; gapEnd: Timestamp } {
     const { start, end } = gap.until(this.#firstSent ?? 0, this.#lastSent ?? 0);
-    return {
-      sent,
-      received,
-      lost: sent - received,
-      duplicated,
-      gapMs: (end - start) / 1000,
-      gapStart: start,
-      gapEnd: end,
-    };
+    return { gapMs: (end - start) / 1000, gapStart: start, gapEnd: end };
   }
 }
 

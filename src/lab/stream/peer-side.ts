@@ -2,19 +2,22 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Timestamp } from '../../domain/migration.ts';
 import { now } from '../../linux/clock.ts';
+import { inNamespace } from '../../linux/namespace.ts';
 import { PacketSocket, type ClassicBpf } from '../../linux/packet-socket.ts';
 import { StreamAccount } from './accounting.ts';
-import { decodeBeacon, encodeProbe, intervalUs, vmPort } from './datagram.ts';
+import { decodeBeacon, encodeProbe, intervalUs, vmPort, type Beacon } from './datagram.ts';
 import { Pace } from './pace.ts';
 import type { PeerReport } from './peer.ts';
 import { startTicker } from './ticker.ts';
 
 // The outside peer's end of the streams: a process in the peer's namespace, run by peer.ts.
-//   peer-side LINK ADDRESS    streams with the VM at ADDRESS; LINK is where its frames come in
+//   peer-side LINK ADDRESS [NAMESPACE LINK]...    streams with the VM at ADDRESS; LINK is where its frames come in.
+//       The others are where they enter the network, and only looked at.
 // Prints a PeerReport as a line of JSON when both streams flow and one when a line or the end was read from stdin.
 
-const [link, address] = process.argv.slice(2) as [string, string];
+const [link, address, ...entries] = process.argv.slice(2) as [string, string, ...string[]];
 const drainMs = 250;
 /** a peer that was starved for longer does not flood the network for it */
 const mostOwed = 100;
@@ -28,20 +31,22 @@ socket.bind();
 await once(socket, 'listening');
 socket.on('error', () => {}); // an unreachable VM is what this is here to measure
 
-const frames = new PacketSocket(link, {
-  filter: udpTo(socket.address().port),
-  snapLength: 128,
-  receiveBuffer: 1 << 22,
-});
+const filter = udpTo(socket.address().port);
+const open = (name: string) => new PacketSocket(name, { filter, snapLength: 128, receiveBuffer: 1 << 22 });
+
+const sockets = [open(link)];
 let ready = false;
-frames.listen((frame, receivedAt) => {
-  const beacon = decodeBeacon(frame.subarray(payloadOffset));
-  if (!beacon) return;
-  account.beaconReceived(beacon, Math.round(Number(receivedAt / 100n) / 10));
+hear(sockets[0]!, (beacon, at) => {
+  account.beaconReceived(beacon, at);
   if (ready || !account.flows) return;
   ready = true;
   report({ kind: 'flowing' });
-}, fail);
+});
+for (let i = 0; i + 1 < entries.length; i += 2) {
+  const entry = inNamespace(entries[i]!, () => open(entries[i + 1]!));
+  hear(entry, (beacon, at) => account.beaconEntered(beacon, at));
+  sockets.push(entry);
+}
 
 const pace = new Pace(performance.now(), intervalUs / 1000, mostOwed);
 let sequence = 0;
@@ -58,11 +63,18 @@ const commands = createInterface(process.stdin);
 await Promise.race([once(commands, 'line'), once(commands, 'close')]);
 stopSending();
 await sleep(drainMs);
-frames.close();
+for (const each of sockets) each.close();
 socket.close();
 commands.close();
 report({ kind: 'result', result: account.result() });
 process.stdin.destroy();
+
+function hear(from: PacketSocket, listener: (beacon: Beacon, at: Timestamp) => void): void {
+  from.listen((frame, receivedAt) => {
+    const beacon = decodeBeacon(frame.subarray(payloadOffset));
+    if (beacon) listener(beacon, Math.round(Number(receivedAt / 100n) / 10));
+  }, fail);
+}
 
 function report(message: PeerReport): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);

@@ -15,6 +15,8 @@ export interface PeerOptions {
   readonly link: string;
   /** the VM's IPv4 address */
   readonly address: string;
+  /** where the VM's frames, untagged, may enter the network: the switch's station ports, with their namespace */
+  readonly entries?: readonly { readonly namespace: string; readonly link: string }[];
   readonly timeoutMs?: number;
 }
 
@@ -26,12 +28,13 @@ export interface Streams {
 
 /** Starts both streams. @throws an Error unless both flow in time */
 export async function openStreams(options: PeerOptions): Promise<Streams> {
-  const { namespace, link, address, timeoutMs = 5000 } = options;
+  const { namespace, link, address, entries = [], timeoutMs = 5000 } = options;
   const [command, ...args] = nsenter(namespace, [
     process.execPath,
     siblingScript(import.meta.url, 'peer-side'),
     link,
     address,
+    ...entries.flatMap((entry) => [entry.namespace, entry.link]),
   ]);
   const child = spawn(command, args, { stdio: 'pipe' });
   let complaint = '';

@@ -11,6 +11,8 @@ interface Network {
   /** is the probe or beacon sent at this ms lost, passed (1) or doubled (2)? */
   probe?: (ms: number) => number;
   beacon?: (ms: number) => number;
+  /** how long the network holds a beacon back at this ms (ms) */
+  delay?: (ms: number) => number;
   /** does the peer, the VM run at this ms? */
   peerRuns?: (ms: number) => boolean;
   vmRuns?: (ms: number) => boolean;
@@ -18,7 +20,13 @@ interface Network {
 
 /** Both streams over a network with a delay of 0.1 ms for `length` ms and 20 ms more of beacons. */
 function streams(length: number, network: Network): StreamResult {
-  const { probe = () => 1, beacon = () => 1, peerRuns = () => true, vmRuns = () => true } = network;
+  const {
+    probe = () => 1,
+    beacon = () => 1,
+    delay = () => 0.1,
+    peerRuns = () => true,
+    vmRuns = () => true,
+  } = network;
   const account = new StreamAccount(run);
   const vm = new VmCounters();
   let sequence = 0;
@@ -32,7 +40,8 @@ function streams(length: number, network: Network): StreamResult {
     }
     if (!vmRuns(ms)) continue;
     const sent = vm.beacon();
-    for (let copy = beacon(ms); copy > 0; copy--) account.beaconReceived(sent, at + 100);
+    account.beaconEntered(sent, at + 10);
+    for (let copy = beacon(ms); copy > 0; copy--) account.beaconReceived(sent, at + 1000 * delay(ms));
   }
   return account.result();
 }
@@ -79,6 +88,22 @@ test('a VM that never was there', () => {
   const { toVm, fromVm } = streams(100, { vmRuns: () => false });
   assert.deepEqual([toVm.sent, toVm.lost, toVm.gapMs], [100, 100, 99]);
   assert.deepEqual([fromVm.sent, fromVm.received, fromVm.gapMs], [0, 0, 99]);
+});
+
+test('the VM’s own silence is told apart from what the network adds', () => {
+  const { own, fromVm } = streams(100, {
+    vmRuns: (ms) => !during(40, 50)(ms),
+    beacon: (ms) => (during(50, 55)(ms) ? 0 : 1),
+  });
+  assert.deepEqual([own?.gapMs, fromVm.gapMs], [11, 16]);
+  assert.deepEqual([own!.entered - fromVm.received, fromVm.lost], [5, 5]);
+  assert.deepEqual([own?.gapStart, own?.gapEnd], [epoch + 39_010, epoch + 50_010]);
+});
+
+test('beacons that overtake each other are neither lost nor a gap', () => {
+  const { fromVm } = streams(100, { delay: (ms) => (ms % 2 ? 0.1 : 1.5) });
+  assert.deepEqual([fromVm.lost, fromVm.duplicated], [0, 0]);
+  assert.ok(fromVm.gapMs <= 2.4, `${fromVm.gapMs}`);
 });
 
 test('second copies are counted in both directions', () => {
