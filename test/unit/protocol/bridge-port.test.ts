@@ -1,0 +1,516 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseMac } from '../../../src/domain/mac-address.ts';
+import type { BridgePort, BridgePortOptions, BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
+import type { VdpErrorCode } from '../../../src/protocol/vdp/association.ts';
+import { bridgePort, evb, filled, stationMac, vmMac, vsi, vsiId } from './fixtures.ts';
+import { asked, freshStationEvb, Peer, sent, stationEvb, told } from './peer.ts';
+
+const station = new Peer(stationMac);
+const accept = { kind: 'accept' } as const;
+
+/** A port whose station is known, and nothing left to say by LLDP for a while. */
+function connected(options: Partial<BridgePortOptions> = {}): BridgePort {
+  const bridge = bridgePort(options);
+  bridge.linkUp(0);
+  bridge.receive(station.lldp(stationEvb), 0);
+  for (let now = 1_000; now <= 9_000; now += 1_000) bridge.tick(now);
+  bridge.receive(station.lldp(stationEvb), 9_500);
+  return bridge;
+}
+
+function tokenIn(outputs: readonly BridgePortOutput[]): number {
+  const request = outputs.find((output) => output.kind === 'request');
+  assert.ok(request?.kind === 'request', 'a request was expected');
+  return request.token;
+}
+
+/** Associates VM n at `now` with ECP sequence `seq` of the station; `ours` is the bridge's own. */
+function associate(bridge: BridgePort, n: number, seq: number, now: number): void {
+  const token = tokenIn(bridge.receive(station.ecp(seq, [asked('associate', vsi(n))]), now));
+  const [answer] = sent(bridge.answer(token, accept, now));
+  assert.ok(answer && 'seq' in answer);
+  bridge.receive(station.ack(answer.seq), now);
+}
+
+/** What is told as time passes, the bridge being called just when it wants to be. */
+function pass(bridge: BridgePort, from: number, to: number): { at: number; output: BridgePortOutput }[] {
+  const seen: { at: number; output: BridgePortOutput }[] = [];
+  for (let now = from; ;) {
+    const deadline = bridge.deadline();
+    if (deadline === null || deadline > to) return seen;
+    now = Math.max(now, deadline);
+    const outputs = bridge.tick(now);
+    assert.ok((bridge.deadline() ?? Infinity) > now, 'a tick leaves nothing due');
+    for (const output of outputs) seen.push({ at: now, output });
+  }
+}
+
+test('reflective relay is on when the station requests it and the bridge is capable', () => {
+  for (const [capable, requested] of [
+    [true, true],
+    [true, false],
+    [false, true],
+    [false, false],
+  ] as const) {
+    const bridge = bridgePort({ evb: { ...evb, reflectiveRelay: capable } });
+    bridge.linkUp(0);
+    const outputs = bridge.receive(
+      station.lldp({ ...freshStationEvb, station: { sgid: false, rrreq: requested, rrstat: 3 } }),
+      1,
+    );
+    const [answer] = sent(outputs);
+    assert.ok(answer && 'lldp' in answer);
+    assert.deepEqual(answer.lldp.evb?.bridge, { bgid: false, rrcap: capable, rrctr: capable && requested });
+    assert.deepEqual(answer.lldp.evb?.station, { sgid: false, rrreq: requested, rrstat: 3 }, 'the echo');
+    assert.equal(bridge.state().evb.reflectiveRelay, capable && requested);
+  }
+});
+
+test('the larger of both exponents rules, and is what is sent', () => {
+  const bridge = bridgePort({ evb: { ...evb, timers: { retries: 2, rte: 9, rwd: 18, rka: 20 } } });
+  bridge.linkUp(0);
+  const [answer] = sent(bridge.receive(station.lldp({ ...freshStationEvb, rka: 22 }), 1));
+  assert.ok(answer && 'lldp' in answer && answer.lldp.evb);
+  const { retries, rte, rwd, rwdRemote, rka, rkaRemote } = answer.lldp.evb;
+  assert.deepEqual(
+    { retries, rte, rwd, rwdRemote, rka, rkaRemote },
+    { retries: 3, rte: 9, rwd: 18, rwdRemote: false, rka: 22, rkaRemote: true },
+  );
+  assert.equal(bridge.state().timers.keepAlive, 41943.04);
+});
+
+test('reflective relay goes off at once when the station does not want it any more', () => {
+  const bridge = connected();
+  const outputs = told(
+    bridge.receive(
+      station.lldp({ ...stationEvb, station: { sgid: false, rrreq: false, rrstat: 1 } }),
+      10_000,
+    ),
+  );
+  assert.deepEqual(
+    outputs.map((output) => output.kind === 'evb' && output.reflectiveRelay),
+    [false],
+  );
+});
+
+test('LLDP: at link up, at every change, three more a second apart, then every 30 s', () => {
+  const bridge = bridgePort();
+  assert.equal(sent(bridge.linkUp(0)).length, 1);
+  assert.equal(sent(bridge.receive(station.lldp(freshStationEvb), 0)).length, 1, 'the echo is news');
+  assert.equal(sent(bridge.receive(station.lldp(freshStationEvb), 0)).length, 0, 'a repeat is none');
+  const at = pass(bridge, 0, 100_000)
+    .filter(({ output }) => output.kind === 'send')
+    .map(({ at }) => at);
+  assert.deepEqual(at, [1_000, 2_000, 3_000, 33_000, 63_000, 93_000]);
+});
+
+test('however often the station changes its mind, five LLDPDUs at once are the most', () => {
+  const bridge = bridgePort();
+  let count = sent(bridge.linkUp(0)).length;
+  for (let i = 0; i < 50; i++)
+    count += sent(
+      bridge.receive(station.lldp({ ...freshStationEvb, rka: 16 + (i % 2), rwd: i % 16 }), 1),
+    ).length;
+  assert.equal(count, 5);
+});
+
+test('shutdown says so: TTL 0, and nothing after it', () => {
+  const bridge = connected();
+  const [last, ...more] = sent(bridge.shutdown(10_000));
+  assert.deepEqual(last, { lldp: { ttl: 0, evb: null } });
+  assert.equal(more.length, 0);
+  assert.equal(bridge.deadline(), null);
+});
+
+test('a station is forgotten when its TTL is over, and when it says good-bye', () => {
+  const aged = connected();
+  const gone = pass(aged, 9_500, 200_000).find(({ output }) => output.kind === 'neighbour');
+  assert.deepEqual(gone, { at: 130_500, output: { kind: 'neighbour', neighbour: null } });
+  const left = connected();
+  const kinds = told(left.receive(station.lldp(null, 0), 10_000)).map(({ kind }) => kind);
+  assert.deepEqual(kinds, ['neighbour', 'evb']);
+  assert.equal(left.state().evb.reflectiveRelay, false);
+});
+
+test('an answer given at once leaves at once, after the acknowledgement', () => {
+  const bridge = connected();
+  const description = vsi(1, 0);
+  const outputs = bridge.receive(station.ecp(7, [asked('associate', description)]), 10_000);
+  assert.deepEqual(
+    outputs.map(({ kind }) => kind),
+    ['send', 'request'],
+  );
+  assert.deepEqual(sent(outputs), [{ ack: 7 }]);
+  const filter = filled(description.filter, 42);
+  assert.deepEqual(sent(bridge.answer(tokenIn(outputs), { kind: 'accept', filter }, 10_000)), [
+    {
+      seq: 1,
+      tlvs: [
+        {
+          kind: 'answer',
+          mode: 'associate',
+          vsiId: vsiId(1),
+          profile: description.profile,
+          filter,
+          refusal: null,
+        },
+      ],
+    },
+  ]);
+  assert.deepEqual(bridge.state().vsis, [
+    { vsiId: vsiId(1), association: 'associated', profile: description.profile, filter },
+  ]);
+});
+
+test('every error code, KEEP and HARD reach the station; KEEP only if something is kept', () => {
+  const codes: VdpErrorCode[] = [
+    'invalid format',
+    'insufficient resources',
+    'unable to contact VSI manager',
+    'other failure',
+    'invalid VID, GroupID or MAC address',
+  ];
+  for (const code of codes) {
+    const bridge = connected();
+    const fresh = tokenIn(bridge.receive(station.ecp(1, [asked('pre-associate', vsi(1))]), 10_000));
+    const [first] = sent(bridge.answer(fresh, { kind: 'refuse', code, keep: true, hard: true }, 10_000));
+    assert.ok(first && 'seq' in first && first.tlvs[0]?.kind === 'answer');
+    assert.deepEqual(first.tlvs[0].refusal, { code, keep: false, hard: true });
+    bridge.receive(station.ack(first.seq), 10_000);
+
+    const again = tokenIn(bridge.receive(station.ecp(2, [asked('pre-associate', vsi(1))]), 10_100));
+    bridge.receive(station.ack(sentSequence(bridge.answer(again, accept, 10_100))), 10_100);
+    const upgrade = tokenIn(bridge.receive(station.ecp(3, [asked('associate', vsi(1))]), 10_200));
+    const [second] = sent(bridge.answer(upgrade, { kind: 'refuse', code, keep: true }, 10_200));
+    assert.ok(second && 'seq' in second && second.tlvs[0]?.kind === 'answer');
+    assert.deepEqual(second.tlvs[0].refusal, { code, keep: true, hard: false });
+    assert.equal(bridge.state().vsis[0]?.association, 'pre-associated');
+    assert.deepEqual(bridge.state().counters.vdp, {
+      commandsSucceeded: 1,
+      commandsFailed: 2,
+      commandReverts: 1,
+    });
+  }
+});
+
+function sentSequence(outputs: readonly BridgePortOutput[]): number {
+  const [frame] = sent(outputs);
+  assert.ok(frame && 'seq' in frame);
+  return frame.seq;
+}
+
+test('a refusal without KEEP takes away what was held', () => {
+  const bridge = connected();
+  associate(bridge, 1, 1, 10_000);
+  const token = tokenIn(bridge.receive(station.ecp(2, [asked('pre-associate', vsi(1))]), 10_100));
+  const outputs = bridge.answer(token, { kind: 'refuse', code: 'other failure' }, 10_100);
+  assert.deepEqual(told(outputs), [{ kind: 'released', vsiId: vsiId(1), reason: 'refused' }]);
+  assert.deepEqual(bridge.state().vsis, []);
+});
+
+test('a keep-alive is a renewal, answered by the machine; with VID 0 as well as with the VID that was chosen', () => {
+  const bridge = connected();
+  const token = tokenIn(bridge.receive(station.ecp(1, [asked('associate', vsi(1, 0))]), 10_000));
+  const granted = filled(vsi(1, 0).filter, 42);
+  bridge.receive(
+    station.ack(sentSequence(bridge.answer(token, { kind: 'accept', filter: granted }, 10_000))),
+    10_000,
+  );
+  for (const [seq, vid] of [
+    [2, 0],
+    [3, 42],
+  ] as const) {
+    const outputs = bridge.receive(station.ecp(seq, [asked('associate', vsi(1, vid))]), 10_000 + seq * 100);
+    assert.deepEqual(told(outputs), [{ kind: 'renewed', vsiId: vsiId(1) }]);
+    const [ack, answer] = sent(outputs);
+    assert.deepEqual(ack, { ack: seq });
+    assert.ok(answer && 'seq' in answer && answer.tlvs[0]?.kind === 'answer');
+    assert.deepEqual(answer.tlvs[0].filter, granted);
+    bridge.receive(station.ack(answer.seq), 10_000 + seq * 100);
+  }
+  const other = bridge.receive(station.ecp(4, [asked('associate', vsi(1, 43))]), 11_000);
+  assert.equal(told(other)[0]?.kind, 'request', 'another VID is another request');
+});
+
+test('an association that nobody renews ends after the supervision time, and the station is told', () => {
+  const bridge = connected();
+  associate(bridge, 1, 1, 10_000);
+  const { keepAliveSupervision } = bridge.state().timers;
+  const seen = pass(bridge, 10_000, 10_000 + keepAliveSupervision);
+  assert.deepEqual(
+    seen.map(({ at }) => at),
+    [10_000 + keepAliveSupervision, 10_000 + keepAliveSupervision],
+  );
+  const outputs = seen.map(({ output }) => output);
+  assert.deepEqual(told(outputs), [{ kind: 'released', vsiId: vsiId(1), reason: 'keep-alive expired' }]);
+  const [frame] = sent(outputs);
+  assert.ok(frame && 'seq' in frame);
+  assert.equal(frame.tlvs[0]?.kind, 'request', 'a de-associate of its own has no ACK bit');
+});
+
+test('a slow answer does not count against the station', () => {
+  const bridge = connected();
+  associate(bridge, 1, 1, 10_000);
+  bridge.receive(station.ecp(2, [asked('pre-associate', vsi(1))]), 10_600);
+  // Refused, with the association kept, at 10,600 + 655.36; the station's next keep-alive comes 655.36 after that.
+  const seen = pass(bridge, 10_600, 11_900).filter(({ output }) => output.kind === 'released');
+  assert.deepEqual(seen, []);
+  assert.equal(bridge.state().vsis[0]?.association, 'associated');
+});
+
+test('an agent that does not answer in time has refused: the manager is out of reach', () => {
+  const bridge = connected();
+  const token = tokenIn(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_000));
+  const seen = pass(bridge, 10_000, 10_655.36).map(({ output }) => output);
+  assert.deepEqual(told(seen), [{ kind: 'released', vsiId: vsiId(1), reason: 'resource wait expired' }]);
+  const [frame] = sent(seen);
+  assert.ok(frame && 'seq' in frame && frame.tlvs[0]?.kind === 'answer');
+  assert.equal(frame.tlvs[0].refusal?.code, 'unable to contact VSI manager');
+  assert.equal(bridge.awaits(token), false);
+  assert.deepEqual(told(bridge.answer(token, accept, 10_700)), [{ kind: 'late answer', token }]);
+  assert.deepEqual(bridge.state().vsis, []);
+});
+
+test('the latest request for a VSI counts; its repeat is no second one', () => {
+  const bridge = connected();
+  const first = tokenIn(bridge.receive(station.ecp(1, [asked('pre-associate', vsi(1))]), 10_000));
+  assert.deepEqual(told(bridge.receive(station.ecp(2, [asked('pre-associate', vsi(1))]), 10_010)), []);
+  const second = tokenIn(bridge.receive(station.ecp(3, [asked('associate', vsi(1))]), 10_020));
+  assert.deepEqual([bridge.awaits(first), bridge.awaits(second)], [false, true]);
+  bridge.answer(second, accept, 10_030);
+  assert.equal(bridge.state().vsis[0]?.association, 'associated');
+});
+
+test('a de-associate is granted always, and told where something was held or pending', () => {
+  const bridge = connected();
+  associate(bridge, 1, 1, 10_000);
+  const held = bridge.receive(station.ecp(2, [asked('de-associate', vsi(1))]), 10_100);
+  assert.deepEqual(told(held), [{ kind: 'released', vsiId: vsiId(1), reason: 'requested' }]);
+  bridge.receive(station.ack(sentSequence(held.slice(1))), 10_100);
+  const unknown = bridge.receive(station.ecp(3, [asked('de-associate', vsi(1))]), 10_200);
+  assert.deepEqual(told(unknown), []);
+  const [, answer] = sent(unknown);
+  assert.ok(answer && 'seq' in answer && answer.tlvs[0]?.kind === 'answer');
+  assert.equal(answer.tlvs[0].refusal, null);
+});
+
+test("a keep-alive that crosses the bridge's own de-associate does not bring the VSI back", () => {
+  const bridge = connected();
+  associate(bridge, 1, 1, 10_000);
+  const leave = bridge.deassociate(vsiId(1), 10_100);
+  assert.deepEqual(told(leave), [{ kind: 'released', vsiId: vsiId(1), reason: 'by the bridge' }]);
+  const crossing = bridge.receive(station.ecp(2, [asked('associate', vsi(1))]), 10_100.5);
+  assert.deepEqual(told(crossing), []);
+  bridge.receive(station.ack(sentSequence(leave)), 10_101);
+  const later = bridge.receive(station.ecp(3, [asked('associate', vsi(1))]), 10_200);
+  assert.equal(told(later)[0]?.kind, 'request', 'once the station knows, it may ask again');
+});
+
+test('what the data plane holds is adopted in silence, renewed by keep-alives and supervised', () => {
+  const bridge = bridgePort();
+  const { profile, filter } = vsi(1);
+  bridge.adopt([{ vsiId: vsiId(1), association: 'associated', profile, filter }], 0);
+  bridge.linkUp(0);
+  bridge.receive(station.lldp(stationEvb), 10);
+  const renewed = told(bridge.receive(station.ecp(9, [asked('associate', vsi(1))]), 500));
+  assert.deepEqual(renewed, [{ kind: 'renewed', vsiId: vsiId(1) }]);
+  const released = pass(bridge, 500, 5_000).filter(({ output }) => output.kind === 'released');
+  assert.deepEqual(
+    released.map(({ at }) => at),
+    [500 + bridge.state().timers.keepAliveSupervision],
+  );
+});
+
+test('a short link flap costs nothing; another station at the port costs all', () => {
+  const bridge = connected();
+  associate(bridge, 1, 1, 10_000);
+  bridge.linkDown(10_100);
+  bridge.linkUp(10_200);
+  assert.deepEqual(
+    told(bridge.receive(station.lldp(freshStationEvb), 10_200)).map(({ kind }) => kind),
+    ['neighbour', 'evb'],
+  );
+  assert.equal(bridge.state().vsis.length, 1);
+  bridge.linkDown(10_300);
+  bridge.linkUp(10_400);
+  const other = new Peer(parseMac('02:00:00:00:00:09'));
+  const outputs = told(bridge.receive(other.lldp(freshStationEvb), 10_400));
+  assert.ok(outputs.some((output) => output.kind === 'released' && output.reason === 'station gone'));
+  assert.deepEqual(bridge.state().vsis, []);
+});
+
+test('a station that was restarted may begin with the sequence number it used last', () => {
+  for (const restart of [
+    (bridge: BridgePort) => bridge.receive(station.lldp(null, 0), 10_050),
+    (bridge: BridgePort) => bridge.receive(station.lldp(freshStationEvb), 10_050),
+    (bridge: BridgePort) => [bridge.linkDown(10_050), bridge.linkUp(10_051)],
+  ]) {
+    const bridge = connected();
+    associate(bridge, 1, 1, 10_000);
+    restart(bridge);
+    bridge.receive(station.lldp(freshStationEvb), 10_060);
+    const outputs = told(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_070));
+    assert.deepEqual(outputs, [{ kind: 'renewed', vsiId: vsiId(1) }]);
+  }
+});
+
+test('a repeat is acknowledged again and not delivered, also one that the network kept back', () => {
+  const bridge = connected();
+  associate(bridge, 1, 1, 10_000);
+  associate(bridge, 2, 2, 10_010);
+  for (const seq of [2, 1]) {
+    const outputs = bridge.receive(station.ecp(seq, [asked('de-associate', vsi(seq))]), 10_020);
+    assert.deepEqual([sent(outputs), told(outputs)], [[{ ack: seq }], []]);
+  }
+  assert.equal(bridge.state().counters.ecp.rxRepeatCount, 2);
+});
+
+test('what is not acknowledged is sent again R times, each after the acknowledgement time, then given up', () => {
+  const bridge = connected();
+  const token = tokenIn(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_000));
+  assert.equal(sent(bridge.answer(token, accept, 10_000)).length, 1);
+  const repeats = pass(bridge, 10_000, 10_100);
+  const wait = bridge.state().timers.acknowledgement;
+  assert.deepEqual(
+    repeats.map(({ at }) => Number(at.toFixed(3))),
+    [1, 2, 3].map((n) => Number((10_000 + n * wait).toFixed(3))),
+  );
+  const sequences = repeats.map(({ output }) => sentSequence([output]));
+  assert.deepEqual(new Set(sequences).size, 1);
+  const { txFrameCount, txRetryCount, txFailures } = bridge.state().counters.ecp;
+  assert.deepEqual(
+    { txFrameCount, txRetryCount, txFailures },
+    { txFrameCount: 1, txRetryCount: 3, txFailures: 1 },
+  );
+});
+
+test('between two ECPDUs are 3 ms, and what waits meanwhile goes in one', () => {
+  const bridge = connected();
+  const requests = [1, 2, 3, 4].map((n) => asked('associate', vsi(n)));
+  const outputs = bridge.receive(station.ecp(1, requests), 10_000);
+  const tokens = outputs.flatMap((output) => (output.kind === 'request' ? [output.token] : []));
+  assert.equal(tokens.length, 4);
+  const frames = tokens.flatMap((token) => sent(bridge.answer(token, accept, 10_000)));
+  assert.equal(frames.length, 1, 'one is on its way, three wait');
+  assert.deepEqual(sent(bridge.receive(station.ack(1), 10_000.2)), [], 'acknowledged, but too soon');
+  const next = pass(bridge, 10_000, 10_004);
+  assert.deepEqual(
+    next.map(({ at }) => at),
+    [10_003],
+  );
+  const [gathered] = sent(next.map(({ output }) => output));
+  assert.ok(gathered && 'seq' in gathered);
+  assert.deepEqual(
+    gathered.tlvs.map((tlv) => 'vsiId' in tlv && tlv.vsiId),
+    [vsiId(2), vsiId(3), vsiId(4)],
+  );
+});
+
+test('nobody but the station is listened to', () => {
+  const bridge = connected({ isVsiAddress: (mac) => mac === vmMac(1) });
+  const vm = new Peer(vmMac(1));
+  const stranger = new Peer(vmMac(2));
+  const request = [asked('associate', vsi(1))];
+  const ignored = (frame: Uint8Array) =>
+    told(bridge.receive(frame, 10_000)).map((output) =>
+      output.kind === 'ignored' ? output.reason : output.kind,
+    );
+  assert.deepEqual(ignored(vm.ecp(1, request)), ['VSI address']);
+  assert.deepEqual(ignored(stranger.ecp(1, request)), ['not the neighbour']);
+  assert.deepEqual(ignored(stranger.lldp(freshStationEvb)), [], 'counted, and reported once per second');
+  assert.deepEqual(ignored(stranger.lldp(null, 0)), []);
+  assert.deepEqual(bridge.state().counters.ignored, { 'VSI address': 1, 'not the neighbour': 3 });
+  assert.equal(bridge.state().neighbour?.mac, stationMac);
+});
+
+test('without LLDP there is no station, and another bridge is none', () => {
+  const bridge = bridgePort();
+  bridge.linkUp(0);
+  assert.deepEqual(sent(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 1)), []);
+  bridge.receive(station.lldp({ ...stationEvb, mode: 'bridge' }), 2);
+  bridge.receive(station.lldp(null), 3);
+  assert.equal(bridge.state().neighbour, null);
+  assert.deepEqual(bridge.state().counters.ignored, { 'not the neighbour': 1, 'no EVB counterpart': 2 });
+});
+
+test('a flood is cut off, and fills no log; strangers use up nothing', () => {
+  const bridge = connected({ controlFrames: { rate: 100, burst: 10 } });
+  const stranger = new Peer(vmMac(2));
+  let outputs = 0;
+  for (let i = 0; i < 1_000; i++) outputs += bridge.receive(stranger.ecp(i, []), 20_000).length;
+  assert.equal(outputs, 1);
+  outputs = 0;
+  for (let i = 0; i < 1_000; i++) outputs += sent(bridge.receive(station.ack(i + 500), 20_000)).length;
+  assert.equal(outputs, 0);
+  assert.equal(bridge.state().counters.ignored['rate limit'], 990);
+  assert.equal(
+    sent(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 20_010)).length,
+    1,
+    'a token later',
+  );
+});
+
+test('a port holds so many VSIs and no more, a VSI so many filter entries', () => {
+  const bridge = connected({ limits: { vsis: 2, filterEntries: 1 } });
+  associate(bridge, 1, 1, 10_000);
+  associate(bridge, 2, 2, 10_100);
+  const refusals = (seq: number, outputs: readonly BridgePortOutput[]) => {
+    const [ack, answer] = sent(outputs);
+    assert.deepEqual(ack, { ack: seq });
+    assert.ok(answer && 'seq' in answer && answer.tlvs[0]?.kind === 'answer');
+    bridge.receive(station.ack(answer.seq), 10_100 + seq * 10);
+    return answer.tlvs[0].refusal;
+  };
+  const full = bridge.receive(station.ecp(3, [asked('associate', vsi(3))]), 10_130);
+  assert.deepEqual(refusals(3, full), { code: 'insufficient resources', keep: false, hard: false });
+  const { filter } = vsi(1);
+  const wide = { ...vsi(1), filter: { ...filter, entries: [...filter.entries, ...vsi(5).filter.entries] } };
+  const outputs = bridge.receive(station.ecp(4, [asked('associate', wide)]), 10_140);
+  assert.deepEqual(refusals(4, outputs), { code: 'insufficient resources', keep: true, hard: false });
+  assert.equal(bridge.state().vsis.length, 2);
+});
+
+test("group ids need both sides, and a VM's address is no group's", () => {
+  const grouped = {
+    ...vsi(1),
+    filter: { format: 'group-vid', entries: [{ vid: vsi(1).filter.entries[0]!.vid, group: 7 }] },
+  } as const;
+  const multicast = {
+    ...vsi(2),
+    filter: {
+      format: 'mac-vid',
+      entries: [{ vid: vsi(1).filter.entries[0]!.vid, mac: parseMac('01:00:5e:00:00:01') }],
+    },
+  } as const;
+  for (const description of [grouped, multicast]) {
+    const [, answer] = sent(connected().receive(station.ecp(1, [asked('associate', description)]), 10_000));
+    assert.ok(answer && 'seq' in answer && answer.tlvs[0]?.kind === 'answer');
+    assert.equal(answer.tlvs[0].refusal?.code, 'invalid VID, GroupID or MAC address');
+  }
+  const both = bridgePort({ evb: { ...evb, groupIds: true } });
+  both.linkUp(0);
+  both.receive(station.lldp({ ...stationEvb, station: { sgid: true, rrreq: true, rrstat: 1 } }), 1);
+  assert.equal(told(both.receive(station.ecp(1, [asked('associate', grouped)]), 2))[0]?.kind, 'request');
+});
+
+test('a request that cannot be read is refused with its own octets', () => {
+  const bridge = connected();
+  const info = new Uint8Array(25 + 2);
+  info.set([0, 0, 0, 17, 1, 5], 0);
+  info.set([1, 0, 1, 0x0f, 0xff], 22);
+  const [ack, answer] = sent(bridge.receive(station.ecp(1, [{ kind: 'other', type: 3, info }]), 10_000));
+  assert.deepEqual(ack, { ack: 1 });
+  assert.ok(answer && 'seq' in answer && answer.tlvs[0]?.kind === 'unusable');
+  assert.equal(answer.tlvs[0].refusal, 'invalid VID, GroupID or MAC address');
+  assert.deepEqual(answer.tlvs[0].info.subarray(1), info.subarray(1));
+});
+
+test("a filter that is no answer to the request is the agent's mistake", () => {
+  const bridge = connected();
+  const token = tokenIn(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_000));
+  assert.throws(
+    () => bridge.answer(token, { kind: 'accept', filter: vsi(2).filter }, 10_000),
+    /differs in more than/,
+  );
+});

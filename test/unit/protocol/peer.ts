@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import type { MacAddress } from '../../../src/domain/mac-address.ts';
+import { decodeEcpdu, encodeEcpdu, vdpSubtype } from '../../../src/protocol/ecp/ratified.ts';
+import {
+  decodeFrame,
+  encodeFrame,
+  etherTypes,
+  nearestCustomerBridge,
+} from '../../../src/protocol/ethernet.ts';
+import {
+  decodeEvbTlv,
+  encodeEvbTlv,
+  evbOui,
+  evbSubtype,
+  type EvbTlv,
+} from '../../../src/protocol/evb/ratified.ts';
+import { decodeLldpdu, encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
+import type { Result } from '../../../src/protocol/result.ts';
+import { decodeVdpdu, encodeVdpdu, type VdpTlv } from '../../../src/protocol/vdp/ratified.ts';
+import type { VdpMode, VdpRequest } from '../../../src/protocol/vdp/association.ts';
+import type { VsiDescription } from '../../../src/protocol/vdp/station.ts';
+import { profile } from './fixtures.ts';
+
+export function must<T>(result: Result<T>): T {
+  assert.ok(result.ok, result.ok ? '' : `${result.error.unit}: ${result.error.message}`);
+  return result.value;
+}
+
+/** What a frame is, in short; the tests compare these. */
+export type Seen =
+  | { readonly lldp: { readonly ttl: number; readonly evb: EvbTlv | null } }
+  | { readonly ack: number }
+  | { readonly seq: number; readonly tlvs: readonly VdpTlv[] };
+
+export function see(octets: Uint8Array): Seen {
+  const frame = must(decodeFrame(octets));
+  if (frame.etherType === etherTypes.lldp) {
+    const { ttl, tlvs } = must(decodeLldpdu(frame.payload));
+    const evb = tlvs.find(
+      (tlv) => tlv.kind === 'organizational' && tlv.oui === evbOui && tlv.subtype === evbSubtype,
+    );
+    return { lldp: { ttl, evb: evb?.kind === 'organizational' ? must(decodeEvbTlv(evb.info)) : null } };
+  }
+  const { operation, sequence, payload } = must(decodeEcpdu(frame.payload));
+  if (operation === 'acknowledgement') return { ack: sequence };
+  return { seq: sequence, tlvs: must(decodeVdpdu(payload)).tlvs };
+}
+
+/** The frames among a machine's outputs. */
+export function sent(outputs: readonly { readonly kind: string }[]): Seen[] {
+  return outputs.flatMap((output) => ('frame' in output ? [see(output.frame as Uint8Array)] : []));
+}
+
+/** The rest. */
+export function told<Output extends { readonly kind: string }>(
+  outputs: readonly Output[],
+): Exclude<Output, { kind: 'send' }>[] {
+  return outputs.filter((output): output is Exclude<Output, { kind: 'send' }> => output.kind !== 'send');
+}
+
+export const stationEvb: EvbTlv = {
+  mode: 'station',
+  bridge: { bgid: false, rrcap: true, rrctr: true },
+  station: { sgid: false, rrreq: true, rrstat: 1 },
+  retries: 3,
+  rte: 8,
+  rwd: 16,
+  rwdRemote: false,
+  rka: 16,
+  rkaRemote: false,
+};
+
+/** As lldpad's first TLV after its start: nothing heard of the bridge. */
+export const freshStationEvb: EvbTlv = {
+  ...stationEvb,
+  bridge: { bgid: false, rrcap: false, rrctr: false },
+  station: { sgid: false, rrreq: true, rrstat: 3 },
+};
+
+export const bridgeEvb: EvbTlv = { ...stationEvb, mode: 'bridge' };
+
+/** Frames from one address, made by hand. */
+export class Peer {
+  readonly #mac: MacAddress;
+
+  constructor(mac: MacAddress) {
+    this.#mac = mac;
+  }
+
+  lldp(evb: EvbTlv | null, ttl = 121, chassis = 'host1'): Uint8Array {
+    const organizational = { kind: 'organizational', oui: evbOui, subtype: evbSubtype } as const;
+    return this.#frame(
+      etherTypes.lldp,
+      encodeLldpdu({
+        chassisId: { subtype: 7, id: new TextEncoder().encode(chassis) },
+        portId: { subtype: 5, id: new TextEncoder().encode('eth0') },
+        ttl,
+        tlvs: evb ? [{ ...organizational, info: encodeEvbTlv(evb) }] : [],
+      }),
+    );
+  }
+
+  ecp(sequence: number, tlvs: readonly VdpTlv[], subtype = vdpSubtype): Uint8Array {
+    const payload = encodeVdpdu({ managerId: profile.managerId, tlvs });
+    return this.#frame(etherTypes.ecp, encodeEcpdu({ operation: 'request', subtype, sequence, payload }));
+  }
+
+  ack(sequence: number): Uint8Array {
+    const payload = new Uint8Array();
+    return this.#frame(
+      etherTypes.ecp,
+      encodeEcpdu({ operation: 'acknowledgement', subtype: vdpSubtype, sequence, payload }),
+    );
+  }
+
+  raw(etherType: number, payload: Uint8Array): Uint8Array {
+    return this.#frame(etherType, payload);
+  }
+
+  #frame(etherType: number, payload: Uint8Array): Uint8Array {
+    return encodeFrame({ destination: nearestCustomerBridge, source: this.#mac, etherType, payload });
+  }
+}
+
+export function asked(mode: VdpMode, { vsiId, profile, filter, hints }: VsiDescription): VdpRequest {
+  return {
+    kind: 'request',
+    mode,
+    vsiId,
+    profile,
+    filter,
+    hints: hints ?? { migrating: false, suspended: false },
+  };
+}
