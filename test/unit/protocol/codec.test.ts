@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { filterFormats, type FilterEntry, type FilterFormat } from '../../../src/domain/filter-info.ts';
 import { macFromBytes } from '../../../src/domain/mac-address.ts';
 import { managerIdFromBytes } from '../../../src/domain/manager-id.ts';
@@ -28,7 +28,7 @@ const filter = fc.constantFrom<FilterFormat[]>(...Object.values(filterFormats)).
     vid,
     ...(format.includes('mac') && { mac }),
     ...(format.startsWith('group') && { group: integer(0xffffffff) }),
-  } as { vid: typeof vid });
+  });
   const entry = fc.tuple(named, fc.option(integer(7))).map(([e, pcp]) => (pcp === null ? e : { ...e, pcp }));
   return fc
     .array(entry, { minLength: 1, maxLength: mostEntries(format) })

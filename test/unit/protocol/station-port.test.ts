@@ -88,8 +88,9 @@ test('a request, its answer with the VID that the bridge chose, and the keep-ali
 
   const keepAlive = station.state().timers.keepAlive;
   const [renewal] = pass(station, 10_001, 10_001 + keepAlive);
-  assert.equal(renewal?.at, 10_001 + keepAlive);
-  assert.deepEqual(sent([renewal!.output]), [{ seq: 2, tlvs: [asked('associate', vsi(1, 0))] }]);
+  assert.ok(renewal);
+  assert.equal(renewal.at, 10_001 + keepAlive);
+  assert.deepEqual(sent([renewal.output]), [{ seq: 2, tlvs: [asked('associate', vsi(1, 0))] }]);
   const renewed = station.receive(bridge.ecp(2, [answer('associate', { ...vsi(1), filter })]), 10_700);
   assert.deepEqual(told(renewed), [], 'a keep-alive that is granted as before is no news');
 });
@@ -136,9 +137,9 @@ test('refused: without KEEP all is lost, with KEEP what was held stays and is re
   assert.deepEqual(station.state().vsis, []);
 
   granted(station, 2, 'pre-associate', 2, 10_100);
-  acknowledge(station, sent(station.request(vsi(2), 'associate', 10_200)), 10_200);
+  acknowledge(station, sent(station.request(vsi(2, 101), 'associate', 10_200)), 10_200);
   const kept = { code: 'other failure', keep: true, hard: false } as const;
-  assert.deepEqual(told(station.receive(bridge.ecp(3, [answer('associate', vsi(2), kept)]), 10_201)), [
+  assert.deepEqual(told(station.receive(bridge.ecp(3, [answer('associate', vsi(2, 101), kept)]), 10_201)), [
     { kind: 'refused', vsiId: vsiId(2), code: 'other failure', hard: false, association: 'pre-associated' },
   ]);
   const [renewal] = pass(station, 10_201, 11_000);
