@@ -19,15 +19,23 @@ import type { VsiId } from '../domain/vsi-id.ts';
  *   the port does not carry is dropped as `vlan`.
  * - A frame for a VSI's address goes to its active place and, while there is one, to its armed place: after the
  *   access list and rate to the VM and the mirror, once per frame and not once per copy. The tag is that of the
- *   place's wire VID (none for the null VID).
- * - Another unicast frame goes to every network port that carries the VLAN, other than the one it came in by; if
- *   there is none it is dropped as `unknown-destination`.
+ *   place's wire VID (none for the null VID), with the priority the frame came with.
+ * - Another unicast frame, and one for a VSI that is active nowhere here (another bridge may have it), goes to every
+ *   network port that carries the VLAN, other than the one it came in by; if there is neither such a port nor an
+ *   armed place it is dropped as `unknown-destination`.
  * - A group frame goes to every network port that carries the VLAN and to the VLAN's members at station ports,
- *   other than its sender. A station port whose untagged VSIs all belong to one VLAN and have no access rule to the
- *   VM gets one copy, as it is (the station's VEPA replicates it). On any other station port each VSI gets a copy
- *   addressed to its own MAC, after its access list and rate: a VEPA knows no VLANs on an untagged link and would
- *   hand a tenant's broadcast to every VM of the host.
+ *   other than its sender. A station port whose untagged VSIs all belong to one VLAN and have nothing to say about
+ *   frames to the VM (access rule, rate, mirror) gets one copy for them, as it is (the station's VEPA replicates it),
+ *   which no VSI's counters count. Each other VSI gets a copy addressed to its own (first) MAC, after its access list
+ *   and rate: a VEPA knows no VLANs on an untagged link and would hand a tenant's broadcast to every VM of the host.
  * - Nothing leaves by the station port it came in by unless reflective relay is on there (`reflective-relay-off`).
+ * - A mirrored copy is the frame as it came in, without an 802.1Q tag. A mirror port accepts no frames (`vlan`).
+ * - A rate is a token bucket over the frame without its tag: a frame passes while the bucket is not empty and may
+ *   overdraw it (a GSO super-frame is one frame). A rate that is changed starts with a full bucket.
+ * - An access rule that asks for ports does not match a frame whose protocol has none. A later IP fragment matches
+ *   allow rules and no deny rules that ask for ports; where headers cannot be read it is the other way round.
+ * - A drop is counted at the port where the frame came in, and of its VSI there; for what is said of frames to the VM
+ *   it is counted at the VSI's active place, else at its armed one. Control frames are not counted.
  */
 export interface Relay {
   /** What the data plane holds now; after a restart of the agent, what it has to adopt. */
@@ -59,6 +67,7 @@ export interface RelayState {
 /** A Linux interface name, at most 15 octets. */
 export type PortName = string;
 
+/** A network port carries `vlans` (ascending in what is held) and `nativeVlan`, the latter untagged. */
 export type RelayPort =
   | { readonly kind: 'station'; readonly reflectiveRelay: boolean }
   | { readonly kind: 'network'; readonly nativeVlan: Vid | null; readonly vlans: readonly Vid[] }
@@ -81,7 +90,7 @@ export interface Places {
 }
 
 export interface RelayVsi {
-  /** unicast, at least one; unique within the VLAN */
+  /** unicast, 1 to 64; unique within the VLAN, and at each place with its wire VID among all VSIs */
   readonly addresses: readonly MacAddress[];
   readonly policy: Policy;
   readonly places: Places;

@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
+import { fileURLToPath } from 'node:url';
+import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/namespace.ts';
 import { PacketSocket } from '../../src/linux/packet-socket.ts';
 import { ip, run } from '../../src/linux/run.ts';
 import { silenceIpv6 } from '../../src/linux/sysctl.ts';
@@ -9,6 +12,7 @@ import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
 import type { RelayState } from '../../src/relay/relay.ts';
 import { plain } from '../unit/relay/frames.ts';
 
+const sender = fileURLToPath(new URL('relay-sender.ts', import.meta.url));
 const marker = 'hp-marker';
 let count = 0;
 
@@ -24,10 +28,10 @@ export class KernelSwitch {
   #marks = new Map<string, number>();
   #marked: () => void = () => {};
 
-  static async open(names: readonly string[], listen = true): Promise<KernelSwitch> {
+  static async open(names: readonly string[]): Promise<KernelSwitch> {
     const it = new KernelSwitch(names);
     try {
-      await it.#open(listen);
+      await it.#open();
       return it;
     } catch (error) {
       await it.close();
@@ -41,34 +45,35 @@ export class KernelSwitch {
     this.directory = join(mkdtempSync(join(tmpdir(), 'hp-relay-')), 'pins');
   }
 
-  async #open(listen: boolean): Promise<void> {
+  async #open(): Promise<void> {
     // frames of one CPU stay in order, which is what the markers of `exchange` rely on
     await run('taskset', ['-c', '-p', '0', String(process.pid)]);
     await createNamespace(this.namespace);
     this.inside(silenceIpv6);
-    await ip(
-      this.namespace,
-      this.#names.flatMap((name) => [
-        `link add ${name} mtu 9000 type veth peer name far-${name} mtu 9000`,
-        `link set ${name} up`,
-        `link set far-${name} up`,
-      ]),
-    );
-    this.inside(() => {
-      for (const name of this.#names) {
-        const far = new PacketSocket(`far-${name}`, { snapLength: 10_000, receiveBuffer: 1 << 26 });
-        this.#far.set(name, far);
-        this.#near.set(name, new PacketSocket(name));
-        if (!listen) continue;
-        far.listen(
-          (frame) => this.#receive(name, frame),
-          (error) => {
-            throw error;
-          },
-        );
-      }
-    });
+    for (const name of this.#names) await this.addLink(name);
     this.reopen();
+  }
+
+  /** Makes a port's link, or makes it anew after it was deleted. */
+  async addLink(name: string): Promise<void> {
+    await ip(this.namespace, [
+      `link add ${name} mtu 9000 type veth peer name far-${name} mtu 9000`,
+      `link set ${name} up`,
+      `link set far-${name} up`,
+    ]);
+    this.#far.get(name)?.close();
+    this.#near.get(name)?.close();
+    this.inside(() => {
+      const far = new PacketSocket(`far-${name}`, { snapLength: 10_000, receiveBuffer: 1 << 26 });
+      far.listen(
+        (frame) => this.#receive(name, frame),
+        (error) => {
+          throw error;
+        },
+      );
+      this.#far.set(name, far);
+      this.#near.set(name, new PacketSocket(name));
+    });
   }
 
   inside<T>(body: () => T): T {
@@ -92,27 +97,61 @@ export class KernelSwitch {
     if (!this.#far.get(port)!.send(frame)) throw new Error(`the kernel did not take a frame for ${port}`);
   }
 
+  /**
+   * A stream of numbered frames into a port from a process on another CPU, while `meanwhile` is called again and again
+   * with its turn; then all that came out, and how many ns the stream took.
+   */
+  async stream(
+    port: string,
+    frame: Uint8Array,
+    { count, intervalNs }: { readonly count: number; readonly intervalNs: number },
+    meanwhile: (turn: number) => void,
+  ): Promise<{ out: Map<string, Uint8Array[]>; ns: number }> {
+    const hex = Buffer.from(frame).toString('hex');
+    const node = [process.execPath, sender, `far-${port}`, String(count), String(intervalNs), hex];
+    const [command, ...args] = nsenter(this.namespace, ['taskset', '-c', '1', ...node]);
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const printed = child.stdout.toArray();
+    const ended = once(child, 'close');
+    for (let turn = 0; child.exitCode === null; turn++) {
+      meanwhile(turn);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const [code] = (await ended) as [number | null];
+    if (code !== 0) throw new Error(`the sender ended with ${code}`);
+    return { out: await this.drain(), ns: Number((await printed).join('')) };
+  }
+
   async exchange(port: string, ...frames: Uint8Array[]): Promise<Map<string, Uint8Array[]>> {
+    return this.exchangeAmong(this.#names, port, ...frames);
+  }
+
+  /** `exchange` while only some of the links are there. */
+  async exchangeAmong(
+    names: readonly string[],
+    port: string,
+    ...frames: Uint8Array[]
+  ): Promise<Map<string, Uint8Array[]>> {
     for (const frame of frames) this.send(port, frame);
-    return this.drain();
+    return this.drain(names);
   }
 
   /**
    * All that came out so far. What is on its way is waited for: a marker passes each link after the frames before it,
    * and a second one after what those frames caused.
    */
-  async drain(): Promise<Map<string, Uint8Array[]>> {
+  async drain(names: readonly string[] = this.#names): Promise<Map<string, Uint8Array[]>> {
     for (let round = 1; round <= 2; round++) {
       const all = new Promise<void>((resolve, reject) => {
         const timer = setTimeout(() => reject(new Error('a marker did not arrive')), 5000);
         this.#marked = () => {
-          if (this.#names.some((name) => (this.#marks.get(name) ?? 0) < round)) return;
+          if (names.some((name) => (this.#marks.get(name) ?? 0) < round)) return;
           clearTimeout(timer);
           resolve();
         };
       });
-      for (const socket of this.#near.values())
-        socket.send(plain('02:00:00:00:00:01', '02:00:00:00:00:02', marker));
+      for (const name of names)
+        this.#near.get(name)!.send(plain('02:00:00:00:00:01', '02:00:00:00:00:02', marker));
       await all;
     }
     const out = this.#out;

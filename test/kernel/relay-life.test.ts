@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import * as fc from 'fast-check';
+import { BpfObject, MappedArray } from '../../src/linux/libbpf.ts';
+import { run } from '../../src/linux/run.ts';
+import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
+import { RelayError } from '../../src/relay/relay.ts';
+import { anyState } from '../unit/relay/arbitrary.ts';
+import { broadcast, ethernet, gratuitousArp, plain } from '../unit/relay/frames.ts';
+import { at, idOf, macOf, network, state, station } from '../unit/relay/states.ts';
+import { KernelSwitch } from './relay-harness.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const objectFile = join(root, 'bpf/relay.bpf.o');
+const [a, b] = [macOf(1), macOf(2)];
+const ports = { s1: station, s2: station, s3: station };
+const names = ['s1', 's2', 's3', 'n1', 'n2', 'm1'];
+
+/** One line, of the relay's own. */
+function refusal(message: RegExp): (error: unknown) => boolean {
+  return (error) =>
+    error instanceof RelayError && message.test(error.message) && !error.message.includes('\n');
+}
+
+describe('the eBPF object', () => {
+  it('is what its source compiles to', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'hp-build-'));
+    try {
+      const fresh = join(directory, 'relay.bpf.o');
+      execFileSync(join(root, 'scripts/build-bpf'), [fresh]);
+      assert.ok(
+        readFileSync(fresh).equals(readFileSync(objectFile)),
+        'run scripts/build-bpf and commit the result',
+      );
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
+
+describe('the life of an eBPF relay', () => {
+  let kernel: KernelSwitch;
+  before(async () => {
+    kernel = await KernelSwitch.open(names);
+  });
+  beforeEach(() => kernel.apply(state({})));
+  after(() => kernel.close());
+
+  it('is adopted by the next process with its state and counters, and can be changed by it', async () => {
+    const desired = state(
+      { ...ports, n1: network(null, 10) },
+      { 1: { active: at('s1'), label: 'kept' }, 2: { active: at('s2', 7), armed: at('s3') } },
+    );
+    kernel.apply(desired);
+    await kernel.exchange('s1', plain(b, a, 'before'));
+    const counted = kernel.relay.counters();
+    kernel.relay.close();
+    const out = await kernel.exchange('s1', plain(b, a, 'nobody at home'));
+    assert.deepEqual([...out.keys()].sort(), ['s2', 's3']);
+    kernel.reopen();
+    assert.deepEqual(kernel.relay.held(), desired);
+    const frames = kernel.relay.counters().vsis.get(idOf(1))!.get('s1')!.fromVm.frames;
+    assert.equal(frames, counted.vsis.get(idOf(1))!.get('s1')!.fromVm.frames + 1);
+    const changed = state(ports, { 1: { active: at('s1') }, 2: { active: at('s3'), released: at('s2', 7) } });
+    kernel.apply(changed);
+    assert.deepEqual(kernel.relay.held(), changed);
+    const after = await kernel.exchange('s1', plain(broadcast, a, 'after'));
+    assert.deepEqual([...after.keys()], ['s3']);
+  });
+
+  it('is adopted in any state', () => {
+    fc.assert(
+      fc.property(anyState, anyState, (first, second) => {
+        kernel.apply(first);
+        kernel.relay.close();
+        kernel.reopen();
+        assert.deepEqual(kernel.relay.held(), first);
+        kernel.apply(second);
+        assert.deepEqual(kernel.relay.held(), second);
+      }),
+      { numRuns: 5 },
+    );
+  });
+
+  it('outlives an interface that comes back', async () => {
+    kernel.apply(state(ports, { 1: { active: at('s1') }, 2: { active: at('s2') } }));
+    kernel.relay.close();
+    await run('ip', ['-n', kernel.namespace, 'link', 'del', 's3']);
+    kernel.reopen();
+    assert.ok(kernel.relay.held().ports.has('s3'));
+    assert.deepEqual([...(await kernel.exchangeAmong(['s1', 's2'], 's1', plain(b, a, 'x'))).keys()], ['s2']);
+    kernel.relay.close();
+    await kernel.addLink('s3');
+    kernel.reopen();
+    kernel.apply(state(ports, { 1: { active: at('s3') }, 2: { active: at('s2') } }));
+    assert.deepEqual([...(await kernel.exchange('s3', plain(b, a, 'x'))).keys()], ['s2']);
+  });
+
+  it('shows no data frame to the protocol stack of the switch', async () => {
+    kernel.apply(state(ports, { 1: { active: at('s1') } }));
+    await run('ip', ['-n', kernel.namespace, 'address', 'add', '10.0.0.254/24', 'dev', 's1']);
+    const request = gratuitousArp(a, '10.0.0.1', '10.0.0.254');
+    assert.deepEqual([...(await kernel.exchange('s1', request))], []);
+    await run('ip', ['-n', kernel.namespace, 'address', 'flush', 'dev', 's1']);
+  });
+
+  it('passes jumbo frames', async () => {
+    kernel.apply(state(ports, { 1: { active: at('s1', 7) }, 2: { active: at('s2') } }));
+    const jumbo = ethernet(b, a, 0x88b5, new Uint8Array(9000).fill(0xaa), 7);
+    const out = await kernel.exchange('s1', jumbo);
+    assert.equal(out.get('s2')?.[0]?.length, 9014);
+  });
+
+  it('refuses an interface that is missing or in use, and attaches to none of the others', async () => {
+    assert.throws(
+      () => kernel.apply(state({ s1: station, nowhere0: station })),
+      refusal(/port nowhere0: no such network interface/),
+    );
+    assert.equal(await filters(), 0);
+    kernel.apply(state({ s1: station }));
+    const directory = join(mkdtempSync(join(tmpdir(), 'hp-relay-')), 'pins');
+    const other = kernel.inside(() => EbpfRelay.open(directory, (error) => assert.fail(String(error))));
+    try {
+      assert.throws(
+        () => kernel.inside(() => other.apply(state({ s2: station, s1: station }))),
+        refusal(/port s1: in use/),
+      );
+      assert.equal(await filters(), 1);
+      assert.deepEqual(other.held(), state({}));
+    } finally {
+      kernel.inside(() => other.destroy());
+      rmSync(join(directory, '..'), { recursive: true });
+    }
+  });
+
+  it('leaves alone a clsact qdisc that was there before', async () => {
+    const tc = (...args: string[]) => run('tc', ['-n', kernel.namespace, 'qdisc', ...args]);
+    await tc('add', 'dev', 's1', 'clsact');
+    kernel.apply(state({ s1: station, s2: station }));
+    kernel.apply(state({}));
+    assert.match(await tc('show', 'dev', 's1'), /clsact/);
+    assert.doesNotMatch(await tc('show', 'dev', 's2'), /clsact/);
+    assert.equal(await filters(), 0);
+    await tc('del', 'dev', 's1', 'clsact');
+  });
+
+  it('refuses pins of another layout, and does not touch them', () => {
+    kernel.relay.close();
+    const setLayout = (version: bigint) => {
+      const object = BpfObject.load(objectFile, kernel.directory);
+      const array = new MappedArray(object.mapFd('hp_layout'), 8, 'hp_layout');
+      const before = array.words()[0]!;
+      array.words()[0] = version;
+      array.unmap();
+      object.close();
+      return before;
+    };
+    const layout = setLayout(99n);
+    try {
+      assert.throws(() => kernel.reopen(), refusal(/layout 99, this program layout 1/));
+    } finally {
+      assert.equal(setLayout(layout), 99n);
+      kernel.reopen();
+    }
+  });
+
+  it('says in a line that root is needed, and leaves nothing', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'hp-relay-'));
+    const script = `
+      import { EbpfRelay } from '${join(root, 'src/relay/ebpf/relay.ts')}';
+      try { EbpfRelay.open('${join(directory, 'pins')}', console.error); } catch (error) { console.log(error.name + ': ' + error.message); }`;
+    const node = [process.execPath, '--input-type=module-typescript', '-e', script];
+    const result = spawnSync('setpriv', ['--bounding-set=-all', '--inh-caps=-all', ...node], {
+      encoding: 'utf8',
+    });
+    assert.match(result.stdout, /^RelayError: eBPF relay in .*root is needed\n$/, result.stderr);
+    assert.equal(existsSync(join(directory, 'pins')), false);
+    rmSync(directory, { recursive: true });
+  });
+
+  it('is gone after destroy: no program, no qdisc, no pin, no mount', async () => {
+    kernel.apply(state(ports, { 1: { active: at('s1') } }));
+    assert.equal(await filters(), 3);
+    assert.equal(statfsSync(kernel.directory).type, 0xcafe4a11);
+    kernel.inside(() => kernel.relay.destroy());
+    assert.equal(await filters(), 0);
+    assert.doesNotMatch(await run('tc', ['-n', kernel.namespace, 'qdisc', 'show']), /clsact/);
+    assert.equal(existsSync(kernel.directory), false);
+    kernel.reopen();
+    assert.deepEqual(kernel.relay.held(), state({}));
+  });
+
+  /** How many of the ports have a tc ingress filter. */
+  async function filters(): Promise<number> {
+    let count = 0;
+    for (const name of names)
+      if (
+        /hp_relay/.test(await run('tc', ['-n', kernel.namespace, 'filter', 'show', 'dev', name, 'ingress']))
+      )
+        count++;
+    return count;
+  }
+});
