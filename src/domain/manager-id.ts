@@ -13,7 +13,7 @@ const length = 16;
 export function parseManagerId(value: string): ManagerId {
   const hex = /^0x((?:[0-9a-f]{2}){1,16})$/i.exec(value);
   if (hex) return managerIdFromBytes(Uint8Array.from(hex[1]!.match(/../g)!, (h) => Number.parseInt(h, 16)));
-  if (!/^[!-.0-~]{1,16}$/.test(value) || value.startsWith('0x'))
+  if (!/^[!-.0-~]{1,16}$/.test(value) || /^0x/i.test(value))
     throw new Invalid(
       `"${value}" is not a manager id; 1 to 16 characters like "dc1" or octets like "0x0c" are`,
     );
@@ -26,7 +26,7 @@ export function managerIdFromBytes(bytes: Uint8Array): ManagerId {
   while (end > 1 && bytes[end - 1] === 0) end--;
   const octets = bytes.subarray(0, end);
   const asText = String.fromCharCode(...octets);
-  if (/^[!-.0-~]+$/.test(asText) && !asText.startsWith('0x')) return asText as ManagerId;
+  if (/^[!-.0-~]+$/.test(asText) && !/^0x/i.test(asText)) return asText as ManagerId;
   return `0x${Array.from(octets, (o) => o.toString(16).padStart(2, '0')).join('')}` as ManagerId;
 }
 
