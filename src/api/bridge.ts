@@ -19,7 +19,10 @@ export interface Bridge {
   readonly at: Timestamp;
 }
 
-const port = z.object({ name: title, kind: z.enum(['station', 'network', 'mirror']) }).catchall(z.json());
+/** any JSON value */
+export const jsonSchema = z.json();
+
+const port = z.object({ name: title, kind: z.enum(['station', 'network', 'mirror']) }).catchall(jsonSchema);
 
 /** {name, ports: [{name, kind, …}], at} */
 export const bridgeSchema: z.ZodType<Bridge> = strict({

@@ -1,7 +1,8 @@
-import { lstatSync, unlinkSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { connect } from 'node:net';
-import { once } from 'node:events';
+import { dirname } from 'node:path';
 import { hostAndPort, type Listen } from './config.ts';
 import { ManagerError } from './manager-error.ts';
 
@@ -59,14 +60,15 @@ async function isLeftBehind(path: string): Promise<boolean> {
 
 function explain(where: Listen, { code, message }: NodeJS.ErrnoException): string {
   const name = where.kind === 'unix' ? where.path : hostAndPort(where.host, where.port);
+  // libuv says EACCES for a socket whose directory is not there
+  if (where.kind === 'unix' && !existsSync(dirname(where.path)))
+    return `listen: the directory of ${name} does not exist; one that does would be right`;
   switch (code) {
     case 'EADDRINUSE':
       return `listen: ${name} is in use; stop what listens there, or another address would be right`;
     case 'EACCES':
     case 'EPERM':
       return `listen: ${name} is not ours to use; another address, or to run as root, would be right`;
-    case 'ENOENT':
-      return `listen: the directory of ${name} does not exist; one that does would be right`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { collectionNames, collections, writeSchemas, type CollectionName } from '../api/collections.ts';
+import { jsonSchema } from '../api/bridge.ts';
 import { migrationReportSchema } from '../api/migration.ts';
 import { vsiStatusSchema } from '../api/vsi.ts';
 
@@ -11,6 +12,7 @@ const schemas = {
   VsiSpec: writeSchemas.vsis,
   VsiStatus: vsiStatusSchema,
   Bridge: collections.bridges.schema,
+  Json: jsonSchema,
   Migration: collections.migrations.schema,
   MigrationReport: migrationReportSchema,
 } satisfies Record<string, z.ZodType>;

@@ -3,9 +3,14 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { join } from 'node:path';
+import { getRequestListener } from '@hono/node-server';
 import { ApiClient, type ApiClient as Client, type WatchEvent } from '../../../src/api/client.ts';
 import type { CollectionName } from '../../../src/api/collections.ts';
+import { createApp } from '../../../src/manager/app.ts';
+import { listen } from '../../../src/manager/listener.ts';
 import { startManager } from '../../../src/manager/manager.ts';
+import { openSqlite } from '../../../src/store/sqlite.ts';
+import type { Store } from '../../../src/store/store.ts';
 import { acme, config, keyOf, logger, profile, running, seed, temporaryDirectory } from './support.ts';
 
 /** A watch whose events are taken one by one. */
@@ -53,7 +58,7 @@ describe('a watch', () => {
     const changed = profile(17, { name: 'changed' });
     const { revision } = await client.put('profiles', changed);
     assert.deepEqual(await watch.next(), { kind: 'put', key: 'dc1/17/1', revision, value: changed });
-    await client.put('tenants', { name: 'not watched'.replaceAll(' ', '-') });
+    await client.put('tenants', { name: 'not-watched' });
     await client.put('profiles', profile(18));
     await client.delete('profiles', keyOf(profile(18)));
     assert.equal((await watch.next()).kind, 'put');
@@ -128,6 +133,46 @@ describe('a watch', () => {
     await watch.stop();
     client.close();
     await second.close();
+  });
+
+  it('is over for the store too when its client has gone', async () => {
+    const store = openSqlite(':memory:');
+    let open = 0;
+    const ended = Promise.withResolvers<void>();
+    const counting: Store = {
+      ...store,
+      async *watch(...args) {
+        open++;
+        yield* store.watch(...args);
+        open--;
+        ended.resolve();
+      },
+    };
+    const app = createApp({
+      store: counting,
+      logger,
+      token: undefined,
+      keepMigrations: 1,
+      closing: new AbortController().signal,
+    });
+    const serve = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+    const listener = await listen(
+      { kind: 'tcp', host: '127.0.0.1', port: 0 },
+      (...args) => void serve(...args),
+    );
+    const client = new ApiClient(listener.address);
+    const watch = watching(client, 'tenants');
+    await watch.next();
+    await watch.next();
+    await client.put('tenants', acme);
+    await watch.next();
+    assert.equal(open, 1);
+    await watch.stop();
+    await ended.promise;
+    assert.equal(open, 0);
+    client.close();
+    await listener.close();
+    await store.close();
   });
 
   it('sends server-sent events that a browser resumes by their id', async () => {

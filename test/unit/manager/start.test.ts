@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { ApiClient } from '../../../src/api/client.ts';
+import { explainIssues } from '../../../src/api/explain.ts';
+import { managerConfigSchema } from '../../../src/manager/config.ts';
+import { ManagerError } from '../../../src/manager/manager-error.ts';
+import { startManager } from '../../../src/manager/manager.ts';
+import { acme, config, logger, temporaryDirectory } from './support.ts';
+
+describe('the configuration', () => {
+  it('has defaults for all but the database', () => {
+    assert.deepEqual(managerConfigSchema.parse({ database: 'x.db' }), {
+      database: 'x.db',
+      listen: [{ kind: 'tcp', host: '127.0.0.1', port: 7470 }],
+      keepMigrations: 1000,
+      history: 10_000,
+    });
+  });
+
+  it('is refused with a line for each mistake', () => {
+    const bad = {
+      listen: ['127.0.0.1', 'unix:relative', '[::1]:99999', '[::1]:7470'],
+      token: 'short',
+      keepMigrations: 0,
+      tokn: 'x',
+    };
+    const { error } = managerConfigSchema.safeParse(bad);
+    assert.deepEqual(explainIssues('m.yaml', error!, bad), [
+      'm.yaml: database: is missing; a text would be right',
+      ...['127.0.0.1', 'unix:relative', '[::1]:99999'].map(
+        (text, i) =>
+          `m.yaml: listen.${i}: "${text}" is not an address; 127.0.0.1:7470, [::1]:7470 or unix:/run/hairpin.sock would be right`,
+      ),
+      'm.yaml: token: does not fit; 8 or more characters without blanks would be right',
+      'm.yaml: keepMigrations: is 0; at least 1 would be right',
+      'm.yaml: tokn: is not a known key; database, listen, token, keepMigrations, history would be right',
+    ]);
+  });
+});
+
+describe('a manager', () => {
+  it('listens on TCP, IPv6 too, and on a unix socket at once', async () => {
+    const socket = join(temporaryDirectory(), 'hp.sock');
+    const manager = await startManager(
+      config({ listen: ['127.0.0.1:0', '[::1]:0', `unix:${socket}`] }),
+      logger,
+    );
+    assert.match(
+      manager.addresses.join(' '),
+      /^http:\/\/127.0.0.1:\d+ http:\/\/\[::1\]:\d+ unix:\/.*hp.sock$/,
+    );
+    const clients = manager.addresses.map((address) => new ApiClient(address));
+    await clients[0]!.put('tenants', acme);
+    for (const client of clients) assert.deepEqual((await client.get('tenants', 'acme'))?.value, acme);
+    for (const client of clients) client.close();
+    await manager.close();
+    assert.equal(existsSync(socket), false);
+  });
+
+  it('says in one line why it cannot start, and leaves nothing open', async () => {
+    const directory = temporaryDirectory();
+    const taken = createServer().listen(join(directory, 'taken.sock'));
+    await once(taken, 'listening');
+    const file = join(directory, 'file');
+    writeFileSync(file, 'not a socket');
+    mkdirSync(join(directory, 'folder'));
+    const first = await startManager(config({ database: join(directory, 'a.db') }), logger);
+    const port = new URL(first.addresses[0]!).port;
+    const database = join(directory, 'b.db');
+    for (const [more, message] of [
+      [{ database, listen: [`127.0.0.1:${port}`] }, /^listen: 127\.0\.0\.1:\d+ is in use; stop what listens/],
+      [
+        { database, listen: ['127.0.0.1:0', `unix:${directory}/taken.sock`] },
+        /^listen: .*taken.sock is in use;/,
+      ],
+      [{ database, listen: [`unix:${file}`] }, /^listen: .*file is in use;/],
+      [
+        { database, listen: [`unix:${directory}/none/x`] },
+        /^listen: the directory of .* does not exist; one that/,
+      ],
+      [{ database, listen: ['192.0.2.1:0'] }, /^listen: 192.0.2.1:0 is not an address of this machine; /],
+      [{ database: file }, /^database: .*file: is not a database; /],
+      [{ database: join(directory, 'a.db') }, /^database: .*a.db: is in use by another manager; /],
+      [{ database: join(directory, 'folder') }, /^database: .*folder: cannot be opened for writing/],
+    ] as const) {
+      await assert.rejects(startManager(config(more), logger), (error: Error) => {
+        assert(error instanceof ManagerError, error.stack);
+        assert.match(error.message, message);
+        assert.doesNotMatch(error.message, /\n/);
+        return true;
+      });
+    }
+    const again = await startManager(config({ database }), logger);
+    await again.close();
+    await first.close();
+    taken.close();
+  });
+
+  it('loses no acknowledged write when it is killed, and takes over the socket it left', async () => {
+    const directory = temporaryDirectory();
+    const socket = `unix:${join(directory, 'hp.sock')}`;
+    const parts = JSON.stringify({ database: join(directory, 'hp.db'), listen: [socket] });
+    const acknowledged: string[] = [];
+    for (let life = 0; life < 4; life++) {
+      const child = spawn(process.execPath, [join(import.meta.dirname, 'manager-process.ts'), parts], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(child.stdout, 'data');
+      const client = new ApiClient(socket);
+      const known = await client.list('tenants');
+      const names = new Set(known.items.map(({ value }) => value.name));
+      for (const name of acknowledged) assert(names.has(name), `${name} was acknowledged and is lost`);
+      let count = 0;
+      const writers = Array.from({ length: 4 }, async (_, writer) => {
+        for (let i = 0; ; i++) {
+          const name = `t${life}-${writer}-${i}`;
+          await client.put('tenants', { name });
+          acknowledged.push(name);
+          if (++count === 40 * (life + 1)) process.kill(child.pid!, 'SIGKILL');
+        }
+      });
+      const ends = await Promise.allSettled(writers);
+      assert(ends.every((end) => end.status === 'rejected'));
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      assert.equal(child.signalCode, 'SIGKILL');
+      client.close();
+    }
+    assert(acknowledged.length >= 400);
+    const last = await startManager(managerConfigSchema.parse(JSON.parse(parts)), logger);
+    const client = new ApiClient(socket);
+    const names = new Set((await client.list('tenants')).items.map(({ value }) => value.name));
+    for (const name of acknowledged) assert(names.has(name), `${name} was acknowledged and is lost`);
+    client.close();
+    await last.close();
+  });
+});
