@@ -276,11 +276,10 @@ export class Adjacency {
     if (ecpdu.subtype !== vdpSubtype)
       return this.#ignore('unknown ECP subtype', `from ${source}: ${ecpdu.subtype}`, now);
     if (ecpdu.operation === 'acknowledgement') {
-      if (!this.#ecpTransmitter.acknowledged(ecpdu.sequence))
-        this.#ignore('unexpected acknowledgement', `from ${source}: sequence ${ecpdu.sequence}`, now);
+      this.#ecpTransmitter.acknowledged(ecpdu.sequence, now);
       return;
     }
-    // A station without the connection yet must not be acknowledged: what it sent could not be answered.
+    // Not acknowledged: what it asks could not be answered yet, and it will send again.
     if (!this.#connected)
       return this.#ignore('not the neighbour', `from ${source}: EVB is not negotiated`, now);
     this.#sendEcp({ ...ecpdu, operation: 'acknowledgement', payload: new Uint8Array() });

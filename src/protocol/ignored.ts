@@ -13,7 +13,6 @@ export const ignoreReasons = [
   'no EVB counterpart',
   'rate limit',
   'unknown ECP subtype',
-  'unexpected acknowledgement',
 ] as const;
 export type IgnoreReason = (typeof ignoreReasons)[number];
 

@@ -2,8 +2,8 @@ import { acknowledgementTime, type EvbTimers } from '../evb/timers.ts';
 import { earliest } from '../deadline.ts';
 
 /**
- * At least this long, in ms, between two ECPDUs: lldpad acknowledges at once but reads what it received 2 ms later,
- * from a buffer that the next ECPDU overwrites.
+ * In ms, from an acknowledgement to the next ECPDU: lldpad acknowledges at once but reads what it received 2 ms later,
+ * from a buffer that the next ECPDU overwrites. Not from the sending, as a busy host may receive late.
  */
 const spacing = 3;
 
@@ -23,6 +23,7 @@ export class EcpTransmitter {
   #sequence: number;
   #inFlight: { readonly payload: Uint8Array; transmissions: number } | null = null;
   #lastSent = -Infinity;
+  #nextAllowed = -Infinity;
   readonly counters = { txFrameCount: 0, txRetryCount: 0, txFailures: 0 };
 
   /** `firstSequence` is better not the same after each restart: the other side may take it for a repeat. */
@@ -34,7 +35,7 @@ export class EcpTransmitter {
   /** Sends what is due. */
   run(timers: EvbTimers, now: number): void {
     if (this.#inFlight && now >= this.#lastSent + acknowledgementTime(timers)) this.#again(timers, now);
-    if (this.#inFlight || now < this.#lastSent + spacing) return;
+    if (this.#inFlight || now < this.#nextAllowed) return;
     const payload = this.#sender.pull();
     if (payload === null) return;
     this.#inFlight = { payload, transmissions: 0 };
@@ -42,11 +43,11 @@ export class EcpTransmitter {
     this.#transmit(this.#inFlight, now);
   }
 
-  /** False if nothing with this sequence number waits for an acknowledgement. */
-  acknowledged(sequence: number): boolean {
-    if (!this.#inFlight || sequence !== this.#sequence) return false;
+  /** Of a repeat there may be several; only the first one means anything. */
+  acknowledged(sequence: number, now: number): void {
+    if (!this.#inFlight || sequence !== this.#sequence) return;
+    this.#nextAllowed = now + spacing;
     this.#settle(true);
-    return true;
   }
 
   /** Forgets what is on its way; the sequence goes on. */
@@ -57,7 +58,7 @@ export class EcpTransmitter {
   deadline(timers: EvbTimers): number | null {
     return earliest(
       this.#inFlight ? this.#lastSent + acknowledgementTime(timers) : null,
-      !this.#inFlight && this.#sender.hasMore() ? this.#lastSent + spacing : null,
+      !this.#inFlight && this.#sender.hasMore() ? this.#nextAllowed : null,
     );
   }
 
@@ -75,6 +76,7 @@ export class EcpTransmitter {
   #transmit(ecpdu: { readonly payload: Uint8Array; transmissions: number }, now: number): void {
     ecpdu.transmissions++;
     this.#lastSent = now;
+    this.#nextAllowed = now + spacing;
     this.#sender.send(this.#sequence, ecpdu.payload);
   }
 

@@ -385,7 +385,7 @@ test('what is not acknowledged is sent again R times, each after the acknowledge
   );
 });
 
-test('between two ECPDUs are 3 ms, and what waits meanwhile goes in one', () => {
+test('from an acknowledgement to the next ECPDU are 3 ms, and what waits meanwhile goes in one', () => {
   const bridge = connected();
   const requests = [1, 2, 3, 4].map((n) => asked('associate', vsi(n)));
   const outputs = bridge.receive(station.ecp(1, requests), 10_000);
@@ -393,11 +393,11 @@ test('between two ECPDUs are 3 ms, and what waits meanwhile goes in one', () => 
   assert.equal(tokens.length, 4);
   const frames = tokens.flatMap((token) => sent(bridge.answer(token, accept, 10_000)));
   assert.equal(frames.length, 1, 'one is on its way, three wait');
-  assert.deepEqual(sent(bridge.receive(station.ack(1), 10_000.2)), [], 'acknowledged, but too soon');
-  const next = pass(bridge, 10_000, 10_004);
+  assert.deepEqual(sent(bridge.receive(station.ack(1), 10_002)), [], 'acknowledged, but too soon');
+  const next = pass(bridge, 10_002, 10_006);
   assert.deepEqual(
     next.map(({ at }) => at),
-    [10_003],
+    [10_005],
   );
   const [gathered] = sent(next.map(({ output }) => output));
   assert.ok(gathered && 'seq' in gathered);
