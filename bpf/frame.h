@@ -31,6 +31,18 @@ struct copy {
 	__u64 destination;
 };
 
+/* A bit per port that has had its shared copy of the frame. Too large for the stack, so each CPU has one. */
+struct served {
+	__u64 ports[PORTS / 64];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct served);
+	__uint(max_entries, 1);
+} hp_served SEC(".maps");
+
 struct work {
 	struct __sk_buff *skb;
 	const struct profile *profile;  /* whose access list is being walked */
@@ -47,7 +59,7 @@ struct work {
 	__u8 allowed;
 	__u8 copied;                    /* a copy for somebody was made, sent or not */
 	struct copy last;               /* the copy that is still to be sent */
-	__u64 served[PORTS / 64];       /* a bit per port that has had its shared copy */
+	struct served *served;          /* set for group frames */
 	struct headers headers;
 };
 

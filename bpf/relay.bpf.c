@@ -172,8 +172,9 @@ static __always_inline void send_to_place(struct work *w, __u32 slot, __u32 plac
 	if (!number || !port || !t)
 		return;
 	w->copied = 1;
-	if (shared) {
-		__u64 *served = &w->served[(number >> 6) & 15];
+	if (shared && w->served) {
+		__u64 *served = &w->served->ports[(number >> 6) & 15];
+
 		if (*served & bit)
 			return;
 		*served |= bit;
@@ -273,12 +274,14 @@ static __noinline int to_network(struct work *w)
 
 static __always_inline void to_group(struct work *w)
 {
-	__u32 vlan = w->vlan;
+	__u32 vlan = w->vlan, only = 0;
 	volatile __u64 *first = bpf_map_lookup_elem(&hp_members, &vlan);
 
 	to_network(w);
-	if (!first)
+	w->served = bpf_map_lookup_elem(&hp_served, &only);
+	if (!first || !w->served)
 		return;
+	__builtin_memset(w->served, 0, sizeof(*w->served));
 	w->next = *first;
 	bpf_loop(SLOTS, to_member, w, 0);
 }
