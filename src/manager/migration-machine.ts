@@ -45,7 +45,7 @@ function isEnded({ state }: Migration): boolean {
 }
 
 /** Ended for good: neither the VM nor an agent has anything left to do for it. */
-export function isFinished({ state }: Migration): boolean {
+export function isFinished({ state }: Pick<Migration, 'state'>): boolean {
   return state === 'released' || state === 'aborted' || state === 'failed';
 }
 

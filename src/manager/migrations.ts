@@ -65,6 +65,9 @@ function write(transaction: Transaction, migration: Migration): string {
   return value;
 }
 
+/** What a stored migration says of its life; read without its schema, for this reads all of them. */
+type Life = Pick<Migration, 'vsiId' | 'state'>;
+
 /** How many to forget at once at most, where `keep` was made smaller: stores bound a transaction. */
 const mostForgotten = 50;
 
@@ -77,7 +80,7 @@ async function forgetOld(
 ): Promise<void> {
   const { entries } = await store.list(collectionPrefix('migrations'));
   if (entries.length <= keep) return;
-  const migrations = entries.map((entry) => ({ key: entry.key, migration: migrationOf(entry) }));
+  const migrations = entries.map(({ key, value }) => ({ key, migration: JSON.parse(value) as Life }));
   const latest = new Map(migrations.map(({ key, migration }) => [migration.vsiId, key]));
   latest.delete(opening);
   const past = migrations.filter(
