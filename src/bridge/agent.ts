@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { FilterInfo } from '../domain/filter-info.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { BridgePort as PortLocation, Timestamp } from '../domain/migration.ts';
 import { policyOf, type PortProfile } from '../domain/port-profile.ts';
-import { profileKey, type ProfileKey } from '../domain/profile-ref.ts';
+import { parseProfileKey, profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
 import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
@@ -11,7 +12,7 @@ import type { EvbParameters } from '../protocol/evb/negotiation.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import type { VdpLimits } from '../protocol/vdp/bridge.ts';
 import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
-import { admit, type Application } from './admission.ts';
+import { admit, type Admission, type Application } from './admission.ts';
 import type { Directory, Entitlement } from './directory.ts';
 import { filterOf, fromRelay, toRelay } from './label.ts';
 import { difference, tally, type Tally } from './tally.ts';
@@ -60,8 +61,6 @@ export class BridgeAgent {
   readonly #entries = new Map<VsiId, VsiEntry>();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
   readonly #reflective = new Map<PortName, boolean>();
-  /** requests that were given up before they were answered */
-  readonly #late = new Set<number>();
   /** what was counted when a migration of the VSI became known */
   readonly #tallies = new Map<VsiId, Tally>();
 
@@ -178,13 +177,10 @@ export class BridgeAgent {
         changed(null);
         return;
       case 'ignored':
-        // after a retransmission the second acknowledgement is to be expected
-        if (output.reason !== 'unexpected acknowledgement')
-          log('warn', `ignored on ${port}: ${output.reason}: ${output.detail}`);
+        log('warn', `ignored on ${port}: ${output.reason}: ${output.detail}`);
         return;
       case 'late answer':
-        this.#late.add(output.token);
-        return;
+        return; // `awaits` was asked before anything was set up
     }
   }
 
@@ -205,11 +201,13 @@ export class BridgeAgent {
   }
 
   #decide(port: PortName, request: Request, { grant, profile }: Entitlement): void {
+    // the station may have given up, or asked for something else, while the manager was asked
+    if (!this.#ports.get(port)!.machine.awaits(request.token)) return;
     const application: Application = {
       vsiId: request.vsiId,
       profile: request.profile,
       filter: request.filter,
-      station: this.#ports.get(port)!.machine.state().neighbour?.systemName ?? null,
+      station: this.#stationAt(port),
     };
     const admission = admit(application, grant, profile);
     if (!admission.admitted) {
@@ -219,20 +217,7 @@ export class BridgeAgent {
     const attach = request.mode === 'associate' ? activate : reserve;
     try {
       this.#commit(request.vsiId, (entry) =>
-        attach(
-          {
-            attachments: new Map(),
-            active: null,
-            ...entry,
-            vsiId: request.vsiId,
-            profile: request.profile,
-            policy: policyOf(admission.profile),
-            addresses: admission.addresses,
-            filterFormat: admission.filter.format,
-          },
-          port,
-          admission.wireVid,
-        ),
+        attach(newEntry(entry, request.vsiId, request.profile, admission), port, admission.wireVid),
       );
     } catch (error) {
       if (!(error instanceof RelayError)) throw error;
@@ -242,65 +227,67 @@ export class BridgeAgent {
     this.#ports
       .get(port)!
       .do((machine, now) => machine.answer(request.token, { kind: 'accept', filter: admission.filter }, now));
-    if (this.#late.delete(request.token))
-      this.#commit(request.vsiId, (entry) => entry && detach(entry, port));
-    else this.#parts.log('info', `VSI ${request.vsiId} ${request.mode} at ${port}: granted`);
+    this.#parts.log('info', `VSI ${request.vsiId} ${request.mode} at ${port}: granted`);
   }
 
   #refuse(port: PortName, request: Request, code: VdpErrorCode, reason: string): void {
+    if (!this.#ports.get(port)!.machine.awaits(request.token)) return;
     this.#parts.log('warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
     // a station that is refused forgets the VSI, and a half-granted profile is no profile
     this.#commit(request.vsiId, (entry) => entry && detach(entry, port));
     this.#ports.get(port)!.do((machine, now) => machine.answer(request.token, { kind: 'refuse', code }, now));
   }
 
-  /** The classical way: the switch has seen the VM speak on another port, and sets the profile there now. */
+  /** The classical way: the switch has seen the VM speak on another port, and fetches and sets its profile there now. */
   #announced(event: RelayEvent): void {
-    const { directory, relay, log } = this.#parts;
-    for (const { vsiId } of directory.owners(event.mac)) {
-      const entry = this.#entries.get(vsiId);
-      if (!entry?.active || entry.active === event.port || !directory.followsAnnouncements(vsiId)) continue;
-      const lastAtSource = relay.counters().vsis.get(vsiId)?.get(entry.active)?.lastFrame ?? 0n;
-      if (event.at - lastAtSource < silence) {
-        log(
-          'warn',
-          `announcement of ${event.mac} on ${event.port} ignored: it still speaks on ${entry.active}`,
-        );
+    const { directory, log } = this.#parts;
+    for (const grant of directory.owners(event.mac)) {
+      const source = this.#entries.get(grant.vsiId)?.active ?? null;
+      if (source === event.port || !directory.followsAnnouncements(grant.vsiId)) continue;
+      if (source && this.#speaks(grant.vsiId, source, event.at)) {
+        log('warn', `announcement of ${event.mac} on ${event.port} ignored: it still speaks on ${source}`);
         continue;
       }
-      void directory.fetch(vsiId, entry.profile).then(
-        ({ grant, profile }) => this.#follow(event, entry, grant, profile),
+      const profile = parseProfileKey(grant.profile);
+      void directory.fetch(grant.vsiId, profile).then(
+        (entitlement) => this.#follow(event, { vsiId: grant.vsiId, profile, source }, entitlement),
         (error: Error) => log('warn', `announcement of ${event.mac} on ${event.port}: ${error.message}`),
       );
     }
   }
 
+  #speaks(vsiId: VsiId, port: PortName, at: bigint): boolean {
+    const last = this.#parts.relay.counters().vsis.get(vsiId)?.get(port)?.lastFrame ?? 0n;
+    return at - last < silence;
+  }
+
   #follow(
     event: RelayEvent,
-    entry: VsiEntry,
-    grant: Entitlement['grant'],
-    profile: Entitlement['profile'],
+    { vsiId, profile: ref, source }: { vsiId: VsiId; profile: ProfileRef; source: PortName | null },
+    { grant, profile }: Entitlement,
   ): void {
-    const source = entry.active!;
-    const filter = {
+    const filter: FilterInfo = {
       format: 'mac-vid',
-      entries: entry.addresses.map((mac) => ({ mac, vid: event.wireVid })),
-    } as const;
-    const station = this.#ports.get(event.port)?.machine.state().neighbour?.systemName ?? null;
-    const admission = admit({ vsiId: entry.vsiId, profile: entry.profile, filter, station }, grant, profile);
+      entries: (grant?.macs ?? []).map((mac) => ({ mac, vid: event.wireVid })),
+    };
+    const admission = admit(
+      { vsiId, profile: ref, filter, station: this.#stationAt(event.port) },
+      grant,
+      profile,
+    );
     if (!admission.admitted) {
       this.#parts.log('warn', `announcement of ${event.mac} on ${event.port}: ${admission.reason}`);
       return;
     }
-    this.#commit(entry.vsiId, (now) =>
-      now?.active === source
-        ? detach(
-            activate({ ...now, policy: policyOf(admission.profile) }, event.port, admission.wireVid),
-            source,
-          )
-        : (now ?? null),
-    );
-    this.#ports.get(source)!.do((machine, now) => machine.deassociate(entry.vsiId, now));
+    const known = this.#entries.get(vsiId) ?? null;
+    if ((known?.active ?? null) !== source) return; // it was moved meanwhile
+    const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
+    this.#commit(vsiId, () => (source ? detach(arrived, source) : arrived));
+    if (source) this.#ports.get(source)!.do((machine, now) => machine.deassociate(vsiId, now));
+    // the source had let go before: nothing here tells that this was a migration, but the announcement did
+    else
+      for (const moment of ['active', 'release'] as const)
+        this.#passed(vsiId, { moment, source, destination: event.port }, undefined);
   }
 
   #deassociate(entry: VsiEntry): void {
@@ -413,8 +400,30 @@ export class BridgeAgent {
     });
   }
 
+  #stationAt(port: PortName): string | null {
+    return this.#ports.get(port)?.machine.state().neighbour?.systemName ?? null;
+  }
+
   #isVsiAddress(mac: MacAddress): boolean {
     for (const entry of this.#entries.values()) if (entry.addresses.includes(mac)) return true;
     return false;
   }
+}
+
+/** An entry as it was admitted, attached as it was before. */
+function newEntry(
+  before: VsiEntry | null,
+  vsiId: VsiId,
+  profile: ProfileRef,
+  admission: Extract<Admission, { admitted: true }>,
+): VsiEntry {
+  return {
+    vsiId,
+    profile,
+    policy: policyOf(admission.profile),
+    addresses: admission.addresses,
+    filterFormat: admission.filter.format,
+    attachments: before?.attachments ?? new Map(),
+    active: before?.active ?? null,
+  };
 }

@@ -107,10 +107,10 @@ function readable<Name extends CollectionName>({
   heading,
   row,
 }: Noun<Name>) {
-  const { schema, parseKey } = collections[collection];
+  const described = collections[collection];
   const noun = new Command(command).description(description);
   // what the API would send: the forms people write, not the values inside
-  const form = (value: Objects[Name]) => z.encode(schema as z.ZodType, value);
+  const form = (value: Objects[Name]) => z.encode<z.ZodType>(described.schema, value);
   withManager(noun.command('ls').description('list them'))
     .option('--json', 'print JSON')
     .action((options: ClientOptions) =>
@@ -124,7 +124,7 @@ function readable<Name extends CollectionName>({
     .option('--json', 'print JSON')
     .action((key: string, options: ClientOptions) =>
       withClient(options, async (api) => {
-        const found = await api.get(collection, parseKey(key));
+        const found = await api.get(collection, described.parseKey(key));
         if (!found) throw new Failure(`there is no ${command} ${key}`);
         print(form(found.value), options.json, () => JSON.stringify(form(found.value), null, 2));
       }),
@@ -133,7 +133,7 @@ function readable<Name extends CollectionName>({
 }
 
 function writable<Name extends WritableName>(noun: Noun<Name>, collection: Name): Command {
-  const { parseKey, keyOf } = collections[collection];
+  const described = collections[collection];
   const command = readable(noun);
   withManager(
     command
@@ -147,13 +147,13 @@ function writable<Name extends WritableName>(noun: Noun<Name>, collection: Name)
         const parsed = writeSchemas[collection].safeParse(input);
         if (!parsed.success) throw new Failure(explainIssues(file, parsed.error, input).join('\n'), 2);
         await api.put(collection, parsed.data);
-        console.log(`${noun.command} ${(keyOf as (value: unknown) => string)(parsed.data)} is set`);
+        console.log(`${noun.command} ${described.keyOf(parsed.data as never)} is set`);
       }),
     );
   withManager(command.command('rm').description('remove one'))
     .argument('<key>')
     .action((key: string, options: ClientOptions) =>
-      withClient(options, (api) => api.delete(collection, parseKey(key))),
+      withClient(options, (api) => api.delete(collection, described.parseKey(key))),
     );
   return command;
 }

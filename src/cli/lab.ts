@@ -108,13 +108,7 @@ async function detach({ id, vms, listen, simulated, json }: UpOptions): Promise<
   const entry = fileURLToPath(import.meta.url).replace(/lab\.(ts|js)$/, 'main.$1');
   const child = spawn(
     process.execPath,
-    [
-      entry,
-      'lab',
-      'up',
-      ...['--id', id, '--vms', vms, '--listen', listen],
-      ...(simulated ? ['--simulated'] : []),
-    ],
+    [entry, 'lab', 'up', '--id', id, '--vms', vms, '--listen', listen, ...(simulated ? ['--simulated'] : [])],
     { stdio: ['ignore', output, output, 'ipc'], detached: true },
   );
   const status = await new Promise<LabStatus>((resolve, reject) => {

@@ -1,23 +1,28 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { ApiClient } from '../api/client.ts';
 import { answers, callLocal } from '../api/local-socket.ts';
-import { Invalid } from '../domain/invalid.ts';
 import type { Strategy } from '../domain/migration.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
 import { now } from '../linux/clock.ts';
+import { run } from '../linux/run.ts';
 import type { Outcome } from '../station/agent.ts';
 import { bridgeConfig, filesOf, managerConfig, stationConfig, type LabFiles } from './agent-configs.ts';
-import { LabError, type Lab, type LabOptions, type LabStatus } from './lab.ts';
+import { guestImages } from './guest/images.ts';
+import { QemuVm } from './guest/qemu-vm.ts';
+import { LabError, vmStatus, type Lab, type LabOptions, type LabStatus } from './lab.ts';
 import { migrate, type MigrationRun } from './migrate.ts';
 import { NetnsVm } from './netns-vm.ts';
 import { labDirectory, labSocket } from './place.ts';
 import { populate } from './populate.ts';
 import { Processes } from './processes.ts';
-import { bridgeName, hosts, vms, type HostName, type LabVmPlan } from './scenario.ts';
+import { bridgeName, hosts, measurable, parseHost, vms, type HostName, type LabVmPlan } from './scenario.ts';
 import { openStreams } from './stream/peer.ts';
 import { sweep } from './sweep.ts';
 import { buildTopology, namesOf, peerLink, type LabNames } from './topology.ts';
 import type { LabVm } from './vm.ts';
+
+const setupScript = fileURLToPath(new URL('../../scripts/setup', import.meta.url));
 
 /** The agents of the lab: the manager, the bridge, and a station for each host. */
 export type AgentName = 'manager' | typeof bridgeName | HostName;
@@ -56,8 +61,9 @@ export class KernelLab implements Lab {
       progress('manager, bridge and stations');
       for (const { name } of hosts) mkdirSync(this.#files.monitors(name));
       await Promise.all([this.startAgent(bridgeName), ...hosts.map(({ name }) => this.startAgent(name))]);
+      const newVm = await this.#vmFactory();
       progress(`virtual machines (${this.#options.vms})`);
-      await Promise.all(vms.map((plan) => this.#startVm(plan)));
+      await Promise.all(vms.map((plan) => this.#startVm(newVm(plan))));
     } catch (error) {
       await this.down();
       throw error;
@@ -80,24 +86,13 @@ export class KernelLab implements Lab {
         name,
         pid: this.#processes.pid(name) ?? null,
       })),
-      vms: this.#vms.map(({ plan, host }) => ({
-        name: plan.name,
-        tenant: plan.tenant,
-        mac: plan.mac,
-        address: plan.address,
-        vlan: plan.profile.vlan,
-        host,
-      })),
+      vms: this.#vms.map(vmStatus),
     };
   }
 
   async migrate(name: string, to: string, strategy: Strategy): Promise<MigrationRun> {
     const vm = this.vm(name);
-    const host = hosts.find((host) => host.name === to);
-    if (!host)
-      throw new Invalid(`no host "${to}"; ${hosts.map((host) => host.name).join(', ')} would be right`);
-    if (vm.plan.profile.vlan !== vms[0]!.profile.vlan)
-      throw new Invalid(`VM "${name}" cannot be measured: the peer is not in its tenant's VLAN`);
+    const host = parseHost(to);
     const ground = {
       api: this.api,
       openStreams: ({ address }: LabVmPlan) =>
@@ -105,14 +100,12 @@ export class KernelLab implements Lab {
       announce: (host: HostName, event: HypervisorEvent) => this.#announce(host, event),
       timestamp: now,
     };
-    return migrate(ground, vm, host.name, strategy);
+    return migrate(ground, vm, host, strategy);
   }
 
-  /** @throws Invalid for a VM that the lab does not have */
+  /** @throws Invalid for a VM that the lab does not have, or that its peer does not hear */
   vm(name: string): LabVm {
-    const vm = this.#vms.find(({ plan }) => plan.name === name);
-    if (!vm) throw new Invalid(`no VM "${name}"; ${vms.map((plan) => plan.name).join(', ')} would be right`);
-    return vm;
+    return measurable(this.#vms, name);
   }
 
   /** Starts an agent (again); resolves with what it says of itself when it is ready. */
@@ -136,17 +129,22 @@ export class KernelLab implements Lab {
     return this.#processes.stop(name, signal);
   }
 
-  async #startVm(plan: LabVmPlan): Promise<void> {
-    const vm = new NetnsVm(this.names, plan);
+  /** Gets ready what VMs are made of. */
+  async #vmFactory(): Promise<(plan: LabVmPlan) => LabVm> {
+    const { vms, progress } = this.#options;
+    const { names, directory } = this;
+    if (vms === 'netns') return (plan) => new NetnsVm(names, plan);
+    for (const line of (await run('sh', [setupScript, 'qemu'])).split('\n').filter(Boolean)) progress(line);
+    const images = await guestImages(directory, progress);
+    return (plan) => new QemuVm(plan, { names, directory, monitors: this.#files.monitors, images });
+  }
+
+  async #startVm(vm: LabVm): Promise<void> {
     this.#vms.push(vm);
     await vm.start();
-    const outcome = await this.#announce(plan.host, {
-      kind: 'started',
-      vm: plan.name,
-      macs: [plan.mac],
-      at: now(),
-    });
-    if (!outcome.granted) throw new LabError(`VM ${plan.name}: ${outcome.reason}`);
+    const { name, mac, host } = vm.plan;
+    const outcome = await this.#announce(host, { kind: 'started', vm: name, macs: [mac], at: now() });
+    if (!outcome.granted) throw new LabError(`VM ${name}: ${outcome.reason}`);
   }
 
   async #announce(host: HostName, { kind, vm, macs, at }: HypervisorEvent): Promise<Outcome> {

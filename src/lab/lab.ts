@@ -1,6 +1,7 @@
 import type { Strategy } from '../domain/migration.ts';
 import type { MigrationRun } from './migrate.ts';
 import type { HostName } from './scenario.ts';
+import type { LabVm } from './vm.ts';
 
 export type VmKind = 'netns' | 'qemu';
 
@@ -27,6 +28,12 @@ export interface LabStatus {
     readonly vlan: number;
     readonly host: HostName | null;
   }[];
+}
+
+/** What the status says of one VM. */
+export function vmStatus({ plan, host }: Pick<LabVm, 'plan' | 'host'>): LabStatus['vms'][number] {
+  const { name, tenant, mac, address, profile } = plan;
+  return { name, tenant, mac, address, vlan: profile.vlan, host };
 }
 
 /** A laboratory: a switch, two hosts, three VMs of two tenants, and the agents that look after them. */

@@ -61,7 +61,7 @@ export async function migrate(
   try {
     await sleep(settleMs);
     const hooks = strategy === 'profile-first' ? prepared() : unprepared();
-    stop = await vm.migrate(to, hooks);
+    stop = await vm.migrate(to, hooks, strategy === 'garp');
     await Promise.race([report, sleep(releaseTimeoutMs)]);
     await sleep(settleMs); // late stop and resume reports, and the streams back in their stride
   } finally {
@@ -71,6 +71,7 @@ export async function migrate(
   if (strategy === 'garp') {
     // nobody told the stations; now that it is measured, they learn where the VM is, for the next migration
     await tell(from, 'left');
+    vm.reveal();
     await tell(to, 'started');
   }
   const stopMs = (stop.resumedAt - stop.stoppedAt) / 1000;

@@ -1,19 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Timestamp } from '../domain/migration.ts';
 import { now } from '../linux/clock.ts';
 import { setInterfaceUp } from '../linux/interfaces.ts';
 import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../linux/namespace.ts';
 import { ip, run } from '../linux/run.ts';
 import { setNetworkParameter } from '../linux/sysctl.ts';
 import { prefixLength, uplink, type HostName, type LabVmPlan } from './scenario.ts';
+import { LabError } from './lab.ts';
+import { move } from './move.ts';
 import { vmSideCommand } from './stream/vm-side-command.ts';
 import type { LabNames } from './topology.ts';
 import type { LabVm, MigrationHooks, Stop } from './vm.ts';
-
-/** How long a namespace VM stands still while it moves: about what a QEMU guest needs for its last pages. */
-const standstillMs = 20;
 
 /**
  * A VM that is a network namespace with one process in it. Its NIC at a host is a macvlan in VEPA mode on the host's
@@ -51,36 +48,32 @@ export class NetnsVm implements LabVm {
     this.#host = this.plan.host;
   }
 
+  /** Nobody watches it: there is nothing to see. */
+  reveal(): void {}
+
   async migrate(to: HostName, hooks: MigrationHooks): Promise<Stop> {
     const from = this.#host;
     if (!from || from === to)
-      throw new Error(`VM ${this.plan.name} cannot move from ${from ?? 'nowhere'} to ${to}`);
-    await this.#plug(to);
-    let stoppedAt: Timestamp;
-    let resumedAt: Timestamp;
-    try {
-      await hooks.begins();
-      await this.#copyNeighbours(from, to);
-      this.#process?.kill('SIGSTOP');
-      stoppedAt = now();
-      this.#setLink(from, false);
-      hooks.stopped(stoppedAt);
-      await sleep(standstillMs);
-      await hooks.beforeResume();
-      this.#setLink(to, true);
-      resumedAt = now();
-      this.#process?.kill('SIGCONT');
-    } catch (error) {
-      this.#setLink(from, true);
-      this.#process?.kill('SIGCONT');
-      await this.#unplug(to);
-      await hooks.aborted();
-      throw error;
-    }
+      throw new LabError(`VM ${this.plan.name} cannot move from ${from ?? 'nowhere'} to ${to}`);
+    const stop = await move(
+      {
+        plug: async (host) => {
+          await this.#plug(host);
+          await this.#copyNeighbours(from, host);
+        },
+        unplug: (host) => ip(this.#namespace, [`link delete ${linkAt(host)}`]),
+        halt: () => this.#process?.kill('SIGSTOP'),
+        disconnect: (host) => this.#setLink(host, false),
+        connect: (host) => this.#setLink(host, true),
+        proceed: () => this.#process?.kill('SIGCONT'),
+      },
+      from,
+      to,
+      hooks,
+      now,
+    );
     this.#host = to;
-    hooks.resumed(resumedAt);
-    await this.#unplug(from);
-    return { stoppedAt, resumedAt };
+    return stop;
   }
 
   async stop(): Promise<void> {
@@ -115,10 +108,6 @@ export class NetnsVm implements LabVm {
           ({ dst, lladdr }) => `neigh replace ${dst} lladdr ${lladdr} dev ${linkAt(to)} nud reachable`,
         ),
       );
-  }
-
-  async #unplug(host: HostName): Promise<void> {
-    await ip(this.#namespace, [`link delete ${linkAt(host)}`]);
   }
 
   #setLink(host: HostName, up: boolean): void {

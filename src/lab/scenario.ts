@@ -1,3 +1,4 @@
+import { Invalid } from '../domain/invalid.ts';
 import { parseMac, type MacAddress } from '../domain/mac-address.ts';
 import { parseManagerId } from '../domain/manager-id.ts';
 import type { PortProfile } from '../domain/port-profile.ts';
@@ -71,6 +72,24 @@ export const vms: readonly LabVmPlan[] = [
 export const peerAddress = '10.77.1.1';
 /** of the lab's only subnet: both tenants use it, as tenants do, and do not hear each other */
 export const prefixLength = 24;
+
+/** @throws Invalid for a host that the lab does not have */
+export function parseHost(value: string): HostName {
+  const host = hosts.find(({ name }) => name === value);
+  if (host) return host.name;
+  throw new Invalid(`no host "${value}"; ${hosts.map(({ name }) => name).join(' or ')} would be right`);
+}
+
+/** The VM of that name among these, if the peer can hear it. @throws Invalid */
+export function measurable<T extends { readonly plan: LabVmPlan }>(all: readonly T[], name: string): T {
+  const vm = all.find(({ plan }) => plan.name === name);
+  if (!vm) throw new Invalid(`no VM "${name}"; ${vms.map((plan) => plan.name).join(', ')} would be right`);
+  if (vm.plan.profile.vlan !== red.vlan)
+    throw new Invalid(
+      `VM "${name}" cannot be measured: the peer is in VLAN ${red.vlan} and does not hear it`,
+    );
+  return vm;
+}
 
 function vm(name: string, profile: PortProfile, address: string, host: HostName, octet: number): LabVmPlan {
   const hex = octet.toString(16).padStart(2, '0');

@@ -29,8 +29,13 @@ export interface LabVm {
   /** null while it does not run */
   readonly host: HostName | null;
   start(): Promise<void>;
-  /** @throws an Error when it fails; the VM runs on at the source then */
-  migrate(to: HostName, hooks: MigrationHooks): Promise<Stop>;
+  /**
+   * @param unannounced nobody at the destination is to learn of it until `reveal`
+   * @throws an Error when it fails; the VM runs on at the source then
+   */
+  migrate(to: HostName, hooks: MigrationHooks, unannounced: boolean): Promise<Stop>;
+  /** Lets the destination's station see a VM that came unannounced, where it watches the hypervisor. */
+  reveal(): void;
   /** Ends it and removes what it was made of. */
   stop(): Promise<void>;
 }

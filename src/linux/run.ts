@@ -23,15 +23,17 @@ export function run(command: string, args: readonly string[], input = ''): Promi
     child.on('close', (code) => {
       if (code === 0) resolve(output);
       else
-        reject(
-          new CommandError(
-            `${command} ${args.join(' ')}: ${complaint.trim().replaceAll('\n', '; ') || `exit ${code}`}`,
-          ),
-        );
+        reject(new CommandError(`${command} ${args.join(' ')}: ${lastWords(complaint) || `exit ${code}`}`));
     });
     child.stdin.on('error', () => {}); // a child that ends early closes it; its exit code tells the story
     child.stdin.end(input);
   });
+}
+
+/** What a failing command says at length is cut to a line. */
+function lastWords(complaint: string): string {
+  const line = complaint.trim().replaceAll(/\s*\n\s*/g, '; ');
+  return line.length > 300 ? `${line.slice(0, 300)} …` : line;
 }
 
 /** Several `ip` commands in one process, in order, stopping at the first that fails; in a namespace if one is named. */

@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Timestamp } from '../domain/migration.ts';
+import type { HostName } from './scenario.ts';
+import type { MigrationHooks, Stop } from './vm.ts';
+
+/** How long a VM without memory to copy stands still while it moves: about what a QEMU guest needs for its last pages. */
+const standstillMs = 20;
+
+/** A VM's NICs and its only virtual CPU. */
+export interface Movable {
+  /** A second NIC, at the destination, which does nothing yet. */
+  plug(to: HostName): Promise<void>;
+  unplug(from: HostName): Promise<void>;
+  /** From now on the VM does nothing. */
+  halt(): void;
+  disconnect(from: HostName): void;
+  connect(to: HostName): void;
+  /** The VM goes on where it was halted. */
+  proceed(): void;
+}
+
+/** The choreography of a live migration without memory, as a toolstack performs it. */
+export async function move(
+  vm: Movable,
+  from: HostName,
+  to: HostName,
+  hooks: MigrationHooks,
+  now: () => Timestamp,
+): Promise<Stop> {
+  await vm.plug(to);
+  let stoppedAt: Timestamp;
+  let resumedAt: Timestamp;
+  try {
+    await hooks.begins();
+    vm.halt();
+    stoppedAt = now();
+    vm.disconnect(from);
+    hooks.stopped(stoppedAt);
+    await sleep(standstillMs);
+    await hooks.beforeResume();
+    vm.connect(to);
+    resumedAt = now();
+    vm.proceed();
+  } catch (error) {
+    vm.connect(from);
+    vm.proceed();
+    await vm.unplug(to);
+    await hooks.aborted();
+    throw error;
+  }
+  hooks.resumed(resumedAt);
+  await vm.unplug(from);
+  return { stoppedAt, resumedAt };
+}

@@ -1,0 +1,291 @@
+import { randomInt } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { ApiClient } from '../../api/client.ts';
+import { answers } from '../../api/local-socket.ts';
+import { Reporter } from '../../api/reporter.ts';
+import { BridgeAgent } from '../../bridge/agent.ts';
+import { ManagerDirectory } from '../../bridge/manager-directory.ts';
+import { bridgeStatus, vsiStatus } from '../../bridge/status.ts';
+import { macFromBytes, parseMac } from '../../domain/mac-address.ts';
+import type { Strategy, Timestamp } from '../../domain/migration.ts';
+import { systemClock } from '../../linux/clock.ts';
+import { managerConfigSchema } from '../../manager/config.ts';
+import { startManager, type Manager } from '../../manager/manager.ts';
+import { defaultTimers } from '../../protocol/evb/timers.ts';
+import { ReferenceRelay } from '../../relay/reference/relay.ts';
+import { StationAgent } from '../../station/agent.ts';
+import { VsiDirectory } from '../../station/vsi-directory.ts';
+import { bridgeConfig, filesOf } from '../agent-configs.ts';
+import { LabError, vmStatus, type Lab, type LabOptions, type LabStatus } from '../lab.ts';
+import { migrate, type MigrationRun } from '../migrate.ts';
+import { labDirectory, labSocket } from '../place.ts';
+import { populate } from '../populate.ts';
+import {
+  bridgeName,
+  hosts,
+  measurable,
+  networkPort,
+  parseHost,
+  peerAddress,
+  uplink,
+  vms,
+  type HostName,
+  type LabVmPlan,
+} from '../scenario.ts';
+import { StreamAccount } from '../stream/accounting.ts';
+import { decodeBeacon, encodeProbe, intervalUs, vmPort } from '../stream/datagram.ts';
+import { Pace } from '../stream/pace.ts';
+import type { Streams } from '../stream/peer.ts';
+import { startTicker } from '../stream/ticker.ts';
+import { Cable } from './cable.ts';
+import { udpFrame, udpPayload, type Endpoint } from './frames.ts';
+import { SimulatedVm } from './vm.ts';
+
+const peer: Endpoint = { mac: parseMac('52:54:00:00:00:01'), address: peerAddress };
+const drainMs = 250;
+const mostOwed = 100;
+
+/**
+ * The laboratory without a kernel: the same agents, manager and scenario in one process, on simulated links, with the
+ * reference relay as the switch. The manager's API is the real one.
+ */
+export class SimulatedLab implements Lab {
+  readonly #options: LabOptions;
+  readonly #directory: string;
+  readonly #relay = new ReferenceRelay();
+  readonly #stations = new Map<HostName, StationAgent>();
+  readonly #vms: SimulatedVm[] = [];
+  readonly #stack = new AsyncDisposableStack();
+  #account: StreamAccount | null = null;
+  #manager: Manager | null = null;
+  #api: ApiClient | null = null;
+
+  constructor(options: LabOptions) {
+    this.#options = options;
+    this.#directory = labDirectory(options.id);
+  }
+
+  async up(): Promise<void> {
+    const { id, listen, progress } = this.#options;
+    if (await answers(labSocket(id)))
+      throw new LabError(`lab ${id} is up already; "hairpin lab down" ends it, and --id NAME makes another`);
+    rmSync(this.#directory, { recursive: true, force: true });
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    this.#stack.defer(() => rmSync(this.#directory, { recursive: true, force: true }));
+    try {
+      progress('manager, bridge and stations');
+      this.#manager = await startManager(
+        managerConfigSchema.parse({ database: ':memory:', listen: [listen] }),
+        pino({ level: 'silent' }),
+      );
+      this.#stack.defer(() => this.#manager!.close());
+      const api = this.#client();
+      this.#api = api;
+      await populate(api);
+      this.#connect(api);
+      progress('virtual machines (simulated)');
+      await Promise.all(vms.map((plan) => this.#startVm(plan)));
+    } catch (error) {
+      await this.down();
+      throw error;
+    }
+  }
+
+  async down(): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+
+  status(): LabStatus {
+    return {
+      kind: 'simulated',
+      vmKind: 'simulated',
+      manager: this.#manager?.addresses[0] ?? '-',
+      processes: [{ name: 'lab', pid: process.pid }],
+      vms: this.#vms.map(vmStatus),
+    };
+  }
+
+  async migrate(name: string, to: string, strategy: Strategy): Promise<MigrationRun> {
+    const ground = {
+      api: this.#api!,
+      openStreams: (plan: LabVmPlan) => this.#openStreams(plan),
+      announce: (host: HostName, event: Parameters<StationAgent['happened']>[0]) =>
+        this.#stations.get(host)!.happened(event),
+      timestamp,
+    };
+    return migrate(ground, measurable(this.#vms, name), parseHost(to), strategy);
+  }
+
+  #client(): ApiClient {
+    const api = new ApiClient(this.#manager!.addresses[0]!);
+    this.#stack.defer(() => api.close());
+    return api;
+  }
+
+  /** Cables bridge and stations together and starts them. */
+  #connect(api: ApiClient): void {
+    const config = bridgeConfig(filesOf(this.#directory));
+    const reporter = this.#reporter();
+    const directory = new ManagerDirectory(api, config.stateDirectory);
+    const evb = { reflectiveRelay: true, groupIds: false, timers: defaultTimers };
+    const toStation = new Map(
+      hosts.map(({ name, port }) => [port as string, this.#cable((frame) => this.#atHost(name, frame))]),
+    );
+    const agent: BridgeAgent = new BridgeAgent({
+      name: bridgeName,
+      evb,
+      limits: { vsis: 64, filterEntries: 8 },
+      firstSequence: randomInt(1, 65_536),
+      links: hosts.map(({ port }, i) => ({
+        name: port,
+        mac: parseMac(`02:00:00:00:01:0${i + 1}`),
+        runs: true,
+        send: (frame) => toStation.get(port)!.send(frame),
+      })),
+      otherPorts: new Map([[networkPort, { kind: 'network', nativeVlan: vms[0]!.profile.vlan, vlans: [] }]]),
+      relay: this.#relay,
+      directory,
+      clock: systemClock,
+      timestamp,
+      stampOf: (ns) => timestamp() - Math.round(Number(process.hrtime.bigint() - ns) / 1000),
+      report: (report) => reporter.tell(() => api.report(report)),
+      changed: (vsiId) => {
+        reporter.tell(
+          () => api.put('bridges', bridgeStatus(bridgeName, agent, this.#relay, timestamp())),
+          'bridge',
+        );
+        if (vsiId) {
+          const status = vsiStatus(bridgeName, vsiId, agent, timestamp());
+          reporter.tell(() => api.putStatus(vsiId, status), vsiId);
+        }
+      },
+      log: () => {},
+    });
+    this.#toSwitch = (port, frame) => {
+      if (isControl(frame)) agent.receive(port, frame);
+      else
+        for (const emission of this.#relay.receive(port, frame, process.hrtime.bigint()))
+          if (emission.port === networkPort) this.#atPeer(emission.frame);
+          else toStation.get(emission.port)?.send(emission.frame);
+    };
+    for (const [i, { name, port }] of hosts.entries()) {
+      const cable = this.#cable((frame) => this.#toSwitch(port, frame));
+      const known = new VsiDirectory(api, () => {});
+      const reports = this.#reporter();
+      const station = new StationAgent({
+        name,
+        evb,
+        firstSequence: randomInt(1, 65_536),
+        uplink: {
+          name: uplink,
+          mac: parseMac(`02:00:00:00:02:0${i + 1}`),
+          send: (frame) => cable.send(frame),
+        },
+        clock: systemClock,
+        timestamp,
+        vsisOf: (macs) => known.of(macs),
+        report: (report) => reports.tell(() => api.report(report)),
+        log: () => {},
+      });
+      this.#stations.set(name, station);
+      this.#stack.defer(() => {
+        known.close();
+        station.stop();
+      });
+    }
+    this.#stack.defer(() => {
+      directory.close();
+      agent.stop();
+    });
+    agent.start();
+    directory.open({
+      profileChanged: (profile) => agent.profileChanged(profile),
+      withdrawn: (what) => agent.withdrawn(what),
+      migrationOpened: (vsiId) => agent.migrationOpened(vsiId),
+      log: () => {},
+    });
+    for (const station of this.#stations.values()) station.linkChanged(true);
+  }
+
+  #toSwitch: (port: string, frame: Uint8Array) => void = () => {};
+
+  #reporter(): Reporter {
+    const reporter = new Reporter(() => {});
+    this.#stack.defer(() => reporter.close());
+    return reporter;
+  }
+
+  #cable(deliver: (frame: Uint8Array) => void): Cable {
+    const cable = new Cable(deliver);
+    this.#stack.defer(() => cable.unplug());
+    return cable;
+  }
+
+  /** The host has no switch: its VEPA hands a frame to the station, or to the VM that it is for. */
+  #atHost(host: HostName, frame: Uint8Array): void {
+    if (isControl(frame)) this.#stations.get(host)!.receive(frame);
+    else for (const vm of this.#vms) vm.receive(host, frame);
+  }
+
+  #atPeer(frame: Uint8Array): void {
+    const beacon = decodeBeacon(udpPayload(frame) ?? new Uint8Array());
+    if (beacon) this.#account?.beaconReceived(beacon, timestamp());
+  }
+
+  async #startVm(plan: LabVmPlan): Promise<void> {
+    const cables = new Map(
+      hosts.map(({ name, port }) => [name, this.#cable((frame) => this.#toSwitch(port, frame))]),
+    );
+    const vm = new SimulatedVm(plan, peer, (host, frame) => cables.get(host)!.send(frame), timestamp);
+    this.#vms.push(vm);
+    await vm.start();
+    const outcome = await this.#stations.get(plan.host)!.happened({
+      kind: 'started',
+      vm: plan.name,
+      macs: [plan.mac],
+      at: timestamp(),
+    });
+    if (!outcome.granted) throw new LabError(`VM ${plan.name}: ${outcome.reason}`);
+  }
+
+  #openStreams(plan: LabVmPlan): Promise<Streams> {
+    const run = BigInt(timestamp());
+    const account = new StreamAccount(run);
+    this.#account = account;
+    const vm = this.#vms.find((vm) => vm.plan === plan)!;
+    const probes = this.#cable((frame) => this.#toSwitch(networkPort, frame));
+    const intervalMs = intervalUs / 1000;
+    const pace = new Pace(performance.now(), intervalMs, mostOwed);
+    const beats = new Pace(performance.now(), intervalMs, mostOwed);
+    let sequence = 0;
+    let sending = true;
+    const stopTicker = startTicker(intervalMs, () => {
+      const now = performance.now();
+      for (let due = sending ? pace.due(now) : 0; due > 0; due--) {
+        account.probeSent(timestamp());
+        probes.send(udpFrame(peer, plan, vmPort, encodeProbe({ sequence: sequence++, run })));
+      }
+      for (let due = beats.due(now); due > 0; due--) vm.beat();
+    });
+    return Promise.resolve({
+      stop: async () => {
+        sending = false;
+        await sleep(drainMs);
+        stopTicker();
+        this.#account = null;
+        return account.result();
+      },
+    });
+  }
+}
+
+function isControl(frame: Uint8Array): boolean {
+  return macFromBytes(frame).startsWith('01:80:c2:00:00:0');
+}
+
+/** Without libc, so that it runs anywhere. */
+function timestamp(): Timestamp {
+  return Math.round((performance.timeOrigin + performance.now()) * 1000);
+}
