@@ -17,6 +17,13 @@ export interface DirectoryOptions {
   readonly timeoutMs?: number;
 }
 
+interface Monitor {
+  /** null while it is being attached to */
+  watcher: HypervisorWatcher | null;
+  /** the directory's entry has changed since: it may be another VM's by now */
+  changed: boolean;
+}
+
 /** QEMU binds its socket a moment before it listens, and is told of by the file in between. */
 const connectAttempts = 20;
 const connectPauseMs = 5;
@@ -27,16 +34,19 @@ const connectPauseMs = 5;
  */
 export function watchDirectory(directory: string, options: DirectoryOptions): HypervisorWatcher {
   const { suffix, emit, problem, now, timeoutMs } = options;
-  /** monitors that are being attached to (null) or watched */
-  const attached = new Map<string, HypervisorWatcher | null>();
+  const monitors = new Map<string, Monitor>();
   let closed = false;
 
   const notice = (file: string): void => {
-    if (!closed && file.endsWith(suffix) && !attached.has(file)) void attach(file);
+    if (closed || !file.endsWith(suffix)) return;
+    const known = monitors.get(file);
+    if (known) known.changed = true;
+    else void attach(file);
   };
 
   const attach = async (file: string): Promise<void> => {
-    attached.set(file, null);
+    const monitor: Monitor = { watcher: null, changed: false };
+    monitors.set(file, monitor);
     try {
       const watcher = await patiently(
         () =>
@@ -45,26 +55,25 @@ export function watchDirectory(directory: string, options: DirectoryOptions): Hy
             emit: (event) => {
               if (!closed) emit(event);
             },
-            ended: () => {
-              attached.delete(file);
-              rescan(file); // the next VM of that name may have taken the socket's place while we held on to the last
-            },
+            ended: () => release(file, monitor),
             now,
             ...(timeoutMs === undefined ? {} : { timeoutMs }),
           }),
         () => closed,
       );
       if (closed) watcher.close();
-      else if (attached.has(file)) attached.set(file, watcher);
+      else monitor.watcher = watcher;
     } catch (error) {
-      attached.delete(file);
+      release(file, monitor);
       if (!(error instanceof QmpError)) throw error;
-      if (!closed && !isUnserved(error) && error.code !== 'ENOENT') problem(error.message);
+      if (!closed && !isUnserved(error)) problem(error.message);
     }
   };
 
-  const rescan = (file: string): void => {
-    if (!closed && list(directory).includes(file)) notice(file);
+  /** Lets go of a monitor; the next VM of that name may have taken its place meanwhile. */
+  const release = (file: string, monitor: Monitor): void => {
+    monitors.delete(file);
+    if (monitor.changed && !closed && list(directory).includes(file)) notice(file);
   };
 
   const changes = open(directory, (file) => notice(file));
@@ -75,7 +84,7 @@ export function watchDirectory(directory: string, options: DirectoryOptions): Hy
     close() {
       closed = true;
       changes.close();
-      for (const watcher of attached.values()) watcher?.close();
+      for (const { watcher } of monitors.values()) watcher?.close();
     },
   };
 }
@@ -102,7 +111,7 @@ function list(directory: string): string[] {
 }
 
 /** Nobody serves it: left over from a VM that is no more or ends right now, or not served yet. */
-const unserved = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EOF']);
+const unserved = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EOF']);
 
 async function patiently<T>(body: () => Promise<T>, giveUp: () => boolean): Promise<T> {
   for (let attempt = 1; ; attempt++)

@@ -10,6 +10,7 @@ export const upLine = 'hairpin: up';
 
 /** What the guest runs, from its first process on; the kernel hands `vm_*` of its command line to it. */
 const init = `#!/bin/busybox sh
+set -e
 export PATH=/bin
 busybox mkdir -p /proc /sys /dev
 busybox mount -t proc proc /proc

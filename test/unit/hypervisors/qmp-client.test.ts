@@ -70,7 +70,10 @@ test('the end of QEMU rejects what is under way', async () => {
   const fake = await serve((command) => (command === 'hang' ? undefined : {}));
   const { onClose, closed } = ending();
   const qmp = await QmpClient.connect(fake.path, { onClose });
-  const pending = assert.rejects(qmp.execute('hang'), { kind: 'connection', message: /closed by QEMU|ECONNRESET/ });
+  const pending = assert.rejects(qmp.execute('hang'), {
+    kind: 'connection',
+    message: /closed by QEMU|ECONNRESET/,
+  });
   fake.hangUp();
   await pending;
   assert.match((await closed)!.message, /closed by QEMU|ECONNRESET/);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once, EventEmitter } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { HypervisorEvent, HypervisorWatcher } from '../../../src/hypervisors/event.ts';
 import { watchDirectory } from '../../../src/hypervisors/qemu/directory-watcher.ts';
@@ -118,6 +118,18 @@ test('a VM ends, and the next one of its name is noticed', async () => {
   monitors[0]!.event('RESUME');
   await seen.until(3);
   assert.deepEqual(seen.kinds, ['web1 started', 'web1 gone', 'web1 started']);
+});
+
+test('a VM takes the place of one that was killed, while its left-over socket is still being tried', async () => {
+  writeFileSync(place.file('one.ev'), '');
+  const seen = new Events();
+  await new Promise((resolve) => setImmediate(resolve));
+  rmSync(place.file('one.ev'));
+  await new Promise((resolve) => setTimeout(resolve, 20)); // long enough for a try to find nothing
+  await serve('one.ev', vm('running'));
+  await seen.until(1);
+  assert.deepEqual(seen.kinds, ['web1 started']);
+  assert.deepEqual(seen.problems, []);
 });
 
 test('a STOP that nobody announced is looked into', async () => {
