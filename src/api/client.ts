@@ -238,7 +238,7 @@ function changeSchema<Name extends CollectionName>(name: Name) {
 function stored<Name extends CollectionName>(name: Name, { etag, body }: HttpAnswer): Stored<Objects[Name]> {
   const revision = Number(/^"(\d+)"$/.exec(etag ?? '')?.[1]);
   if (Number.isNaN(revision))
-    throw new ApiError("the manager's answer has no revision; is it a manager?", null);
+    throw new ApiError("the manager's answer has no revision; is it a manager?", 200);
   return { value: parse(collections[name].schema, body), revision };
 }
 
@@ -246,7 +246,7 @@ function encode<T>(schema: z.ZodType<T>, value: T): string {
   const encoded = z.safeEncode(schema, value);
   if (encoded.success) return JSON.stringify(encoded.data);
   const [problem] = problemsOf(encoded.error, value);
-  throw new ApiError(lineOf(problem!), null, problem!.field);
+  throw new ApiError(lineOf(problem!), 400, problem!.field);
 }
 
 function parse<T>(schema: z.ZodType<T>, body: string): T {
@@ -254,11 +254,11 @@ function parse<T>(schema: z.ZodType<T>, body: string): T {
   try {
     json = JSON.parse(body);
   } catch {
-    throw new ApiError("the manager's answer is not JSON; is it a manager?", null);
+    throw new ApiError("the manager's answer is not JSON; is it a manager?", 200);
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw new ApiError(`the manager's answer: ${lineOf(problemsOf(parsed.error, json)[0]!)}`, null);
+  throw new ApiError(`the manager's answer: ${lineOf(problemsOf(parsed.error, json)[0]!)}`, 200);
 }
 
 const errorBody = z.object({ error: z.string(), field: z.string().optional() });

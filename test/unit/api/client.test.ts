@@ -80,10 +80,10 @@ describe('the client', () => {
       ['[]', /^the manager's answer: is an empty list; a mapping would be right$/],
     ] as const) {
       await using run = await against((_, response) => void response.end(body));
-      await assert.rejects(run.client.list('tenants'), fails(message));
+      await assert.rejects(run.client.list('tenants'), fails(message, 200));
     }
     await using bare = await against((_, response) => void response.end('{"name":"a"}'));
-    await assert.rejects(bare.client.get('tenants', 'a'), fails(/has no revision; is it a manager\?$/));
+    await assert.rejects(bare.client.get('tenants', 'a'), fails(/has no revision; is it a manager\?$/, 200));
     await using proxy = await against((_, response) => void response.writeHead(502).end('<html>'));
     await assert.rejects(
       proxy.client.get('tenants', 'a'),
@@ -115,7 +115,7 @@ describe('the client', () => {
     });
     await assert.rejects(
       run.client.put('profiles', { ...good, rate: { 'to-vm': { max: 1, burst: 20_000 } } }),
-      fails(/max: is .*; at least 8000 would be right$/),
+      fails(/max: is .*; at least 8000 would be right$/, 400),
     );
   });
 
