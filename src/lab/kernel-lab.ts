@@ -96,7 +96,12 @@ export class KernelLab implements Lab {
     const ground = {
       api: this.api,
       openStreams: ({ address }: LabVmPlan) =>
-        openStreams({ namespace: this.names.peer, link: peerLink, address }),
+        openStreams({
+          namespace: this.names.peer,
+          link: peerLink,
+          address,
+          entries: hosts.map(({ port }) => ({ namespace: this.names.bridge, link: port })),
+        }),
       announce: (host: HostName, event: HypervisorEvent) => this.#announce(host, event),
       timestamp: now,
     };

@@ -25,8 +25,10 @@ export interface MigrationRun {
   readonly from: HostName;
   readonly to: HostName;
   readonly strategy: Strategy;
-  /** the VM's own stop: from its last instruction at the source to its first at the destination */
+  /** the VM's own stop, as its link saw it: from its last frame into the switch to the first one elsewhere */
   readonly stopMs: number;
+  /** what the hypervisor says of it: from its last instruction at the source to its first at the destination */
+  readonly haltedMs: number;
   /** the longest silence that the streams saw, in either direction */
   readonly gapMs: number;
   readonly networkAddedMs: number;
@@ -74,7 +76,9 @@ export async function migrate(
     vm.reveal();
     await tell(to, 'started');
   }
-  const stopMs = (stop.resumedAt - stop.stoppedAt) / 1000;
+  const haltedMs = (stop.resumedAt - stop.stoppedAt) / 1000;
+  // a guest is silent for longer than it is halted (its emulated CPU starts cold), which is no doing of the network
+  const stopMs = counted.own?.gapMs ?? haltedMs;
   const gapMs = Math.max(counted.toVm.gapMs, counted.fromVm.gapMs);
   const migration = await report;
   return {
@@ -83,6 +87,7 @@ export async function migrate(
     to,
     strategy,
     stopMs: round(stopMs),
+    haltedMs: round(haltedMs),
     gapMs: round(gapMs),
     networkAddedMs: round(gapMs - stopMs),
     heldMs: round(heldMs),

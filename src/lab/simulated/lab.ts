@@ -35,7 +35,7 @@ import {
   type LabVmPlan,
 } from '../scenario.ts';
 import { StreamAccount } from '../stream/accounting.ts';
-import { decodeBeacon, encodeProbe, intervalUs, vmPort } from '../stream/datagram.ts';
+import { decodeBeacon, encodeProbe, intervalUs, vmPort, type Beacon } from '../stream/datagram.ts';
 import { Pace } from '../stream/pace.ts';
 import type { Streams } from '../stream/peer.ts';
 import { startTicker } from '../stream/ticker.ts';
@@ -164,11 +164,15 @@ export class SimulatedLab implements Lab {
       log: () => {},
     });
     this.#toSwitch = (port, frame) => {
-      if (isControl(frame)) agent.receive(port, frame);
-      else
-        for (const emission of this.#relay.receive(port, frame, process.hrtime.bigint()))
-          if (emission.port === networkPort) this.#atPeer(emission.frame);
-          else toStation.get(emission.port)?.send(emission.frame);
+      if (isControl(frame)) {
+        agent.receive(port, frame);
+        return;
+      }
+      const beacon = beaconIn(frame);
+      if (beacon) this.#account?.beaconEntered(beacon, timestamp());
+      for (const emission of this.#relay.receive(port, frame, process.hrtime.bigint()))
+        if (emission.port === networkPort) this.#atPeer(emission.frame);
+        else toStation.get(emission.port)?.send(emission.frame);
     };
     for (const [i, { name, port }] of hosts.entries()) {
       const cable = this.#cable((frame) => this.#toSwitch(port, frame));
@@ -230,7 +234,7 @@ export class SimulatedLab implements Lab {
   }
 
   #atPeer(frame: Uint8Array): void {
-    const beacon = decodeBeacon(udpPayload(frame) ?? new Uint8Array());
+    const beacon = beaconIn(frame);
     if (beacon) this.#account?.beaconReceived(beacon, timestamp());
   }
 
@@ -279,6 +283,11 @@ export class SimulatedLab implements Lab {
       },
     });
   }
+}
+
+function beaconIn(frame: Uint8Array): Beacon | null {
+  const payload = udpPayload(frame);
+  return payload && decodeBeacon(payload);
 }
 
 function isControl(frame: Uint8Array): boolean {
