@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { openSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { strategies, type Strategy } from '../domain/migration.ts';
@@ -102,8 +101,7 @@ async function up(options: UpOptions): Promise<void> {
 
 /** Runs `lab up` in a process of its own and returns when that is up. */
 async function detach({ id, vms, listen, simulated, json }: UpOptions): Promise<void> {
-  mkdirSync(labDirectory(id), { recursive: true, mode: 0o700 });
-  const log = join(labDirectory(id), '..', `hp-${id}.log`);
+  const log = detachedLog(id);
   const output = openSync(log, 'w', 0o600);
   const entry = fileURLToPath(import.meta.url).replace(/lab\.(ts|js)$/, 'main.$1');
   const child = spawn(
@@ -133,6 +131,11 @@ async function down({ id }: { id: string }): Promise<void> {
     while (await answers(socket)) await new Promise((resolve) => setTimeout(resolve, 50));
   }
   if (mayUseKernel()) await sweep(namesOf(id), labDirectory(id));
+  rmSync(detachedLog(id), { force: true });
+}
+
+function detachedLog(id: string): string {
+  return `${labDirectory(id)}.log`;
 }
 
 async function compareStrategies({
