@@ -42,14 +42,18 @@ function bridgeCommand(): Command {
 }
 
 function stationCommand(): Command {
-  const command = agent('station', 'the EVB station agent of a host').action(
-    async ({ config }: { config: string }) => {
+  const command = new Command('station')
+    .description('the EVB station agent of a host')
+    // what is required here would be required of `announce` too
+    .option('--config <file>', configHelp)
+    .action(async ({ config }: { config?: string }) => {
+      if (config === undefined)
+        throw new Failure("required option '--config <file>' not specified; see hairpin station --help", 2);
       const parsed = readConfig(config, stationConfig);
       needRoot('the station agent sends frames on the uplink');
       const { runStation } = await import('../station/run.ts');
       await serve('station', (logger) => runStation(parsed, logger));
-    },
-  );
+    });
   command
     .command('announce')
     .description('tell the station of a VM, from a toolstack that it cannot watch; waits for the bridge')
@@ -72,10 +76,10 @@ function stationCommand(): Command {
   return command;
 }
 
+const configHelp = 'YAML or JSON; see docs/configuration.md';
+
 function agent(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .requiredOption('--config <file>', 'YAML or JSON; see docs/configuration.md');
+  return new Command(name).description(description).requiredOption('--config <file>', configHelp);
 }
 
 function needRoot(why: string): void {

@@ -22,6 +22,6 @@ export function readYaml(path: string): unknown {
   }
   const document = parseDocument(text, { uniqueKeys: true });
   const [error] = document.errors;
-  if (error) throw new Failure(`${path}: ${error.message.split('\n')[0]}`, 2);
+  if (error) throw new Failure(`${path}: ${error.message.split('\n')[0]!.replace(/:$/, '')}`, 2);
   return document.toJS() as unknown;
 }

@@ -127,11 +127,19 @@ async function detach({ id, vms, listen, simulated, json }: UpOptions): Promise<
 async function down({ id }: { id: string }): Promise<void> {
   const socket = labSocket(id);
   if (await answers(socket)) {
-    await labClient(socket).down();
-    while (await answers(socket)) await new Promise((resolve) => setTimeout(resolve, 50));
+    const { pid } = await labClient(socket).down();
+    while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 50));
   }
   if (mayUseKernel()) await sweep(namesOf(id), labDirectory(id));
   rmSync(detachedLog(id), { force: true });
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 function detachedLog(id: string): string {

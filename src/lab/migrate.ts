@@ -104,12 +104,18 @@ export async function migrate(
   /** The toolstack tells both stations what happens; where the stations watch the hypervisor, they know. */
   function prepared(): MigrationHooks {
     const say = vm.watched ? () => Promise.resolve<Outcome>({ granted: true }) : tell;
+    let associated: Promise<Outcome>;
     return {
       begins: async () => insist(await say(to, 'incoming')),
-      stopped: (at) => void say(from, 'stopped', at),
+      stopped: (at) => {
+        void say(from, 'stopped', at);
+        // it cannot speak at the source any more: the bridge may cut over while the last pages are copied
+        associated = tell(to, 'arrived');
+        associated.catch(() => {}); // beforeResume tells
+      },
       beforeResume: async () => {
         const start = performance.now();
-        insist(await tell(to, 'arrived'));
+        insist(await associated);
         heldMs = performance.now() - start;
       },
       resumed: (at) => {
