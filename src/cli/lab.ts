@@ -240,7 +240,7 @@ function runText(run: MigrationRun): string {
     'the streams, 1 frame each ms in each direction',
     `  lost        ${run.lost.toVm} to the VM, ${run.lost.fromVm} from it; twice: ${run.duplicated}`,
     `  gap         ${run.gapMs.toFixed(1)} ms = the VM's own stop ${run.stopMs.toFixed(1)} ms + the network ${run.networkAddedMs.toFixed(1)} ms`,
-    `  in the stop ${run.heldMs.toFixed(1)} ms were spent on the bridge's answer`,
+    `  waited      ${run.heldMs.toFixed(1)} ms of its stop for the bridge's answer`,
   ].join('\n');
 }
 
