@@ -8,7 +8,7 @@ import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
 import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
 import { Driver, type Clock } from '../protocol/driver.ts';
-import type { EvbParameters } from '../protocol/evb/negotiation.ts';
+import type { EvbOperation, EvbParameters } from '../protocol/evb/negotiation.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import type { VdpLimits } from '../protocol/vdp/bridge.ts';
 import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
@@ -60,7 +60,8 @@ export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
   readonly #entries = new Map<VsiId, VsiEntry>();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
-  readonly #reflective = new Map<PortName, boolean>();
+  /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
+  readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   /** what was counted when a migration of the VSI became known */
   readonly #tallies = new Map<VsiId, Tally>();
 
@@ -95,9 +96,9 @@ export class BridgeAgent {
     const held = relay.held();
     for (const [vsiId, vsi] of held.vsis) this.#entries.set(vsiId, fromRelay(vsiId, vsi));
     for (const [name, driver] of this.#ports) {
-      // until the station has said otherwise, reflective relay stays as the data plane has it
       const port = held.ports.get(name);
-      this.#reflective.set(name, port?.kind === 'station' && port.reflectiveRelay);
+      const on = port?.kind === 'station' && port.reflectiveRelay;
+      this.#reflective.set(name, { on, current: false });
       driver.do((machine, now) => {
         machine.adopt(this.#heldAt(name), now);
         return [];
@@ -168,10 +169,7 @@ export class BridgeAgent {
         log('info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
         return;
       case 'evb':
-        this.#reflective.set(port, output.reflectiveRelay);
-        this.#apply(this.#entries);
-        log('info', `reflective relay on ${port} is ${output.reflectiveRelay ? 'on' : 'off'}`);
-        changed(null);
+        this.#negotiated(port, output);
         return;
       case 'neighbour':
         changed(null);
@@ -182,6 +180,21 @@ export class BridgeAgent {
       case 'late answer':
         return; // `awaits` was asked before anything was set up
     }
+  }
+
+  /**
+   * What a station negotiates takes effect at once. A station that is gone (its agent restarts) leaves reflective relay as
+   * it was for the VSIs it leaves behind: their frames go on.
+   */
+  #negotiated(port: PortName, { negotiated, reflectiveRelay }: EvbOperation): void {
+    const on = negotiated ? reflectiveRelay : (this.#reflective.get(port)?.on ?? false);
+    this.#reflective.set(port, { on, current: negotiated });
+    this.#apply(this.#entries);
+    this.#parts.log(
+      'info',
+      negotiated ? `reflective relay on ${port} is ${on ? 'on' : 'off'}` : `no station on ${port}`,
+    );
+    this.#parts.changed(null);
   }
 
   #requested(port: PortName, request: Request): void {
@@ -371,8 +384,11 @@ export class BridgeAgent {
 
   #apply(entries: ReadonlyMap<VsiId, VsiEntry>): void {
     const ports = new Map<PortName, RelayPort>(this.#parts.otherPorts);
-    for (const name of this.#ports.keys())
-      ports.set(name, { kind: 'station', reflectiveRelay: this.#reflective.get(name) ?? false });
+    for (const name of this.#ports.keys()) {
+      const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
+      const isUsed = current || [...entries.values()].some(({ attachments }) => attachments.has(name));
+      ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed });
+    }
     this.#parts.relay.apply({
       ports,
       vsis: new Map([...entries].map(([vsiId, entry]) => [vsiId, toRelay(entry)])),
