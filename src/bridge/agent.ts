@@ -165,7 +165,7 @@ export class BridgeAgent {
       case 'renewed':
         return; // a late keep-alive of the source must not move anything
       case 'released':
-        this.#commit(output.vsiId, (entry) => entry && detach(entry, port));
+        this.#attempt(output.vsiId, (entry) => entry && detach(entry, port));
         log('info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
         return;
       case 'evb':
@@ -246,8 +246,11 @@ export class BridgeAgent {
   #refuse(port: PortName, request: Request, code: VdpErrorCode, reason: string): void {
     if (!this.#ports.get(port)!.machine.awaits(request.token)) return;
     this.#parts.log('warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
+    const source = this.#entries.get(request.vsiId)?.active;
+    if (source && source !== port)
+      this.#report(request.vsiId, 'fail', { source, destination: port }, { reason: `${code}: ${reason}` });
     // a station that is refused forgets the VSI, and a half-granted profile is no profile
-    this.#commit(request.vsiId, (entry) => entry && detach(entry, port));
+    this.#attempt(request.vsiId, (entry) => entry && detach(entry, port));
     this.#ports.get(port)!.do((machine, now) => machine.answer(request.token, { kind: 'refuse', code }, now));
   }
 
@@ -295,7 +298,7 @@ export class BridgeAgent {
     const known = this.#entries.get(vsiId) ?? null;
     if ((known?.active ?? null) !== source) return; // it was moved meanwhile
     const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
-    this.#commit(vsiId, () => (source ? detach(arrived, source) : arrived));
+    if (!this.#attempt(vsiId, () => (source ? detach(arrived, source) : arrived))) return;
     if (source) this.#ports.get(source)!.do((machine, now) => machine.deassociate(vsiId, now));
     // the source had let go before: nothing here tells that this was a migration, but the announcement did
     else
@@ -304,7 +307,7 @@ export class BridgeAgent {
   }
 
   #deassociate(entry: VsiEntry): void {
-    this.#commit(entry.vsiId, () => null);
+    this.#attempt(entry.vsiId, () => null);
     for (const port of entry.attachments.keys())
       this.#ports.get(port)!.do((machine, now) => machine.deassociate(entry.vsiId, now));
   }
@@ -328,6 +331,18 @@ export class BridgeAgent {
     this.#parts.changed(vsiId);
   }
 
+  /** A change that nobody waits for an answer to: what the data plane refuses is told, and stays as it was. */
+  #attempt(vsiId: VsiId, change: (entry: VsiEntry | null) => VsiEntry | null): boolean {
+    try {
+      this.#commit(vsiId, change);
+      return true;
+    } catch (error) {
+      if (!(error instanceof RelayError)) throw error;
+      this.#parts.log('warn', `VSI ${vsiId}: the data plane refused: ${error.message}`);
+      return false;
+    }
+  }
+
   #passed(vsiId: VsiId, passage: Passage, last: Tally | undefined): void {
     const { moment, source, destination } = passage;
     const entry = this.#entries.get(vsiId);
@@ -345,8 +360,7 @@ export class BridgeAgent {
     const count = (port: PortName | null) =>
       port && after ? difference(before, after, port, this.#parts.stampOf) : null;
     this.#report(vsiId, moment, passage, {
-      source: count(source),
-      destination: count(destination),
+      counts: { source: count(source), destination: count(destination) },
     });
     this.#tallies.delete(vsiId);
   }
@@ -355,7 +369,7 @@ export class BridgeAgent {
     vsiId: VsiId,
     moment: MigrationReport['moment'],
     { source, destination }: { source: PortName | null; destination: PortName },
-    counts?: MigrationReport['counts'],
+    more: Pick<MigrationReport, 'counts' | 'reason'> = {},
   ): void {
     const { name, report, timestamp } = this.#parts;
     const at = (port: PortName): PortLocation => ({ bridge: name, port });
@@ -366,7 +380,7 @@ export class BridgeAgent {
       by: name,
       ...(source ? { source: at(source) } : {}),
       destination: at(destination),
-      ...(counts ? { counts } : {}),
+      ...more,
     });
   }
 

@@ -89,6 +89,8 @@ test('nothing is granted beyond the database, and a refusal leaves nothing behin
   assert.deepEqual(await network.happens('p1', 'started'), granted);
   assert.equal((await network.happens('p2', 'incoming')).granted, false);
   assert.deepEqual(network.hears(), ['p1'], 'a refused destination is no destination');
+  const failure = network.reports.find(({ moment }) => moment === 'fail');
+  assert.match(failure!.reason!, /other failure: VSI .* may not appear at station h2/);
 });
 
 test('a manager that is away is said to be, and asked again later', async () => {
