@@ -8,7 +8,7 @@ import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
 import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
 import { Driver, type Clock } from '../protocol/driver.ts';
-import type { EvbParameters } from '../protocol/evb/negotiation.ts';
+import type { EvbParameters } from '../protocol/evb/parameters.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import type { VdpLimits } from '../protocol/vdp/bridge.ts';
 import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';

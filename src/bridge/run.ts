@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { evbParameters } from '../api/agent-config.ts';
 import { ApiClient } from '../api/client.ts';
 import { Reporter } from '../api/reporter.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
@@ -41,7 +42,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
 
   const agent = new BridgeAgent({
     name: config.name,
-    evb: { reflectiveRelay: config.evb.reflectiveRelay, groupIds: false, timers: config.evb },
+    evb: evbParameters(config.evb),
     limits: { vsis: config.limits.vsisPerPort, filterEntries: config.limits.filterEntries },
     firstSequence: randomInt(1, 65_536),
     links: stationPorts.map((name) => ({

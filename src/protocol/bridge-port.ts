@@ -45,13 +45,14 @@ export class BridgePort {
       connected: () => {},
       disconnected: () => this.#vdp.disconnected(),
       replaced: () => this.#vdp.stationGone(),
-      received: (vdpdu, now) => this.#vdp.receive(vdpdu, now),
+      received: (tlvs, now) => this.#vdp.receive(tlvs, now),
       settled: (tlvs) => this.#vdp.settled(tlvs),
+      vsis: () => ({ held: this.#vdp.size, most: limits.vsis }),
     });
     this.#vdp = new VdpBridge({
       limits,
       operation: () => this.#adjacency.operation,
-      put: (managerId, tlv) => this.#adjacency.put(managerId, tlv),
+      put: (tlv) => this.#adjacency.put(tlv),
       emit,
     });
   }

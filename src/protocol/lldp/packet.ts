@@ -67,6 +67,11 @@ export function encodeLldpdu(lldpdu: Lldpdu): Uint8Array<ArrayBuffer> {
   ]);
 }
 
+/** The optional TLVs alone. */
+export function encodeLldpTlvs(tlvs: readonly LldpTlv[]): Uint8Array<ArrayBuffer> {
+  return encodeTlvs(tlvs.map(encodeOptional));
+}
+
 function decodeIdentifier(tlv: Tlv | undefined, type: number): Identifier | null {
   if (tlv?.type !== type || tlv.info.length < 2 || tlv.info.length > 256) return null;
   return { subtype: tlv.info[0]!, id: tlv.info.subarray(1) };

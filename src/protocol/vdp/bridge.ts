@@ -1,12 +1,10 @@
 import type { FilterInfo } from '../../domain/filter-info.ts';
 import { Invalid } from '../../domain/invalid.ts';
-import type { ManagerId } from '../../domain/manager-id.ts';
 import type { ProfileRef } from '../../domain/profile-ref.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import { Aging } from '../aging.ts';
 import { earliest } from '../deadline.ts';
-import type { EvbOperation } from '../evb/negotiation.ts';
-import { keepAliveSupervision, resourceWait } from '../evb/timers.ts';
+import type { EvbOperation } from '../evb/parameters.ts';
 import {
   associationOf,
   noHints,
@@ -18,7 +16,7 @@ import {
   type VdpRequest,
 } from './association.ts';
 import { grants, hasGroupAddress, sameFilter, sameProfile, usesGroups } from './filter.ts';
-import type { AssociationTlv, UnusableRequest, Vdpdu } from './ratified.ts';
+import type { AssociationTlv, UnusableRequest, VdpTlv } from './tlv.ts';
 
 export interface VdpLimits {
   /** VSIs at one port, held and asked for */
@@ -83,7 +81,7 @@ export interface VdpBridgeOptions {
   /** what EVB has agreed on at the moment */
   readonly operation: () => EvbOperation;
   /** Hands a TLV over to ECP; false if it cannot be sent. */
-  readonly put: (managerId: ManagerId, tlv: AssociationTlv) => boolean;
+  readonly put: (tlv: AssociationTlv) => boolean;
   readonly emit: (output: VdpBridgeOutput) => void;
 }
 
@@ -123,6 +121,11 @@ export class VdpBridge {
     return Array.from(this.#vsis.values(), ({ held }) => held).filter((held) => held !== null);
   }
 
+  /** VSIs held or asked for. */
+  get size(): number {
+    return this.#vsis.size;
+  }
+
   get pending(): number {
     return this.#tokens.size;
   }
@@ -131,10 +134,10 @@ export class VdpBridge {
     return this.#tokens.has(token);
   }
 
-  receive({ managerId, tlvs }: Vdpdu, now: number): void {
+  receive(tlvs: readonly VdpTlv[], now: number): void {
     for (const tlv of tlvs) {
       if (tlv.kind === 'request') this.#request(tlv, now);
-      else if (tlv.kind === 'unusable' && tlv.refusal === null) this.#refuseUnusable(managerId, tlv);
+      else if (tlv.kind === 'unusable' && tlv.refusal === null) this.#refuseUnusable(tlv);
     }
   }
 
@@ -157,7 +160,7 @@ export class VdpBridge {
       this.#grant(vsi, request, filter, now);
     } else {
       this.#settle(vsiId, vsi);
-      const keep = verdict.keep === true && vsi.held !== null;
+      const keep = verdict.keep === true && this.#canKeep(vsi);
       this.#refuse(request, { code: verdict.code, keep, hard: verdict.hard === true });
       if (keep) this.#renewed.touch(vsiId, now);
       else this.#forget(vsiId, vsi, vsi.held ? 'refused' : null);
@@ -198,20 +201,17 @@ export class VdpBridge {
   }
 
   tick(now: number): void {
-    const { timers } = this.#options.operation();
-    for (const vsiId of this.#waiting.expire(resourceWait(timers), now)) {
+    const { timing } = this.#options.operation();
+    for (const vsiId of this.#waiting.expire(timing.resourceWait, now)) {
       const vsi = this.#vsis.get(vsiId)!;
       const { request } = vsi.pending!;
+      const keep = this.#canKeep(vsi);
       this.#settle(vsiId, vsi);
-      this.#refuse(request, {
-        code: 'unable to contact VSI manager',
-        keep: vsi.held !== null,
-        hard: false,
-      });
-      if (vsi.held) this.#renewed.touch(vsiId, now);
+      this.#refuse(request, { code: 'unable to contact VSI manager', keep, hard: false });
+      if (keep) this.#renewed.touch(vsiId, now);
       else this.#forget(vsiId, vsi, 'resource wait expired');
     }
-    for (const vsiId of this.#renewed.expire(keepAliveSupervision(timers), now)) {
+    for (const vsiId of this.#renewed.expire(timing.keepAliveSupervision, now)) {
       const vsi = this.#vsis.get(vsiId)!;
       this.#leave(vsi.held!);
       this.#forget(vsiId, vsi, 'keep-alive expired');
@@ -219,10 +219,10 @@ export class VdpBridge {
   }
 
   deadline(): number | null {
-    const { timers } = this.#options.operation();
+    const { timing } = this.#options.operation();
     return earliest(
-      this.#waiting.deadline(resourceWait(timers)),
-      this.#renewed.deadline(keepAliveSupervision(timers)),
+      this.#waiting.deadline(timing.resourceWait),
+      this.#renewed.deadline(timing.keepAliveSupervision),
     );
   }
 
@@ -236,7 +236,9 @@ export class VdpBridge {
     }
     const problem = this.#inadmissible(request);
     if (problem) {
-      this.#refuse(request, { code: problem, keep: vsi?.held != null, hard: false });
+      const keep = vsi !== undefined && this.#canKeep(vsi);
+      this.#refuse(request, { code: problem, keep, hard: false });
+      if (vsi && !keep) this.#forget(vsiId, vsi, 'refused');
       return;
     }
     if (vsi?.pending) {
@@ -284,22 +286,22 @@ export class VdpBridge {
   #succeed(request: VdpRequest, filter: FilterInfo): void {
     this.counters.commandsSucceeded++;
     const { mode, vsiId, profile } = request;
-    this.#options.put(profile.managerId, { kind: 'answer', mode, vsiId, profile, filter, refusal: null });
+    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
   }
 
   #refuse({ mode, vsiId, profile, filter }: VdpRequest, refusal: Refusal): void {
     this.counters.commandsFailed++;
     if (refusal.keep) this.counters.commandReverts++;
-    this.#options.put(profile.managerId, { kind: 'answer', mode, vsiId, profile, filter, refusal });
+    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal });
   }
 
-  #refuseUnusable(managerId: ManagerId, tlv: UnusableRequest): void {
+  #refuseUnusable(tlv: UnusableRequest): void {
     this.counters.commandsFailed++;
-    this.#options.put(managerId, { ...tlv, refusal: tlv.problem.code });
+    this.#options.put({ ...tlv, refusal: tlv.problem.code });
   }
 
   #leave({ vsiId, profile, filter }: Omit<BridgeVsi, 'association'>): void {
-    const sent = this.#options.put(profile.managerId, {
+    const sent = this.#options.put({
       kind: 'request',
       mode: 'de-associate',
       vsiId,
@@ -308,6 +310,11 @@ export class VdpBridge {
       hints: noHints,
     });
     if (sent) this.#leaving.add(vsiId);
+  }
+
+  /** Draft 0.2 has no KEEP: a station that is refused drops what it had. */
+  #canKeep({ held }: Vsi): boolean {
+    return held !== null && this.#options.operation().dialect === 'ratified';
   }
 
   #settle(vsiId: VsiId, vsi: Vsi): void {

@@ -12,7 +12,8 @@ import { decodeEvbTlv, encodeEvbTlv } from '../../../src/protocol/evb/ratified.t
 import { decodeLldpdu, encodeLldpdu, type LldpTlv } from '../../../src/protocol/lldp/packet.ts';
 import type { Result } from '../../../src/protocol/result.ts';
 import { vdpErrorCodes, vdpModes, type VdpErrorCode } from '../../../src/protocol/vdp/association.ts';
-import { decodeVdpdu, encodeVdpdu, mostEntries, type VdpTlv } from '../../../src/protocol/vdp/ratified.ts';
+import { decodeVdpdu, encodeVdpdu, mostEntries } from '../../../src/protocol/vdp/ratified.ts';
+import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
 
 const octets = (minLength: number, maxLength = minLength) => fc.uint8Array({ minLength, maxLength });
 const integer = (max: number) => fc.integer({ min: 0, max });
