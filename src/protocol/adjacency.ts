@@ -5,12 +5,25 @@ import { EcpReceiver } from './ecp/receiver.ts';
 import type { Ecpdu } from './ecp/ratified.ts';
 import { EcpTransmitter } from './ecp/transmitter.ts';
 import { decodeFrame, encodeFrame, etherTypes, nearestCustomerBridge, type Frame } from './ethernet.ts';
+import {
+  assignChannels,
+  cdcpOui,
+  cdcpSubtype,
+  decodeCdcpTlv,
+  encodeCdcpTlv,
+  onlyTheDefaultChannel,
+  type CdcpTlv,
+  type SChannel,
+  type SChannelPool,
+} from './evb/cdcp.ts';
 import { evbOperation, hasForgotten, hearEvb, localEvb, nothingHeard, type HeardEvb } from './evb/evb.ts';
 import type { EvbOperation, EvbParameters, VsiCount } from './evb/parameters.ts';
 import type { EvbRole } from './evb/ratified.ts';
 import { IgnoreLog, type Ignored, type IgnoreReason } from './ignored.ts';
+import { capabilityBits } from './lldp/capabilities.ts';
 import { neighbourFrom, sameNeighbour, type Neighbour } from './lldp/neighbour.ts';
-import { decodeLldpdu, encodeLldpdu, encodeLldpTlvs, type LldpTlv } from './lldp/packet.ts';
+import { findOrganizational, organizational } from './lldp/organizational.ts';
+import { decodeLldpdu, encodeLldpdu, encodeLldpTlvs, type Lldpdu, type LldpTlv } from './lldp/packet.ts';
 import { LldpTransmitter, txTtl } from './lldp/transmitter.ts';
 import { equal } from './octets.ts';
 import { TokenBucket, type TokenRate } from './token-bucket.ts';
@@ -21,6 +34,10 @@ export interface AdjacencyOptions {
   /** source of the frames sent */
   readonly mac: MacAddress;
   readonly systemName: string;
+  /** what the neighbour is told of this system; the default is "Hairpin" */
+  readonly systemDescription?: string;
+  /** the S-VLANs to offer (bridge); the default is the default channel alone */
+  readonly sChannels?: SChannelPool;
   /** the interface's name: the port id that the neighbour sees */
   readonly portId: string;
   readonly evb: EvbParameters;
@@ -78,6 +95,8 @@ export class Adjacency {
   #evb: HeardEvb = nothingHeard;
   #operation: EvbOperation;
   #connected = false;
+  /** the answer to the station's last CDCP TLV */
+  #channels: CdcpTlv | null = null;
 
   readonly #outbox: VdpOutbox;
   readonly #ecpTransmitter: EcpTransmitter;
@@ -135,6 +154,11 @@ export class Adjacency {
       ecp: { ...this.#ecpTransmitter.counters, ...this.#ecpReceiver.counters },
       ignored: this.#ignored.counters(),
     };
+  }
+
+  /** The S-channels that the station has been given. */
+  get sChannels(): readonly SChannel[] {
+    return this.#channels?.channels ?? [];
   }
 
   get isUp(): boolean {
@@ -226,9 +250,18 @@ export class Adjacency {
       if (this.#neighbour) this.#lose(now);
       return this.#ignore('no EVB counterpart', `from ${source}`, now);
     }
+    this.#channels = this.#assigned(lldpdu);
     this.#meet(neighbourFrom(source, lldpdu), now + lldpdu.ttl * 1000, now);
     if (hasForgotten(this.#role, this.#evb, evb)) this.#restarted(now);
     this.#negotiate(evb, evbOperation(this.#role, this.#options.evb, evb), now);
+  }
+
+  #assigned(lldpdu: Lldpdu): CdcpTlv | null {
+    const asked =
+      this.#role === 'bridge' ? findOrganizational(lldpdu, cdcpOui, cdcpSubtype, decodeCdcpTlv) : null;
+    if (asked?.role !== 'station') return null;
+    const { sChannels = onlyTheDefaultChannel } = this.#options;
+    return assignChannels(asked, sChannels, this.#channels?.channels ?? []);
   }
 
   #meet(neighbour: Neighbour, expires: number, now: number): void {
@@ -253,6 +286,7 @@ export class Adjacency {
   #lose(now: number): void {
     this.#disconnect();
     this.#neighbourExpires = null;
+    this.#channels = null;
     if (this.#neighbour !== null) {
       this.#neighbour = null;
       this.#user.emit({ kind: 'neighbour', neighbour: null });
@@ -313,7 +347,7 @@ export class Adjacency {
   #sendLldp(ttl: number): void {
     this.#announced = this.#announcement();
     this.#lldpFrames.sent++;
-    const { mac, portId, systemName } = this.#options;
+    const { mac, portId } = this.#options;
     this.#send(
       nearestCustomerBridge,
       etherTypes.lldp,
@@ -321,18 +355,26 @@ export class Adjacency {
         chassisId: { subtype: subtypes.macAddress, id: macToBytes(mac) },
         portId: { subtype: subtypes.interfaceName, id: new TextEncoder().encode(portId) },
         ttl,
-        tlvs: ttl === 0 ? [] : [{ kind: 'system name', text: systemName }, ...this.#evbTlvs()],
+        tlvs: ttl === 0 ? [] : this.#tlvs(),
       }),
     );
   }
 
-  #evbTlvs(): LldpTlv[] {
-    return localEvb(this.#role, this.#options.evb, this.#evb, this.#user.vsis());
+  #tlvs(): LldpTlv[] {
+    const { systemName, systemDescription = 'Hairpin' } = this.#options;
+    const does = capabilityBits(this.#role === 'bridge' ? 'bridge' : 'station only');
+    return [
+      { kind: 'system name', text: systemName },
+      { kind: 'system description', text: systemDescription },
+      { kind: 'system capabilities', system: does, enabled: does },
+      ...localEvb(this.#role, this.#options.evb, this.#evb, this.#user.vsis()),
+      ...(this.#channels ? [organizational(cdcpOui, cdcpSubtype, encodeCdcpTlv(this.#channels))] : []),
+    ];
   }
 
   /** What a change of makes an LLDPDU due. */
   #announcement(): Uint8Array {
-    return encodeLldpTlvs(this.#evbTlvs());
+    return encodeLldpTlvs(this.#tlvs());
   }
 
   #send(destination: MacAddress, etherType: number, payload: Uint8Array): void {

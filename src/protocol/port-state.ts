@@ -1,4 +1,5 @@
 import type { Adjacency } from './adjacency.ts';
+import type { SChannel } from './evb/cdcp.ts';
 import type { EvbOperation } from './evb/parameters.ts';
 import type { Timing } from './evb/timers.ts';
 import type { IgnoreReason } from './ignored.ts';
@@ -9,6 +10,8 @@ export interface PortState {
   readonly link: 'up' | 'down';
   readonly neighbour: Neighbour | null;
   readonly evb: Omit<EvbOperation, 'timing'>;
+  /** as given to the station; none if it did not ask (a station's own are always none) */
+  readonly sChannels: readonly SChannel[];
   /** what the exponents in force amount to, in ms */
   readonly timers: Timing;
   /** ECP and VDP as in IEEE8021-EVB-MIB */
@@ -34,12 +37,13 @@ export interface VdpCounters {
 }
 
 export function portState(adjacency: Adjacency, vdp: VdpCounters): PortState {
-  const { operation, neighbour, isUp, counters } = adjacency;
+  const { operation, neighbour, isUp, counters, sChannels } = adjacency;
   const { timing, ...evb } = operation;
   return {
     link: isUp ? 'up' : 'down',
     neighbour,
     evb,
+    sChannels,
     timers: timing,
     counters: { ...counters, vdp: { ...vdp } },
   };

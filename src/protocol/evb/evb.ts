@@ -15,8 +15,8 @@ import {
   type VsiCount,
 } from './parameters.ts';
 import { decodeEvbTlv, encodeEvbTlv, evbOui, evbSubtype, type EvbRole, type EvbTlv } from './ratified.ts';
+import { findOrganizational as find, organizational } from '../lldp/organizational.ts';
 import type { Lldpdu, LldpTlv } from '../lldp/packet.ts';
-import type { Result } from '../result.ts';
 
 /** The other side's EVB TLVs of its last LLDPDU, by version; null where it sent none that is right. */
 export interface HeardEvb {
@@ -65,23 +65,4 @@ export function hasForgotten(role: EvbRole, before: HeardEvb, now: HeardEvb): bo
 
 function offered({ dialects }: EvbParameters): readonly DialectName[] {
   return dialects ?? dialectNames;
-}
-
-function organizational(oui: number, subtype: number, info: Uint8Array): LldpTlv {
-  return { kind: 'organizational', oui, subtype, info };
-}
-
-/** A TLV that is not exactly what it claims to be is none. */
-function find<T>(
-  { tlvs }: Lldpdu,
-  oui: number,
-  subtype: number,
-  decode: (info: Uint8Array) => Result<T>,
-): T | null {
-  for (const tlv of tlvs)
-    if (tlv.kind === 'organizational' && tlv.oui === oui && tlv.subtype === subtype) {
-      const decoded = decode(tlv.info);
-      return decoded.ok ? decoded.value : null;
-    }
-  return null;
 }

@@ -151,8 +151,21 @@ test('an LLDPDU survives encoding, with TLVs nobody knows', () => {
       info: octets(0, 507),
     }),
     record({
+      kind: fc.constant('system capabilities' as const),
+      system: integer(0xffff),
+      enabled: integer(0xffff),
+    }),
+    record({
+      kind: fc.constant('management address' as const),
+      subtype: integer(255),
+      address: octets(1, 31),
+      interfaceSubtype: integer(255),
+      interfaceNumber: integer(0xffffffff),
+      objectId: octets(0, 128),
+    }),
+    record({
       kind: fc.constant('other' as const),
-      type: fc.integer({ min: 7, max: 126 }),
+      type: fc.integer({ min: 9, max: 126 }),
       info: octets(0, 511),
     }),
   );
