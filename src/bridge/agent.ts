@@ -423,6 +423,7 @@ function newEntry(
     policy: policyOf(admission.profile),
     addresses: admission.addresses,
     filterFormat: admission.filter.format,
+    group: admission.group,
     attachments: before?.attachments ?? new Map(),
     active: before?.active ?? null,
   };
