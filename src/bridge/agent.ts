@@ -235,7 +235,9 @@ export class BridgeAgent {
     this.#parts.log('warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
     // a station that is refused forgets the VSI, and a half-granted profile is no profile
     this.#commit(request.vsiId, (entry) => entry && detach(entry, port));
-    this.#ports.get(port)!.do((machine, now) => machine.answer(request.token, { kind: 'refuse', code }, now));
+    this.#ports
+      .get(port)!
+      .do((machine, now) => machine.answer(request.token, { kind: 'refuse', code, reason }, now));
   }
 
   /** The classical way: the switch has seen the VM speak on another port, and fetches and sets its profile there now. */

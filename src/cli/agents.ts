@@ -1,11 +1,12 @@
 import { Command } from 'commander';
 import { pino, type Logger } from 'pino';
-import { bridgeConfig } from '../bridge/config.ts';
+import { bridgeConfig, controlPath } from '../bridge/config.ts';
 import { hypervisorEventKinds } from '../hypervisors/event.ts';
 import { managerConfigSchema } from '../manager/config.ts';
 import { stationConfig } from '../station/config.ts';
 import { callLocal } from '../api/local-socket.ts';
 import { parseUnicastMac } from '../domain/mac-address.ts';
+import { askBridge, bridgeText } from './bridge-show.ts';
 import { readConfig } from './config-file.ts';
 import { Failure } from './failure.ts';
 import { print } from './output.ts';
@@ -31,7 +32,7 @@ function managerCommand(): Command {
 }
 
 function bridgeCommand(): Command {
-  return agent('bridge', 'the EVB bridge agent, in the network namespace of the switch').action(
+  const command = agent('bridge', 'the EVB bridge agent, in the network namespace of the switch').action(
     async ({ config }: { config: string }) => {
       const parsed = readConfig(config, bridgeConfig);
       needRoot('the bridge agent loads the data plane into the kernel');
@@ -39,6 +40,21 @@ function bridgeCommand(): Command {
       await serve('bridge', (logger) => runBridge(parsed, logger));
     },
   );
+  command
+    .command('show')
+    .description('what a running bridge agent sees: ports, neighbours, EVB, VSIs, timers and counters')
+    .option('--port <name>', 'only this port')
+    .option('--json', 'print JSON')
+    .action(async (_, show: Command) => {
+      const { config, port, json } = show.optsWithGlobals<{
+        config: string;
+        port?: string;
+        json?: boolean;
+      }>();
+      const bridge = await askBridge(controlPath(readConfig(config, bridgeConfig)), port);
+      print(bridge, json, () => bridgeText(bridge));
+    });
+  return command;
 }
 
 function stationCommand(): Command {
@@ -75,7 +91,7 @@ function stationCommand(): Command {
 function agent(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .requiredOption('--config <file>', 'YAML or JSON; see docs/configuration.md');
+    .option('--config <file>', 'YAML or JSON; see docs/configuration.md', `/etc/hairpin/${name}.yaml`);
 }
 
 function needRoot(why: string): void {

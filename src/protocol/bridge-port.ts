@@ -6,6 +6,7 @@ import {
   defaultLimits,
   VdpBridge,
   type BridgeVsi,
+  type LastRefusal,
   type VdpBridgeOutput,
   type VdpLimits,
   type Verdict,
@@ -25,6 +26,7 @@ export interface BridgePortState extends PortState {
   readonly vsis: readonly BridgeVsi[];
   /** requests that wait for the agent's answer */
   readonly pending: number;
+  readonly lastRefusal: LastRefusal | null;
 }
 
 /**
@@ -120,6 +122,7 @@ export class BridgePort {
       ...portState(this.#adjacency, this.#vdp.counters),
       vsis: this.#vdp.vsis(),
       pending: this.#vdp.pending,
+      lastRefusal: this.#vdp.lastRefusal,
     };
   }
 

@@ -12,6 +12,7 @@ import {
   type Hints,
   type Refusal,
   type VdpErrorCode,
+  type VdpMode,
   type AssociateMode,
   type VdpRequest,
 } from './association.ts';
@@ -45,7 +46,20 @@ export type Verdict =
       readonly code: VdpErrorCode;
       readonly keep?: boolean;
       readonly hard?: boolean;
+      /** one line, for people */
+      readonly reason: string;
     };
+
+/** For whoever asks why a VM has no network. */
+export interface LastRefusal {
+  /** null: the request could not be read so far */
+  readonly vsiId: VsiId | null;
+  readonly mode: VdpMode;
+  readonly code: VdpErrorCode;
+  readonly reason: string;
+  /** in ms of the machine's clock */
+  readonly at: number;
+}
 
 export type VdpBridgeOutput =
   /** To be answered under `token`. A later request for the same VSI makes the token void. */
@@ -90,6 +104,11 @@ interface Vsi {
   pending: { readonly token: number; readonly request: AssociateRequest } | null;
 }
 
+interface Problem {
+  readonly code: VdpErrorCode;
+  readonly reason: string;
+}
+
 type AssociateRequest = VdpRequest & { readonly mode: AssociateMode };
 
 /**
@@ -112,6 +131,7 @@ export class VdpBridge {
   #nextToken = 1;
   /** names as in IEEE8021-EVB-MIB */
   readonly counters = { commandsSucceeded: 0, commandsFailed: 0, commandReverts: 0 };
+  lastRefusal: LastRefusal | null = null;
 
   constructor(options: VdpBridgeOptions) {
     this.#options = options;
@@ -137,7 +157,7 @@ export class VdpBridge {
   receive(tlvs: readonly VdpTlv[], now: number): void {
     for (const tlv of tlvs) {
       if (tlv.kind === 'request') this.#request(tlv, now);
-      else if (tlv.kind === 'unusable' && tlv.refusal === null) this.#refuseUnusable(tlv);
+      else if (tlv.kind === 'unusable' && tlv.refusal === null) this.#refuseUnusable(tlv, now);
     }
   }
 
@@ -161,7 +181,7 @@ export class VdpBridge {
     } else {
       this.#settle(vsiId, vsi);
       const keep = verdict.keep === true && this.#canKeep(vsi);
-      this.#refuse(request, { code: verdict.code, keep, hard: verdict.hard === true });
+      this.#refuse(request, { code: verdict.code, keep, hard: verdict.hard === true }, verdict.reason, now);
       if (keep) this.#renewed.touch(vsiId, now);
       else this.#forget(vsiId, vsi, vsi.held ? 'refused' : null);
     }
@@ -207,7 +227,8 @@ export class VdpBridge {
       const { request } = vsi.pending!;
       const keep = this.#canKeep(vsi);
       this.#settle(vsiId, vsi);
-      this.#refuse(request, { code: 'unable to contact VSI manager', keep, hard: false });
+      const code = 'unable to contact VSI manager';
+      this.#refuse(request, { code, keep, hard: false }, 'there was no decision in time', now);
       if (keep) this.#renewed.touch(vsiId, now);
       else this.#forget(vsiId, vsi, 'resource wait expired');
     }
@@ -237,7 +258,7 @@ export class VdpBridge {
     const problem = this.#inadmissible(request);
     if (problem) {
       const keep = vsi !== undefined && this.#canKeep(vsi);
-      this.#refuse(request, { code: problem, keep, hard: false });
+      this.#refuse(request, { code: problem.code, keep, hard: false }, problem.reason, now);
       if (vsi && !keep) this.#forget(vsiId, vsi, 'refused');
       return;
     }
@@ -252,14 +273,22 @@ export class VdpBridge {
     this.#ask(request, now);
   }
 
-  #inadmissible(request: VdpRequest): VdpErrorCode | null {
+  #inadmissible({ vsiId, filter }: VdpRequest): Problem | null {
     const { limits, operation } = this.#options;
-    // The station has not seen yet that the bridge let go of this VSI.
-    if (this.#leaving.has(request.vsiId)) return 'other failure';
-    if (usesGroups(request.filter) && !operation().groupIds) return 'invalid VID, GroupID or MAC address';
-    if (hasGroupAddress(request.filter)) return 'invalid VID, GroupID or MAC address';
-    if (request.filter.entries.length > limits.filterEntries) return 'insufficient resources';
-    if (!this.#vsis.has(request.vsiId) && this.#vsis.size >= limits.vsis) return 'insufficient resources';
+    const { length } = filter.entries;
+    if (this.#leaving.has(vsiId))
+      return { code: 'other failure', reason: 'the station has not heard yet that the bridge let go of it' };
+    if (usesGroups(filter) && !operation().groupIds)
+      return { code: 'invalid VID, GroupID or MAC address', reason: 'GroupIDs were not agreed on by EVB' };
+    if (hasGroupAddress(filter))
+      return { code: 'invalid VID, GroupID or MAC address', reason: "a VM's address is unicast" };
+    if (length > limits.filterEntries)
+      return {
+        code: 'insufficient resources',
+        reason: `${length} filter entries; ${limits.filterEntries} fit`,
+      };
+    if (!this.#vsis.has(vsiId) && this.#vsis.size >= limits.vsis)
+      return { code: 'insufficient resources', reason: `the port has ${limits.vsis} VSIs already` };
     return null;
   }
 
@@ -289,15 +318,18 @@ export class VdpBridge {
     this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
   }
 
-  #refuse({ mode, vsiId, profile, filter }: VdpRequest, refusal: Refusal): void {
+  #refuse({ mode, vsiId, profile, filter }: VdpRequest, refusal: Refusal, reason: string, now: number): void {
+    this.lastRefusal = { vsiId, mode, code: refusal.code, reason, at: now };
     this.counters.commandsFailed++;
     if (refusal.keep) this.counters.commandReverts++;
     this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal });
   }
 
-  #refuseUnusable(tlv: UnusableRequest): void {
+  #refuseUnusable(tlv: UnusableRequest, now: number): void {
+    const { code, message } = tlv.problem;
+    this.lastRefusal = { vsiId: null, mode: tlv.mode, code, reason: message, at: now };
     this.counters.commandsFailed++;
-    this.#options.put({ ...tlv, refusal: tlv.problem.code });
+    this.#options.put({ ...tlv, refusal: code });
   }
 
   #leave({ vsiId, profile, filter }: Omit<BridgeVsi, 'association'>): void {

@@ -163,7 +163,7 @@ class World {
       if (accept) this.relay.set(request.vsiId, 'held');
       const verdict = accept
         ? ({ kind: 'accept', filter: filled(request.filter, 200) } as const)
-        : ({ kind: 'refuse', code: 'other failure', keep: chance.next() < 0.5 } as const);
+        : ({ kind: 'refuse', code: 'other failure', keep: chance.next() < 0.5, reason: 'chance' } as const);
       end.do((machine, now) => machine.answer(request.token, verdict, now));
     };
     // From at once to beyond the resource wait delay.

@@ -272,7 +272,7 @@ test('a refusal leaves the station with nothing, and so the bridge', () => {
     const bridge = connected();
     associate(bridge, 1, 1, 10_000);
     const token = tokenIn(bridge.receive(ecp(stationMac, 2, [asked('pre-associate', draftVsi(1))]), 10_100));
-    const outputs = bridge.answer(token, { kind: 'refuse', code, keep: true }, 10_100);
+    const outputs = bridge.answer(token, { kind: 'refuse', code, keep: true, reason: 'no' }, 10_100);
     assert.deepEqual(told(outputs), [{ kind: 'released', vsiId: vsiId(1), reason: 'refused' }]);
     const [answer] = heard(outputs);
     assert.ok(answer && 'seq' in answer && answer.tlvs[0]?.kind === 'answer');
