@@ -3,6 +3,9 @@ import { strict } from './strict.ts';
 
 /** What the configuration files of bridge and station have in common. */
 
+/** As protocol/evb has them, which this room may not import; the agents' types hold the two together. */
+const dialectNames = ['ratified', 'draft'] as const;
+
 const exponent = (meaning: string, least = 0) =>
   z
     .int()
@@ -17,6 +20,13 @@ export const evb = strict({
   rte: exponent('retransmission').default(8),
   rwd: exponent('resource wait delay').default(20),
   rka: exponent('keep-alive').default(20),
+  /** GroupIDs in filter info, where the other side has them too */
+  groupIds: z.boolean().default(true),
+  dialects: z
+    .array(z.enum(dialectNames))
+    .min(1)
+    .default([...dialectNames])
+    .meta({ description: 'versions of 802.1Qbg to offer: of 2012 (ratified), or draft 0.2' }),
 }).prefault({});
 
 /** "http://manager:7470" or "unix:/run/hairpin/manager.sock" */
@@ -33,3 +43,9 @@ export const interfaceName = z.string().regex(/^[^\s/:]{1,15}$/, {
 export const absolutePath = z.string().regex(/^\//, {
   error: (issue) => `"${String(issue.input)}" is not an absolute path like /run/hairpin`,
 });
+
+/** The machines' parameters of it. */
+export function evbParameters(config: z.output<typeof evb>) {
+  const { reflectiveRelay, groupIds, dialects, ...timers } = config;
+  return { reflectiveRelay, groupIds, dialects, timers };
+}

@@ -29,6 +29,8 @@ export type Admission =
       readonly profile: PortProfile;
       readonly addresses: readonly MacAddress[];
       readonly wireVid: Vid | NullVid;
+      /** the GroupID of all entries */
+      readonly group: number | null;
       /** what the bridge answers: the null VID replaced by the VID of the profile */
       readonly filter: FilterInfo;
     }
@@ -37,6 +39,10 @@ export type Admission =
 /**
  * Whether a request is granted. It never gets more than the database grants for this VSIID: its profile, its
  * addresses, at a station that it may appear at.
+ *
+ * The relay tells VSIs apart by port, wire VID and source address. So a filter without addresses gets the VSI's own
+ * from the database, and not every frame of the VLAN; and all entries need one VID (null, or the profile's VLAN) and
+ * one GroupID, as the relay knows one VLAN per VSI. A PCP is the station's own default for what it sends.
  */
 export function admit(
   application: Application,
@@ -54,11 +60,6 @@ export function admit(
   if (!profile) return refuse('other failure', `profile ${asked} is not in the manager's database`);
   if (grant.hosts && !(station && grant.hosts.includes(station)))
     return refuse('other failure', `VSI ${vsiId} may not appear at station ${station ?? '(unnamed)'}`);
-  if (filter.format !== 'mac-vid')
-    return refuse(
-      'invalid format',
-      `filter format ${filter.format} is not supported; mac-vid is`, // the relay tells VSIs apart by address
-    );
   return admitFilter(filter, grant, profile);
 }
 
@@ -70,20 +71,25 @@ function admitFilter(filter: FilterInfo, grant: Grant, profile: PortProfile): Ad
       'invalid VID, GroupID or MAC address',
       `VSI ${grant.vsiId} asked for VLAN ${[...vids].join(', ')}; its profile has ${profile.vlan}`,
     );
-  const addresses = new Set<MacAddress>();
-  for (const { mac } of filter.entries) {
-    if (!mac || !grant.macs.includes(mac))
+  const [group, ...groups] = new Set(filter.entries.map((entry) => entry.group));
+  if (groups.length)
+    return refuse(
+      'invalid VID, GroupID or MAC address',
+      `VSI ${grant.vsiId} asked for groups ${[group, ...groups].join(', ')}; it can be in one`,
+    );
+  const asked = new Set(filter.entries.flatMap(({ mac }) => mac ?? []));
+  for (const mac of asked)
+    if (!grant.macs.includes(mac))
       return refuse(
         'invalid VID, GroupID or MAC address',
-        `address ${mac ?? '(none)'} is not VSI ${grant.vsiId}'s; ${grant.macs.join(', ')} is`,
+        `address ${mac} is not VSI ${grant.vsiId}'s; ${grant.macs.join(', ')} is`,
       );
-    addresses.add(mac);
-  }
   return {
     admitted: true,
     profile,
-    addresses: [...addresses],
+    addresses: asked.size ? [...asked] : grant.macs,
     wireVid,
+    group: group ?? null,
     filter: {
       format: filter.format,
       entries: filter.entries.map((entry) =>

@@ -8,7 +8,7 @@ import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
 import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
 import { Driver, type Clock } from '../protocol/driver.ts';
-import type { EvbOperation, EvbParameters } from '../protocol/evb/negotiation.ts';
+import type { EvbOperation, EvbParameters } from '../protocol/evb/parameters.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import type { VdpLimits } from '../protocol/vdp/bridge.ts';
 import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
@@ -251,7 +251,9 @@ export class BridgeAgent {
       this.#report(request.vsiId, 'fail', { source, destination: port }, { reason: `${code}: ${reason}` });
     // a station that is refused forgets the VSI, and a half-granted profile is no profile
     this.#attempt(request.vsiId, (entry) => entry && detach(entry, port));
-    this.#ports.get(port)!.do((machine, now) => machine.answer(request.token, { kind: 'refuse', code }, now));
+    this.#ports
+      .get(port)!
+      .do((machine, now) => machine.answer(request.token, { kind: 'refuse', code, reason }, now));
   }
 
   /** The classical way: the switch has seen the VM speak on another port, and fetches and sets its profile there now. */
@@ -453,6 +455,7 @@ function newEntry(
     policy: policyOf(admission.profile),
     addresses: admission.addresses,
     filterFormat: admission.filter.format,
+    group: admission.group,
     attachments: before?.attachments ?? new Map(),
     active: before?.active ?? null,
   };

@@ -1,10 +1,9 @@
 import { randomInt } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { ApiClient } from '../api/client.ts';
-import { Reporter } from '../api/reporter.ts';
-import type { VsiId } from '../domain/vsi-id.ts';
-import { fromMonotonic, now, systemClock } from '../linux/clock.ts';
+import { evbParameters } from '../api/agent-config.ts';
+import { fromMonotonic, monotonicMs, now, systemClock } from '../linux/clock.ts';
 import { interfaceAddress, interfaceIndex, interfaceRuns } from '../linux/interfaces.ts';
 import { monitorLinks } from '../linux/link-monitor.ts';
 import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
@@ -12,24 +11,23 @@ import { etherTypes } from '../protocol/ethernet.ts';
 import { EbpfRelay } from '../relay/ebpf/relay.ts';
 import type { PortName, RelayPort } from '../relay/relay.ts';
 import { BridgeAgent } from './agent.ts';
-import type { BridgeConfig } from './config.ts';
-import { ManagerDirectory } from './manager-directory.ts';
-import { bridgeStatus, vsiStatus } from './status.ts';
-
-const statusIntervalMs = 10_000;
+import { controlPath, type BridgeConfig } from './config.ts';
+import { managed } from './managed.ts';
+import { serveShow } from './show.ts';
+import type { Source } from './source.ts';
+import { standalone } from './standalone.ts';
 
 /**
  * Runs a bridge agent in this process's network namespace until `close`; the data plane goes on after that.
- * @throws RelayError, SystemError, ApiError: one line, and nothing was changed
+ * @throws RelayError, SystemError, ApiError, LocalSocketError: one line, and nothing was changed
  */
 export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{ close(): Promise<void> }> {
   const stationPorts = Object.keys(config.ports).filter((name) => config.ports[name]!.kind === 'station');
   for (const name of Object.keys(config.ports)) interfaceIndex(name);
   const failed = (error: unknown) => logger.error({ err: error }, 'unexpected');
-  const api = new ApiClient(config.manager, { token: config.token });
-  const reporter = new Reporter((refused) => logger.warn(`the manager refused: ${refused}`));
+  mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
+  const source = sourceOf(config, logger);
   using cleanup = new DisposableStack();
-  const directory = new ManagerDirectory(api, config.stateDirectory);
   const relay = EbpfRelay.open(join(config.stateDirectory, 'bpf'), failed);
   cleanup.defer(() => relay.close());
   const sockets = new Map<PortName, PacketSocket>();
@@ -41,7 +39,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
 
   const agent = new BridgeAgent({
     name: config.name,
-    evb: { reflectiveRelay: config.evb.reflectiveRelay, groupIds: false, timers: config.evb },
+    evb: evbParameters(config.evb),
     limits: { vsis: config.limits.vsisPerPort, filterEntries: config.limits.filterEntries },
     firstSequence: randomInt(1, 65_536),
     links: stationPorts.map((name) => ({
@@ -52,50 +50,39 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     })),
     otherPorts: otherPorts(config),
     relay,
-    directory,
+    directory: source.directory,
     clock: systemClock,
     timestamp: now,
     stampOf: fromMonotonic,
-    report: (report) => reporter.tell(() => api.report(report)),
-    changed: (vsiId) => tellStatus(vsiId),
+    report: (report) => source.report(report),
+    changed: (vsiId) => source.changed(vsiId),
     log: (level, message) => logger[level](message),
   });
-  const tellStatus = (vsiId: VsiId | null): void => {
-    reporter.tell(() => api.put('bridges', bridgeStatus(config.name, agent, relay, now())), 'bridge');
-    if (!vsiId) return;
-    const status = vsiStatus(config.name, vsiId, agent, now());
-    reporter.tell(() => api.putStatus(vsiId, status), vsiId);
-  };
-
+  const control = await serveShow(controlPath(config), config.name, agent, relay, monotonicMs);
+  cleanup.defer(() => control.close());
   agent.start();
-  directory.open({
-    profileChanged: (profile) => agent.profileChanged(profile),
-    withdrawn: (what) => agent.withdrawn(what),
-    migrationOpened: (vsiId) => agent.migrationOpened(vsiId),
-    log: (level, message) => logger[level](message),
-  });
+  source.follow(agent, relay);
   for (const [name, socket] of sockets) socket.listen((frame) => agent.receive(name, frame), failed);
   const portOf = new Map(stationPorts.map((name) => [interfaceIndex(name), name]));
   const stopMonitor = monitorLinks(({ index, runs }) => {
     const port = portOf.get(index);
     if (port) agent.linkChanged(port, runs);
   }, failed);
-  tellStatus(null);
-  for (const vsiId of agent.entries.keys()) tellStatus(vsiId);
-  const timer = setInterval(() => tellStatus(null), statusIntervalMs);
 
   const running = cleanup.move();
   return {
     async close() {
-      clearInterval(timer);
       stopMonitor();
       agent.stop();
-      directory.close();
       running.dispose();
-      await reporter.close();
-      api.close();
+      await source.close();
     },
   };
+}
+
+function sourceOf(config: BridgeConfig, logger: Logger): Source {
+  const { manager, profiles = [], vsis = [] } = config;
+  return manager === undefined ? standalone(profiles, vsis) : managed({ ...config, manager }, logger);
 }
 
 function otherPorts(config: BridgeConfig): ReadonlyMap<PortName, RelayPort> {

@@ -27,7 +27,9 @@ export interface VsiEntry {
   readonly profile: ProfileRef;
   readonly policy: Policy;
   readonly addresses: readonly MacAddress[];
+  /** how the station describes the VSI's frames; the GroupID is for formats that have one */
   readonly filterFormat: FilterFormat;
+  readonly group: number | null;
   readonly attachments: ReadonlyMap<PortName, Attachment>;
   readonly active: PortName | null;
 }

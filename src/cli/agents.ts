@@ -1,11 +1,12 @@
 import { Argument, Command } from 'commander';
 import { pino, type Logger } from 'pino';
-import { bridgeConfig } from '../bridge/config.ts';
+import { bridgeConfig, controlPath } from '../bridge/config.ts';
 import { hypervisorEventKinds } from '../hypervisors/event.ts';
 import { managerConfigSchema } from '../manager/config.ts';
 import { stationConfig } from '../station/config.ts';
 import { callLocal } from '../api/local-socket.ts';
 import { parseUnicastMac } from '../domain/mac-address.ts';
+import { askBridge, bridgeText } from './bridge-show.ts';
 import { readConfig } from './config-file.ts';
 import { Failure } from './failure.ts';
 import { print } from './output.ts';
@@ -31,7 +32,7 @@ function managerCommand(): Command {
 }
 
 function bridgeCommand(): Command {
-  return agent('bridge', 'the EVB bridge agent, in the network namespace of the switch').action(
+  const command = agent('bridge', 'the EVB bridge agent, in the network namespace of the switch').action(
     async ({ config }: { config: string }) => {
       const parsed = readConfig(config, bridgeConfig);
       needRoot('the bridge agent loads the data plane into the kernel');
@@ -39,21 +40,32 @@ function bridgeCommand(): Command {
       await serve('bridge', (logger) => runBridge(parsed, logger));
     },
   );
+  command
+    .command('show')
+    .description('what a running bridge agent sees: ports, neighbours, EVB, VSIs, timers and counters')
+    .option('--port <name>', 'only this port')
+    .option('--json', 'print JSON')
+    .action(async (_, show: Command) => {
+      const { config, port, json } = show.optsWithGlobals<{
+        config: string;
+        port?: string;
+        json?: boolean;
+      }>();
+      const bridge = await askBridge(controlPath(readConfig(config, bridgeConfig)), port);
+      print(bridge, json, () => bridgeText(bridge));
+    });
+  return command;
 }
 
 function stationCommand(): Command {
-  const command = new Command('station')
-    .description('the EVB station agent of a host')
-    // what is required here would be required of `announce` too
-    .option('--config <file>', configHelp)
-    .action(async ({ config }: { config?: string }) => {
-      if (config === undefined)
-        throw new Failure("required option '--config <file>' not specified; see hairpin station --help", 2);
+  const command = agent('station', 'the EVB station agent of a host').action(
+    async ({ config }: { config: string }) => {
       const parsed = readConfig(config, stationConfig);
       needRoot('the station agent sends frames on the uplink');
       const { runStation } = await import('../station/run.ts');
       await serve('station', (logger) => runStation(parsed, logger));
-    });
+    },
+  );
   command
     .command('announce')
     .description('tell the station of a VM, from a toolstack that it cannot watch; waits for the bridge')
@@ -76,10 +88,10 @@ function stationCommand(): Command {
   return command;
 }
 
-const configHelp = 'YAML or JSON; see docs/configuration.md';
-
 function agent(name: string, description: string): Command {
-  return new Command(name).description(description).requiredOption('--config <file>', configHelp);
+  return new Command(name)
+    .description(description)
+    .option('--config <file>', 'YAML or JSON; see docs/configuration.md', `/etc/hairpin/${name}.yaml`);
 }
 
 function needRoot(why: string): void {

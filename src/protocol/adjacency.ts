@@ -1,25 +1,43 @@
 import { macToBytes, type MacAddress } from '../domain/mac-address.ts';
-import type { ManagerId } from '../domain/manager-id.ts';
 import { earliest } from './deadline.ts';
+import { dialects, type Dialect } from './dialect.ts';
 import { EcpReceiver } from './ecp/receiver.ts';
-import { decodeEcpdu, encodeEcpdu, vdpSubtype, type Ecpdu } from './ecp/ratified.ts';
+import type { Ecpdu } from './ecp/ratified.ts';
 import { EcpTransmitter } from './ecp/transmitter.ts';
 import { decodeFrame, encodeFrame, etherTypes, nearestCustomerBridge, type Frame } from './ethernet.ts';
-import { forgot, localTlv, operation, type EvbOperation, type EvbParameters } from './evb/negotiation.ts';
-import { decodeEvbTlv, encodeEvbTlv, evbOui, evbSubtype, type EvbRole, type EvbTlv } from './evb/ratified.ts';
+import {
+  assignChannels,
+  cdcpOui,
+  cdcpSubtype,
+  decodeCdcpTlv,
+  encodeCdcpTlv,
+  onlyTheDefaultChannel,
+  type CdcpTlv,
+  type SChannel,
+  type SChannelPool,
+} from './evb/cdcp.ts';
+import { evbOperation, hasForgotten, hearEvb, localEvb, nothingHeard, type HeardEvb } from './evb/evb.ts';
+import type { EvbOperation, EvbParameters, VsiCount } from './evb/parameters.ts';
+import type { EvbRole } from './evb/ratified.ts';
 import { IgnoreLog, type Ignored, type IgnoreReason } from './ignored.ts';
+import { capabilityBits } from './lldp/capabilities.ts';
 import { neighbourFrom, sameNeighbour, type Neighbour } from './lldp/neighbour.ts';
-import { decodeLldpdu, encodeLldpdu, type Lldpdu, type LldpTlv } from './lldp/packet.ts';
+import { findOrganizational, organizational } from './lldp/organizational.ts';
+import { decodeLldpdu, encodeLldpdu, encodeLldpTlvs, type Lldpdu, type LldpTlv } from './lldp/packet.ts';
 import { LldpTransmitter, txTtl } from './lldp/transmitter.ts';
 import { equal } from './octets.ts';
 import { TokenBucket, type TokenRate } from './token-bucket.ts';
 import { VdpOutbox } from './vdp/outbox.ts';
-import { decodeVdpdu, type AssociationTlv, type Vdpdu } from './vdp/ratified.ts';
+import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';
 
 export interface AdjacencyOptions {
   /** source of the frames sent */
   readonly mac: MacAddress;
   readonly systemName: string;
+  /** what the neighbour is told of this system; the default is "Hairpin" */
+  readonly systemDescription?: string;
+  /** the S-VLANs to offer (bridge); the default is the default channel alone */
+  readonly sChannels?: SChannelPool;
   /** the interface's name: the port id that the neighbour sees */
   readonly portId: string;
   readonly evb: EvbParameters;
@@ -47,9 +65,10 @@ export interface AdjacencyUser {
   disconnected(): void;
   /** The neighbour is another machine than the one before. */
   replaced(): void;
-  received(vdpdu: Vdpdu, now: number): void;
+  received(tlvs: readonly VdpTlv[], now: number): void;
   /** ECP is done with these TLVs, acknowledged or not. */
   settled(tlvs: readonly AssociationTlv[]): void;
+  vsis(): VsiCount;
 }
 
 const defaultControlFrames: TokenRate = { rate: 2_000, burst: 500 };
@@ -73,9 +92,11 @@ export class Adjacency {
   /** the last neighbour's address, also when it is gone */
   #lastMac: MacAddress | null = null;
 
-  #evb: EvbTlv | null = null;
+  #evb: HeardEvb = nothingHeard;
   #operation: EvbOperation;
   #connected = false;
+  /** the answer to the station's last CDCP TLV */
+  #channels: CdcpTlv | null = null;
 
   readonly #outbox: VdpOutbox;
   readonly #ecpTransmitter: EcpTransmitter;
@@ -91,7 +112,7 @@ export class Adjacency {
     this.#role = role;
     this.#options = options;
     this.#user = user;
-    this.#operation = operation(role, options.evb, null);
+    this.#operation = evbOperation(role, options.evb, nothingHeard);
     this.#bucket = new TokenBucket(options.controlFrames ?? defaultControlFrames);
     this.#outbox = new VdpOutbox(outboxLimit);
     this.#ecpTransmitter = new EcpTransmitter(
@@ -103,7 +124,12 @@ export class Adjacency {
           return gathered?.payload ?? null;
         },
         send: (sequence, payload) =>
-          this.#sendEcp({ operation: 'request', subtype: vdpSubtype, sequence, payload }),
+          this.#sendEcp({
+            operation: 'request',
+            subtype: this.#dialect.ecp.vdpSubtype,
+            sequence,
+            payload,
+          }),
         settled: () => this.#user.settled(this.#inFlight),
       },
       options.firstSequence ?? 1,
@@ -112,6 +138,10 @@ export class Adjacency {
 
   get operation(): EvbOperation {
     return this.#operation;
+  }
+
+  get #dialect(): Dialect {
+    return dialects[this.#operation.dialect];
   }
 
   get neighbour(): Neighbour | null {
@@ -124,6 +154,11 @@ export class Adjacency {
       ecp: { ...this.#ecpTransmitter.counters, ...this.#ecpReceiver.counters },
       ignored: this.#ignored.counters(),
     };
+  }
+
+  /** The S-channels that the station has been given. */
+  get sChannels(): readonly SChannel[] {
+    return this.#channels?.channels ?? [];
   }
 
   get isUp(): boolean {
@@ -150,13 +185,14 @@ export class Adjacency {
   }
 
   /** False if there is nobody to send to, or too much waits already. */
-  put(managerId: ManagerId, tlv: AssociationTlv): boolean {
-    return this.#connected && this.#outbox.put(managerId, tlv);
+  put(tlv: AssociationTlv): boolean {
+    return this.#connected && this.#outbox.put(tlv, this.#dialect);
   }
 
   /** Sends what `put` left, as far as ECP may now. */
   flush(now: number): void {
-    if (this.#connected) this.#ecpTransmitter.run(this.#operation.timers, now);
+    const { renumbersRepeats } = this.#dialect.ecp;
+    if (this.#connected) this.#ecpTransmitter.run(this.#operation.timing, renumbersRepeats, now);
   }
 
   receive(bytes: Uint8Array, now: number): void {
@@ -179,7 +215,7 @@ export class Adjacency {
     return earliest(
       this.#lldp.deadline(),
       this.#neighbourExpires,
-      this.#connected ? this.#ecpTransmitter.deadline(this.#operation.timers) : null,
+      this.#connected ? this.#ecpTransmitter.deadline(this.#operation.timing) : null,
     );
   }
 
@@ -191,12 +227,12 @@ export class Adjacency {
   /** Decides by the header alone; what is somebody else's does not use up the neighbour's share. */
   #refusal({ destination, source, etherType }: Frame, now: number): IgnoreReason | null {
     if (!this.#up) return 'link down';
-    if (destination !== nearestCustomerBridge) return 'not a control frame';
-    if (etherType !== etherTypes.lldp && etherType !== etherTypes.ecp) return 'not a control frame';
+    const isLldp = etherType === etherTypes.lldp && destination === nearestCustomerBridge;
+    if (!isLldp && !isEcp(destination, etherType)) return 'not a control frame';
     if (source === this.#options.mac) return 'own frame';
     if (this.#options.isVsiAddress?.(source)) return 'VSI address';
-    if (source !== this.#neighbour?.mac && (this.#neighbour !== null || etherType === etherTypes.ecp))
-      return 'not the neighbour';
+    if (source !== this.#neighbour?.mac && (this.#neighbour !== null || !isLldp)) return 'not the neighbour';
+    if (!isLldp && etherType !== this.#dialect.ecp.etherType) return 'other dialect';
     return this.#bucket.take(now) ? null : 'rate limit';
   }
 
@@ -209,14 +245,23 @@ export class Adjacency {
       if (this.#neighbour) this.#lose(now);
       return;
     }
-    const evb = findEvb(lldpdu);
-    if (evb === null || evb.mode === this.#role) {
+    const evb = hearEvb(this.#role, this.#options.evb, lldpdu);
+    if (evb === null) {
       if (this.#neighbour) this.#lose(now);
       return this.#ignore('no EVB counterpart', `from ${source}`, now);
     }
+    this.#channels = this.#assigned(lldpdu);
     this.#meet(neighbourFrom(source, lldpdu), now + lldpdu.ttl * 1000, now);
-    if (this.#evb !== null && forgot(this.#role, this.#evb, evb)) this.#restarted(now);
-    this.#negotiate(evb, now);
+    if (hasForgotten(this.#role, this.#evb, evb)) this.#restarted(now);
+    this.#negotiate(evb, evbOperation(this.#role, this.#options.evb, evb), now);
+  }
+
+  #assigned(lldpdu: Lldpdu): CdcpTlv | null {
+    const asked =
+      this.#role === 'bridge' ? findOrganizational(lldpdu, cdcpOui, cdcpSubtype, decodeCdcpTlv) : null;
+    if (asked?.role !== 'station') return null;
+    const { sChannels = onlyTheDefaultChannel } = this.#options;
+    return assignChannels(asked, sChannels, this.#channels?.channels ?? []);
   }
 
   #meet(neighbour: Neighbour, expires: number, now: number): void {
@@ -241,23 +286,27 @@ export class Adjacency {
   #lose(now: number): void {
     this.#disconnect();
     this.#neighbourExpires = null;
+    this.#channels = null;
     if (this.#neighbour !== null) {
       this.#neighbour = null;
       this.#user.emit({ kind: 'neighbour', neighbour: null });
     }
-    this.#negotiate(null, now);
+    // What is held goes on by the times that were agreed on, so that a short silence costs nothing.
+    const lost = { negotiated: false, reflectiveRelay: false, groupIds: false };
+    this.#negotiate(nothingHeard, { ...this.#operation, ...lost }, now);
   }
 
-  #negotiate(evb: EvbTlv | null, now: number): void {
+  #negotiate(evb: HeardEvb, operation: EvbOperation, now: number): void {
     this.#evb = evb;
     const before = this.#operation;
-    this.#operation = operation(this.#role, this.#options.evb, evb);
-    if (!equal(this.#announced, this.#evbTlv())) this.#lldp.changed(now);
-    if (!sameOperation(before, this.#operation)) this.#user.emit({ kind: 'evb', ...this.#operation });
-    if (this.#operation.negotiated && !this.#connected) {
+    if (before.dialect !== operation.dialect) this.#disconnect();
+    this.#operation = operation;
+    if (!equal(this.#announced, this.#announcement())) this.#lldp.changed(now);
+    if (!sameOperation(before, operation)) this.#user.emit({ kind: 'evb', ...operation });
+    if (operation.negotiated && !this.#connected) {
       this.#connected = true;
       this.#user.connected(now);
-    } else if (!this.#operation.negotiated) this.#disconnect();
+    } else if (!operation.negotiated) this.#disconnect();
   }
 
   #disconnect(): void {
@@ -270,10 +319,11 @@ export class Adjacency {
   }
 
   #receiveEcp({ source, payload }: Frame, now: number): void {
-    const decoded = decodeEcpdu(payload);
+    const { ecp, vdp } = this.#dialect;
+    const decoded = ecp.decode(payload);
     if (!decoded.ok) return this.#ignore('malformed', `from ${source}: ${decoded.error.message}`, now);
     const ecpdu = decoded.value;
-    if (ecpdu.subtype !== vdpSubtype)
+    if (ecpdu.subtype !== ecp.vdpSubtype)
       return this.#ignore('unknown ECP subtype', `from ${source}: ${ecpdu.subtype}`, now);
     if (ecpdu.operation === 'acknowledgement') {
       this.#ecpTransmitter.acknowledged(ecpdu.sequence, now);
@@ -284,43 +334,51 @@ export class Adjacency {
       return this.#ignore('not the neighbour', `from ${source}: EVB is not negotiated`, now);
     this.#sendEcp({ ...ecpdu, operation: 'acknowledgement', payload: new Uint8Array() });
     if (!this.#ecpReceiver.isNew(ecpdu.sequence, now)) return;
-    const vdpdu = decodeVdpdu(ecpdu.payload);
+    const vdpdu = vdp.decode(this.#role, ecpdu.payload);
     if (vdpdu.ok) this.#user.received(vdpdu.value, now);
     else this.#ignore('malformed', `from ${source}: ${vdpdu.error.message}`, now);
   }
 
   #sendEcp(ecpdu: Ecpdu): void {
-    this.#send(etherTypes.ecp, encodeEcpdu(ecpdu));
+    const { ecp } = this.#dialect;
+    this.#send(ecp.destination, ecp.etherType, ecp.encode(ecpdu));
   }
 
   #sendLldp(ttl: number): void {
-    const info = this.#evbTlv();
-    this.#announced = info;
+    this.#announced = this.#announcement();
     this.#lldpFrames.sent++;
-    const evb: LldpTlv = { kind: 'organizational', oui: evbOui, subtype: evbSubtype, info };
-    const { mac, portId, systemName } = this.#options;
+    const { mac, portId } = this.#options;
     this.#send(
+      nearestCustomerBridge,
       etherTypes.lldp,
       encodeLldpdu({
         chassisId: { subtype: subtypes.macAddress, id: macToBytes(mac) },
         portId: { subtype: subtypes.interfaceName, id: new TextEncoder().encode(portId) },
         ttl,
-        tlvs: ttl === 0 ? [] : [{ kind: 'system name', text: systemName }, evb],
+        tlvs: ttl === 0 ? [] : this.#tlvs(),
       }),
     );
   }
 
-  #evbTlv(): Uint8Array {
-    return encodeEvbTlv(localTlv(this.#role, this.#options.evb, this.#evb));
+  #tlvs(): LldpTlv[] {
+    const { systemName, systemDescription = 'Hairpin' } = this.#options;
+    const does = capabilityBits(this.#role === 'bridge' ? 'bridge' : 'station only');
+    return [
+      { kind: 'system name', text: systemName },
+      { kind: 'system description', text: systemDescription },
+      { kind: 'system capabilities', system: does, enabled: does },
+      ...localEvb(this.#role, this.#options.evb, this.#evb, this.#user.vsis()),
+      ...(this.#channels ? [organizational(cdcpOui, cdcpSubtype, encodeCdcpTlv(this.#channels))] : []),
+    ];
   }
 
-  #send(etherType: number, payload: Uint8Array): void {
-    const frame = encodeFrame({
-      destination: nearestCustomerBridge,
-      source: this.#options.mac,
-      etherType,
-      payload,
-    });
+  /** What a change of makes an LLDPDU due. */
+  #announcement(): Uint8Array {
+    return encodeLldpTlvs(this.#tlvs());
+  }
+
+  #send(destination: MacAddress, etherType: number, payload: Uint8Array): void {
+    const frame = encodeFrame({ destination, source: this.#options.mac, etherType, payload });
     this.#user.emit({ kind: 'send', frame });
   }
 
@@ -330,24 +388,22 @@ export class Adjacency {
   }
 }
 
-/** A TLV that is not exactly an EVB TLV is none. */
-function findEvb({ tlvs }: Lldpdu): EvbTlv | null {
-  for (const tlv of tlvs)
-    if (tlv.kind === 'organizational' && tlv.oui === evbOui && tlv.subtype === evbSubtype) {
-      const evb = decodeEvbTlv(tlv.info);
-      return evb.ok ? evb.value : null;
-    }
-  return null;
+/** Whether ECPDUs of either dialect travel like this. */
+function isEcp(destination: MacAddress, etherType: number): boolean {
+  return Object.values(dialects).some(
+    ({ ecp }) => etherType === ecp.etherType && destination === ecp.destination,
+  );
 }
 
 function sameOperation(a: EvbOperation, b: EvbOperation): boolean {
   return (
     a.negotiated === b.negotiated &&
+    a.dialect === b.dialect &&
     a.reflectiveRelay === b.reflectiveRelay &&
     a.groupIds === b.groupIds &&
-    a.timers.retries === b.timers.retries &&
-    a.timers.rte === b.timers.rte &&
-    a.timers.rwd === b.timers.rwd &&
-    a.timers.rka === b.timers.rka
+    a.timers?.retries === b.timers?.retries &&
+    a.timers?.rte === b.timers?.rte &&
+    a.timers?.rwd === b.timers?.rwd &&
+    a.timers?.rka === b.timers?.rka
   );
 }

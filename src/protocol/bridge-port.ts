@@ -6,6 +6,7 @@ import {
   defaultLimits,
   VdpBridge,
   type BridgeVsi,
+  type LastRefusal,
   type VdpBridgeOutput,
   type VdpLimits,
   type Verdict,
@@ -25,6 +26,7 @@ export interface BridgePortState extends PortState {
   readonly vsis: readonly BridgeVsi[];
   /** requests that wait for the agent's answer */
   readonly pending: number;
+  readonly lastRefusal: LastRefusal | null;
 }
 
 /**
@@ -45,13 +47,14 @@ export class BridgePort {
       connected: () => {},
       disconnected: () => this.#vdp.disconnected(),
       replaced: () => this.#vdp.stationGone(),
-      received: (vdpdu, now) => this.#vdp.receive(vdpdu, now),
+      received: (tlvs, now) => this.#vdp.receive(tlvs, now),
       settled: (tlvs) => this.#vdp.settled(tlvs),
+      vsis: () => ({ held: this.#vdp.size, most: limits.vsis }),
     });
     this.#vdp = new VdpBridge({
       limits,
       operation: () => this.#adjacency.operation,
-      put: (managerId, tlv) => this.#adjacency.put(managerId, tlv),
+      put: (tlv) => this.#adjacency.put(tlv),
       emit,
     });
   }
@@ -119,6 +122,7 @@ export class BridgePort {
       ...portState(this.#adjacency, this.#vdp.counters),
       vsis: this.#vdp.vsis(),
       pending: this.#vdp.pending,
+      lastRefusal: this.#vdp.lastRefusal,
     };
   }
 

@@ -11,6 +11,8 @@ export const ignoreReasons = [
   'not the neighbour',
   /** LLDP without a usable EVB TLV, or of the same role as this side */
   'no EVB counterpart',
+  /** ECP of the version that the neighbour did not negotiate */
+  'other dialect',
   'rate limit',
   'unknown ECP subtype',
 ] as const;

@@ -1,12 +1,7 @@
 import type { Adjacency } from './adjacency.ts';
-import type { EvbOperation } from './evb/negotiation.ts';
-import {
-  acknowledgementTime,
-  keepAliveInterval,
-  keepAliveSupervision,
-  resourceWait,
-  responseWait,
-} from './evb/timers.ts';
+import type { SChannel } from './evb/cdcp.ts';
+import type { EvbOperation } from './evb/parameters.ts';
+import type { Timing } from './evb/timers.ts';
 import type { IgnoreReason } from './ignored.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
 
@@ -14,15 +9,11 @@ import type { Neighbour } from './lldp/neighbour.ts';
 export interface PortState {
   readonly link: 'up' | 'down';
   readonly neighbour: Neighbour | null;
-  readonly evb: EvbOperation;
+  readonly evb: Omit<EvbOperation, 'timing'>;
+  /** as given to the station; none if it did not ask (a station's own are always none) */
+  readonly sChannels: readonly SChannel[];
   /** what the exponents in force amount to, in ms */
-  readonly timers: {
-    readonly acknowledgement: number;
-    readonly resourceWait: number;
-    readonly responseWait: number;
-    readonly keepAlive: number;
-    readonly keepAliveSupervision: number;
-  };
+  readonly timers: Timing;
   /** ECP and VDP as in IEEE8021-EVB-MIB */
   readonly counters: {
     readonly lldp: { readonly sent: number; readonly received: number };
@@ -46,18 +37,14 @@ export interface VdpCounters {
 }
 
 export function portState(adjacency: Adjacency, vdp: VdpCounters): PortState {
-  const { operation, neighbour, isUp, counters } = adjacency;
+  const { operation, neighbour, isUp, counters, sChannels } = adjacency;
+  const { timing, ...evb } = operation;
   return {
     link: isUp ? 'up' : 'down',
     neighbour,
-    evb: operation,
-    timers: {
-      acknowledgement: acknowledgementTime(operation.timers),
-      resourceWait: resourceWait(operation.timers),
-      responseWait: responseWait(operation.timers),
-      keepAlive: keepAliveInterval(operation.timers),
-      keepAliveSupervision: keepAliveSupervision(operation.timers),
-    },
+    evb,
+    sChannels,
+    timers: timing,
     counters: { ...counters, vdp: { ...vdp } },
   };
 }

@@ -1,6 +1,6 @@
 /** Why octets from the wire were not taken: the unit they claimed to be, and one line that says what was wrong. */
 export interface DecodeError {
-  readonly unit: 'frame' | 'TLV' | 'LLDPDU' | 'EVB TLV' | 'ECPDU' | 'VDPDU';
+  readonly unit: 'frame' | 'TLV' | 'LLDPDU' | 'EVB TLV' | 'CDCP TLV' | 'ECPDU' | 'VDPDU';
   readonly message: string;
 }
 

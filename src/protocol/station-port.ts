@@ -31,12 +31,13 @@ export class StationPort {
       disconnected: () => this.#vdp.disconnected(),
       // Another bridge is asked for everything, as the same one after a restart.
       replaced: () => {},
-      received: (vdpdu, now) => this.#vdp.receive(vdpdu, now),
+      received: (tlvs, now) => this.#vdp.receive(tlvs, now),
       settled: () => {},
+      vsis: () => ({ held: this.#vdp.size, most: outboxLimit }),
     });
     this.#vdp = new VdpStation({
       operation: () => this.#adjacency.operation,
-      put: (managerId, request) => this.#adjacency.put(managerId, request),
+      put: (request) => this.#adjacency.put(request),
       emit,
     });
   }

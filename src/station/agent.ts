@@ -6,7 +6,7 @@ import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
 import { Driver, type Clock } from '../protocol/driver.ts';
-import type { EvbParameters } from '../protocol/evb/negotiation.ts';
+import type { EvbParameters } from '../protocol/evb/parameters.ts';
 import { StationPort, type StationPortOutput } from '../protocol/station-port.ts';
 import { VmTable, type Wish } from './vm-table.ts';
 

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { Logger } from 'pino';
+import { evbParameters } from '../api/agent-config.ts';
 import { ApiClient } from '../api/client.ts';
 import { Reporter } from '../api/reporter.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
@@ -31,7 +32,7 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
 
   const agent = new StationAgent({
     name: config.name,
-    evb: { reflectiveRelay: config.evb.reflectiveRelay, groupIds: false, timers: config.evb },
+    evb: evbParameters(config.evb),
     firstSequence: randomInt(1, 65_536),
     uplink: {
       name: config.uplink,

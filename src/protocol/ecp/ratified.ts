@@ -20,7 +20,7 @@ export interface Ecpdu {
 }
 
 export const vdpSubtype = 1;
-export const headerLength = 4;
+const headerLength = 4;
 const version = 1;
 
 export function decodeEcpdu(bytes: Uint8Array): Result<Ecpdu> {

@@ -1,4 +1,4 @@
-import { acknowledgementTime, type EvbTimers } from '../evb/timers.ts';
+import type { Timing } from '../evb/timers.ts';
 import { earliest } from '../deadline.ts';
 
 /**
@@ -17,11 +17,21 @@ export interface EcpSender {
   hasMore(): boolean;
 }
 
-/** Sending half of ECP (802.1Q 43.3.4): one ECPDU at a time, again after each acknowledgement time, R times. */
+interface InFlight {
+  readonly payload: Uint8Array;
+  /** the sequence number of the first transmission */
+  readonly first: number;
+  transmissions: number;
+}
+
+/**
+ * Sending half of ECP (802.1Q 43.3.4): one ECPDU at a time, again after each acknowledgement time, R times. Where
+ * repeats are renumbered, the acknowledgement of any of them counts: it may come late.
+ */
 export class EcpTransmitter {
   readonly #sender: EcpSender;
   #sequence: number;
-  #inFlight: { readonly payload: Uint8Array; transmissions: number } | null = null;
+  #inFlight: InFlight | null = null;
   #lastSent = -Infinity;
   #nextAllowed = -Infinity;
   readonly counters = { txFrameCount: 0, txRetryCount: 0, txFailures: 0 };
@@ -33,19 +43,20 @@ export class EcpTransmitter {
   }
 
   /** Sends what is due. */
-  run(timers: EvbTimers, now: number): void {
-    if (this.#inFlight && now >= this.#lastSent + acknowledgementTime(timers)) this.#again(timers, now);
+  run(timing: Timing, renumbersRepeats: boolean, now: number): void {
+    if (this.#inFlight && now >= this.#lastSent + timing.acknowledgement)
+      this.#again(this.#inFlight, timing, renumbersRepeats, now);
     if (this.#inFlight || now < this.#nextAllowed) return;
     const payload = this.#sender.pull();
     if (payload === null) return;
-    this.#inFlight = { payload, transmissions: 0 };
+    this.#inFlight = { payload, first: this.#sequence, transmissions: 0 };
     this.counters.txFrameCount++;
     this.#transmit(this.#inFlight, now);
   }
 
   /** Of a repeat there may be several; only the first one means anything. */
   acknowledged(sequence: number, now: number): void {
-    if (!this.#inFlight || sequence !== this.#sequence) return;
+    if (!this.#inFlight || !between(this.#inFlight.first, sequence, this.#sequence)) return;
     this.#nextAllowed = now + spacing;
     this.#settle(true);
   }
@@ -55,25 +66,25 @@ export class EcpTransmitter {
     if (this.#inFlight) this.#settle(false);
   }
 
-  deadline(timers: EvbTimers): number | null {
+  deadline({ acknowledgement }: Timing): number | null {
     return earliest(
-      this.#inFlight ? this.#lastSent + acknowledgementTime(timers) : null,
+      this.#inFlight ? this.#lastSent + acknowledgement : null,
       !this.#inFlight && this.#sender.hasMore() ? this.#nextAllowed : null,
     );
   }
 
-  #again(timers: EvbTimers, now: number): void {
-    const { transmissions } = this.#inFlight!;
-    if (transmissions > timers.retries) {
+  #again(ecpdu: InFlight, { retries }: Timing, renumbersRepeats: boolean, now: number): void {
+    if (ecpdu.transmissions > retries) {
       this.counters.txFailures++;
       this.#settle(false);
       return;
     }
     this.counters.txRetryCount++;
-    this.#transmit(this.#inFlight!, now);
+    if (renumbersRepeats) this.#sequence = following(this.#sequence);
+    this.#transmit(ecpdu, now);
   }
 
-  #transmit(ecpdu: { readonly payload: Uint8Array; transmissions: number }, now: number): void {
+  #transmit(ecpdu: InFlight, now: number): void {
     ecpdu.transmissions++;
     this.#lastSent = now;
     this.#nextAllowed = now + spacing;
@@ -82,7 +93,16 @@ export class EcpTransmitter {
 
   #settle(acknowledged: boolean): void {
     this.#inFlight = null;
-    this.#sequence = (this.#sequence + 1) & 0xffff || 1;
+    this.#sequence = following(this.#sequence);
     this.#sender.settled(acknowledged);
   }
+}
+
+function following(sequence: number): number {
+  return (sequence + 1) & 0xffff || 1;
+}
+
+/** Whether `sequence` is one of those from `first` to `last`, which may have wrapped. */
+function between(first: number, sequence: number, last: number): boolean {
+  return ((sequence - first) & 0xffff) <= ((last - first) & 0xffff);
 }

@@ -1,23 +1,6 @@
+import type { EvbOperation, EvbParameters } from './parameters.ts';
 import type { EvbRole, EvbTlv } from './ratified.ts';
-import type { EvbTimers } from './timers.ts';
-
-/** What one side wants of EVB. */
-export interface EvbParameters {
-  /** bridge: is capable of reflective relay; station: requests it */
-  readonly reflectiveRelay: boolean;
-  /** GroupIDs may appear in filter info, if the other side says so too */
-  readonly groupIds: boolean;
-  readonly timers: EvbTimers;
-}
-
-/** What both sides hold to. */
-export interface EvbOperation {
-  /** there is a neighbour, and each side knows that the other heard it */
-  readonly negotiated: boolean;
-  readonly reflectiveRelay: boolean;
-  readonly groupIds: boolean;
-  readonly timers: EvbTimers;
-}
+import { timingOf, type EvbTimers } from './timers.ts';
 
 /** The TLV to send in `role`: own part from the parameters, the other's part as it was last received (null: never). */
 export function localTlv(role: EvbRole, own: EvbParameters, received: EvbTlv | null): EvbTlv {
@@ -50,12 +33,15 @@ export function localTlv(role: EvbRole, own: EvbParameters, received: EvbTlv | n
 }
 
 export function operation(role: EvbRole, own: EvbParameters, received: EvbTlv | null): EvbOperation {
+  const timers = larger(own.timers, received);
   return {
     negotiated: received !== null && (role === 'bridge' || wasHeard(own, received)),
+    dialect: 'ratified',
     reflectiveRelay: reflectiveRelay(role, own, received),
     groupIds:
       own.groupIds && received !== null && (role === 'bridge' ? received.station.sgid : received.bridge.bgid),
-    timers: larger(own.timers, received),
+    timers,
+    timing: timingOf(timers),
   };
 }
 

@@ -16,34 +16,46 @@ export interface EvbTimers {
  */
 export const defaultTimers: EvbTimers = { retries: 3, rte: 8, rwd: 20, rka: 20 };
 
-/** All in milliseconds. */
-export function acknowledgementTime({ rte }: EvbTimers): number {
-  return interval(rte);
+/** What ECP and VDP wait for, in ms. */
+export interface Timing {
+  /** how often ECP sends again */
+  readonly retries: number;
+  /** how long ECP waits for an acknowledgement */
+  readonly acknowledgement: number;
+  /** how long the bridge's resources may take (resourceWaitDelay, 802.1Q 41.5.5) */
+  readonly resourceWait: number;
+  /** how long a station waits for the answer: the bridge's delay and ECP's both ways, half as much again (waitAnswer) */
+  readonly responseWait: number;
+  /** how often a station renews an association (reinitKeepAlive) */
+  readonly keepAlive: number;
+  /** after which a bridge gives up an association that was not renewed (toutKA) */
+  readonly keepAliveSupervision: number;
 }
 
-/** How long the bridge's resources may take (resourceWaitDelay, 802.1Q 41.5.5). */
-export function resourceWait({ rwd }: EvbTimers): number {
-  return interval(rwd);
+export function timingOf({ retries, rte, rwd, rka }: EvbTimers): Timing {
+  const transfers = (1 + 2 * retries) * interval(rte);
+  return {
+    retries,
+    acknowledgement: interval(rte),
+    resourceWait: interval(rwd),
+    responseWait: 1.5 * (transfers + interval(rwd)),
+    keepAlive: interval(rka),
+    keepAliveSupervision: 1.5 * (transfers + interval(rka)),
+  };
 }
 
-/** How often a station renews an association (reinitKeepAlive). */
-export function keepAliveInterval({ rka }: EvbTimers): number {
-  return interval(rka);
-}
-
-/** How long a station waits for the answer: the bridge's delay and ECP's both ways, half as much again (waitAnswer). */
-export function responseWait(timers: EvbTimers): number {
-  return 1.5 * (transfers(timers) + interval(timers.rwd));
-}
-
-/** After which a bridge gives up an association that was not renewed (toutKA). */
-export function keepAliveSupervision(timers: EvbTimers): number {
-  return 1.5 * (transfers(timers) + interval(timers.rka));
-}
-
-function transfers({ retries, rte }: EvbTimers): number {
-  return (1 + 2 * retries) * interval(rte);
-}
+/**
+ * In draft 0.2 times are constants, whatever the EVB TLV says; the station's are lldpad's. A bridge decides a second
+ * before the station gives up, and misses a keep-alive before it does.
+ */
+export const draftTiming: Timing = {
+  retries: 2,
+  acknowledgement: 500,
+  resourceWait: 2_000,
+  responseWait: 3_000,
+  keepAlive: 10_000,
+  keepAliveSupervision: 22_000,
+};
 
 function interval(exponent: number): number {
   return 0.01 * 2 ** exponent;

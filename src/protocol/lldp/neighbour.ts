@@ -1,5 +1,7 @@
+import ipaddr from 'ipaddr.js';
 import { macFromBytes, type MacAddress } from '../../domain/mac-address.ts';
-import type { Identifier, Lldpdu } from './packet.ts';
+import { capabilitiesOf, type Capability } from './capabilities.ts';
+import type { Identifier, LldpTlv, Lldpdu, ManagementAddress } from './packet.ts';
 
 /** Who is at the other end of the link, by its last LLDPDU. */
 export interface Neighbour {
@@ -9,28 +11,58 @@ export interface Neighbour {
   readonly chassisId: string;
   readonly portId: string;
   readonly systemName: string | null;
+  readonly systemDescription: string | null;
+  readonly portDescription: string | null;
+  /** what it does, of what it could */
+  readonly capabilities: readonly Capability[];
+  /** IP addresses as text, a MAC address, or "0x" and hexadecimal octets */
+  readonly managementAddresses: readonly string[];
 }
 
 const macSubtypes = { chassisId: 4, portId: 3 };
+/** IANA address family numbers */
+const families = { ipv4: 1, ipv6: 2, ieee802: 6 };
 
-export function neighbourFrom(mac: MacAddress, lldpdu: Lldpdu): Neighbour {
-  const names = lldpdu.tlvs.flatMap((tlv) => (tlv.kind === 'system name' ? [tlv.text] : []));
+export function neighbourFrom(mac: MacAddress, { chassisId, portId, tlvs }: Lldpdu): Neighbour {
   return {
     mac,
-    chassisId: identifierText(lldpdu.chassisId, macSubtypes.chassisId),
-    portId: identifierText(lldpdu.portId, macSubtypes.portId),
-    systemName: names[0] ?? null,
+    chassisId: identifierText(chassisId, macSubtypes.chassisId),
+    portId: identifierText(portId, macSubtypes.portId),
+    systemName: textOf(tlvs, 'system name'),
+    systemDescription: textOf(tlvs, 'system description'),
+    portDescription: textOf(tlvs, 'port description'),
+    capabilities: tlvs.flatMap((tlv) =>
+      tlv.kind === 'system capabilities' ? capabilitiesOf(tlv.enabled) : [],
+    ),
+    managementAddresses: tlvs.flatMap((tlv) => (tlv.kind === 'management address' ? [addressText(tlv)] : [])),
   };
 }
 
 export function sameNeighbour(a: Neighbour, b: Neighbour): boolean {
-  return (
-    a.mac === b.mac && a.chassisId === b.chassisId && a.portId === b.portId && a.systemName === b.systemName
-  );
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function textOf(
+  tlvs: readonly LldpTlv[],
+  kind: 'system name' | 'system description' | 'port description',
+): string | null {
+  for (const tlv of tlvs) if (tlv.kind === kind) return tlv.text;
+  return null;
 }
 
 function identifierText({ subtype, id }: Identifier, macSubtype: number): string {
   if (subtype === macSubtype && id.length === 6) return macFromBytes(id);
   if (id.every((octet) => octet >= 0x20 && octet < 0x7f)) return String.fromCharCode(...id);
-  return `0x${Array.from(id, (octet) => octet.toString(16).padStart(2, '0')).join('')}`;
+  return hex(id);
+}
+
+function addressText({ subtype, address }: ManagementAddress): string {
+  const { length } = address;
+  if ((subtype === families.ipv4 && length === 4) || (subtype === families.ipv6 && length === 16))
+    return ipaddr.fromByteArray([...address]).toString();
+  return subtype === families.ieee802 && length === 6 ? macFromBytes(address) : hex(address);
+}
+
+function hex(octets: Uint8Array): string {
+  return `0x${Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join('')}`;
 }

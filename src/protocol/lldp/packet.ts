@@ -1,4 +1,4 @@
-import { bigEndian, concat, u16, u24 } from '../octets.ts';
+import { bigEndian, concat, u16, u24, u32 } from '../octets.ts';
 import { malformed, ok, type Result } from '../result.ts';
 import { decodeTlvs, encodeTlvs, type Tlv } from '../tlv.ts';
 
@@ -8,6 +8,8 @@ import { decodeTlvs, encodeTlvs, type Tlv } from '../tlv.ts';
  * | subtype, id    | subtype, id    | seconds (16)   |                 |     |         |
  * +----------------+----------------+----------------+-----------------+-----+---------+
  * organizationally specific (127): | OUI (24) | subtype (8) | information, 0 … 507 |
+ * system capabilities (7): | what it has (16) | what is enabled (16) |
+ * management address (8): | length (8) | subtype (8) | address, 1 … 31 | interface subtype (8) | number (32) | length (8) | OID |
  */
 
 /** An LLDP data unit (802.1AB clause 8). */
@@ -29,6 +31,9 @@ export interface Identifier {
 
 export type LldpTlv =
   | { readonly kind: 'port description' | 'system name' | 'system description'; readonly text: string }
+  /** bits as in `capabilityNames` */
+  | { readonly kind: 'system capabilities'; readonly system: number; readonly enabled: number }
+  | ManagementAddress
   | {
       readonly kind: 'organizational';
       /** 24 bits */
@@ -39,7 +44,29 @@ export type LldpTlv =
   /** carried as it is */
   | { readonly kind: 'other'; readonly type: number; readonly info: Uint8Array };
 
-const types = { chassisId: 1, portId: 2, ttl: 3, organizational: 127 } as const;
+/** 802.1AB 8.5.9 */
+export interface ManagementAddress {
+  readonly kind: 'management address';
+  /** IANA address family number: 1 IPv4, 2 IPv6, 6 a MAC address */
+  readonly subtype: number;
+  /** 1 to 31 octets */
+  readonly address: Uint8Array;
+  /** 1 unknown, 2 ifIndex, 3 system port number */
+  readonly interfaceSubtype: number;
+  /** 32 bits */
+  readonly interfaceNumber: number;
+  /** 0 to 128 octets, ASN.1 */
+  readonly objectId: Uint8Array;
+}
+
+const types = {
+  chassisId: 1,
+  portId: 2,
+  ttl: 3,
+  capabilities: 7,
+  managementAddress: 8,
+  organizational: 127,
+} as const;
 const firstText = 4;
 const textTypes = ['port description', 'system name', 'system description'] as const;
 const longestText = 255;
@@ -67,6 +94,11 @@ export function encodeLldpdu(lldpdu: Lldpdu): Uint8Array<ArrayBuffer> {
   ]);
 }
 
+/** The optional TLVs alone. */
+export function encodeLldpTlvs(tlvs: readonly LldpTlv[]): Uint8Array<ArrayBuffer> {
+  return encodeTlvs(tlvs.map(encodeOptional));
+}
+
 function decodeIdentifier(tlv: Tlv | undefined, type: number): Identifier | null {
   if (tlv?.type !== type || tlv.info.length < 2 || tlv.info.length > 256) return null;
   return { subtype: tlv.info[0]!, id: tlv.info.subarray(1) };
@@ -81,17 +113,56 @@ function decodeOptional({ type, info }: Tlv): LldpTlv {
   if (kind) return { kind, text: new TextDecoder().decode(info) };
   if (type === types.organizational && info.length >= 4)
     return { kind: 'organizational', oui: u24(info, 0), subtype: info[3]!, info: info.subarray(4) };
+  if (type === types.capabilities && info.length === 4)
+    return { kind: 'system capabilities', system: u16(info, 0), enabled: u16(info, 2) };
+  if (type === types.managementAddress) {
+    const decoded = decodeManagementAddress(info);
+    if (decoded) return decoded;
+  }
   return { kind: 'other', type, info };
 }
 
 function encodeOptional(tlv: LldpTlv): Tlv {
   if (tlv.kind === 'other') return { type: tlv.type, info: tlv.info };
+  if (tlv.kind === 'system capabilities')
+    return {
+      type: types.capabilities,
+      info: Uint8Array.from([...bigEndian(tlv.system, 2), ...bigEndian(tlv.enabled, 2)]),
+    };
+  if (tlv.kind === 'management address')
+    return { type: types.managementAddress, info: encodeManagementAddress(tlv) };
   if (tlv.kind === 'organizational')
     return {
       type: types.organizational,
       info: concat([Uint8Array.from([...bigEndian(tlv.oui, 3), tlv.subtype]), tlv.info]),
     };
   return { type: textTypes.indexOf(tlv.kind) + firstText, info: encodeText(tlv.text) };
+}
+
+/** Null where its lengths do not fit together: it is carried as it is then. */
+function decodeManagementAddress(info: Uint8Array): ManagementAddress | null {
+  const addressEnd = 1 + (info[0] ?? 0);
+  const objectId = addressEnd + 6;
+  if (addressEnd < 3 || addressEnd > 33 || info.length < objectId) return null;
+  const objectIdLength = info[objectId - 1]!;
+  if (objectIdLength > 128 || info.length !== objectId + objectIdLength) return null;
+  return {
+    kind: 'management address',
+    subtype: info[1]!,
+    address: info.subarray(2, addressEnd),
+    interfaceSubtype: info[addressEnd]!,
+    interfaceNumber: u32(info, addressEnd + 1),
+    objectId: info.subarray(objectId),
+  };
+}
+
+function encodeManagementAddress(tlv: ManagementAddress): Uint8Array {
+  return concat([
+    Uint8Array.of(1 + tlv.address.length, tlv.subtype),
+    tlv.address,
+    Uint8Array.from([tlv.interfaceSubtype, ...bigEndian(tlv.interfaceNumber, 4), tlv.objectId.length]),
+    tlv.objectId,
+  ]);
 }
 
 /** Cuts at 255 octets without splitting a character. */

@@ -1,12 +1,10 @@
 import type { FilterInfo } from '../../domain/filter-info.ts';
 import { Invalid } from '../../domain/invalid.ts';
-import type { ManagerId } from '../../domain/manager-id.ts';
 import type { ProfileRef } from '../../domain/profile-ref.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import { Aging } from '../aging.ts';
 import { earliest } from '../deadline.ts';
-import type { EvbOperation } from '../evb/negotiation.ts';
-import { keepAliveSupervision, resourceWait } from '../evb/timers.ts';
+import type { EvbOperation } from '../evb/parameters.ts';
 import {
   associationOf,
   noHints,
@@ -14,11 +12,12 @@ import {
   type Hints,
   type Refusal,
   type VdpErrorCode,
+  type VdpMode,
   type AssociateMode,
   type VdpRequest,
 } from './association.ts';
 import { grants, hasGroupAddress, sameFilter, sameProfile, usesGroups } from './filter.ts';
-import type { AssociationTlv, UnusableRequest, Vdpdu } from './ratified.ts';
+import type { AssociationTlv, UnusableRequest, VdpTlv } from './tlv.ts';
 
 export interface VdpLimits {
   /** VSIs at one port, held and asked for */
@@ -47,7 +46,20 @@ export type Verdict =
       readonly code: VdpErrorCode;
       readonly keep?: boolean;
       readonly hard?: boolean;
+      /** one line, for people */
+      readonly reason: string;
     };
+
+/** For whoever asks why a VM has no network. */
+export interface LastRefusal {
+  /** null: the request could not be read so far */
+  readonly vsiId: VsiId | null;
+  readonly mode: VdpMode;
+  readonly code: VdpErrorCode;
+  readonly reason: string;
+  /** in ms of the machine's clock */
+  readonly at: number;
+}
 
 export type VdpBridgeOutput =
   /** To be answered under `token`. A later request for the same VSI makes the token void. */
@@ -83,13 +95,18 @@ export interface VdpBridgeOptions {
   /** what EVB has agreed on at the moment */
   readonly operation: () => EvbOperation;
   /** Hands a TLV over to ECP; false if it cannot be sent. */
-  readonly put: (managerId: ManagerId, tlv: AssociationTlv) => boolean;
+  readonly put: (tlv: AssociationTlv) => boolean;
   readonly emit: (output: VdpBridgeOutput) => void;
 }
 
 interface Vsi {
   held: BridgeVsi | null;
   pending: { readonly token: number; readonly request: AssociateRequest } | null;
+}
+
+interface Problem {
+  readonly code: VdpErrorCode;
+  readonly reason: string;
 }
 
 type AssociateRequest = VdpRequest & { readonly mode: AssociateMode };
@@ -114,6 +131,7 @@ export class VdpBridge {
   #nextToken = 1;
   /** names as in IEEE8021-EVB-MIB */
   readonly counters = { commandsSucceeded: 0, commandsFailed: 0, commandReverts: 0 };
+  lastRefusal: LastRefusal | null = null;
 
   constructor(options: VdpBridgeOptions) {
     this.#options = options;
@@ -121,6 +139,11 @@ export class VdpBridge {
 
   vsis(): BridgeVsi[] {
     return Array.from(this.#vsis.values(), ({ held }) => held).filter((held) => held !== null);
+  }
+
+  /** VSIs held or asked for. */
+  get size(): number {
+    return this.#vsis.size;
   }
 
   get pending(): number {
@@ -131,10 +154,10 @@ export class VdpBridge {
     return this.#tokens.has(token);
   }
 
-  receive({ managerId, tlvs }: Vdpdu, now: number): void {
+  receive(tlvs: readonly VdpTlv[], now: number): void {
     for (const tlv of tlvs) {
       if (tlv.kind === 'request') this.#request(tlv, now);
-      else if (tlv.kind === 'unusable' && tlv.refusal === null) this.#refuseUnusable(managerId, tlv);
+      else if (tlv.kind === 'unusable' && tlv.refusal === null) this.#refuseUnusable(tlv, now);
     }
   }
 
@@ -157,8 +180,8 @@ export class VdpBridge {
       this.#grant(vsi, request, filter, now);
     } else {
       this.#settle(vsiId, vsi);
-      const keep = verdict.keep === true && vsi.held !== null;
-      this.#refuse(request, { code: verdict.code, keep, hard: verdict.hard === true });
+      const keep = verdict.keep === true && this.#canKeep(vsi);
+      this.#refuse(request, { code: verdict.code, keep, hard: verdict.hard === true }, verdict.reason, now);
       if (keep) this.#renewed.touch(vsiId, now);
       else this.#forget(vsiId, vsi, vsi.held ? 'refused' : null);
     }
@@ -198,20 +221,18 @@ export class VdpBridge {
   }
 
   tick(now: number): void {
-    const { timers } = this.#options.operation();
-    for (const vsiId of this.#waiting.expire(resourceWait(timers), now)) {
+    const { timing } = this.#options.operation();
+    for (const vsiId of this.#waiting.expire(timing.resourceWait, now)) {
       const vsi = this.#vsis.get(vsiId)!;
       const { request } = vsi.pending!;
+      const keep = this.#canKeep(vsi);
       this.#settle(vsiId, vsi);
-      this.#refuse(request, {
-        code: 'unable to contact VSI manager',
-        keep: vsi.held !== null,
-        hard: false,
-      });
-      if (vsi.held) this.#renewed.touch(vsiId, now);
+      const code = 'unable to contact VSI manager';
+      this.#refuse(request, { code, keep, hard: false }, 'there was no decision in time', now);
+      if (keep) this.#renewed.touch(vsiId, now);
       else this.#forget(vsiId, vsi, 'resource wait expired');
     }
-    for (const vsiId of this.#renewed.expire(keepAliveSupervision(timers), now)) {
+    for (const vsiId of this.#renewed.expire(timing.keepAliveSupervision, now)) {
       const vsi = this.#vsis.get(vsiId)!;
       this.#leave(vsi.held!);
       this.#forget(vsiId, vsi, 'keep-alive expired');
@@ -219,10 +240,10 @@ export class VdpBridge {
   }
 
   deadline(): number | null {
-    const { timers } = this.#options.operation();
+    const { timing } = this.#options.operation();
     return earliest(
-      this.#waiting.deadline(resourceWait(timers)),
-      this.#renewed.deadline(keepAliveSupervision(timers)),
+      this.#waiting.deadline(timing.resourceWait),
+      this.#renewed.deadline(timing.keepAliveSupervision),
     );
   }
 
@@ -236,7 +257,9 @@ export class VdpBridge {
     }
     const problem = this.#inadmissible(request);
     if (problem) {
-      this.#refuse(request, { code: problem, keep: vsi?.held != null, hard: false });
+      const keep = vsi !== undefined && this.#canKeep(vsi);
+      this.#refuse(request, { code: problem.code, keep, hard: false }, problem.reason, now);
+      if (vsi && !keep) this.#forget(vsiId, vsi, 'refused');
       return;
     }
     if (vsi?.pending) {
@@ -250,14 +273,22 @@ export class VdpBridge {
     this.#ask(request, now);
   }
 
-  #inadmissible(request: VdpRequest): VdpErrorCode | null {
+  #inadmissible({ vsiId, filter }: VdpRequest): Problem | null {
     const { limits, operation } = this.#options;
-    // The station has not seen yet that the bridge let go of this VSI.
-    if (this.#leaving.has(request.vsiId)) return 'other failure';
-    if (usesGroups(request.filter) && !operation().groupIds) return 'invalid VID, GroupID or MAC address';
-    if (hasGroupAddress(request.filter)) return 'invalid VID, GroupID or MAC address';
-    if (request.filter.entries.length > limits.filterEntries) return 'insufficient resources';
-    if (!this.#vsis.has(request.vsiId) && this.#vsis.size >= limits.vsis) return 'insufficient resources';
+    const { length } = filter.entries;
+    if (this.#leaving.has(vsiId))
+      return { code: 'other failure', reason: 'the station has not heard yet that the bridge let go of it' };
+    if (usesGroups(filter) && !operation().groupIds)
+      return { code: 'invalid VID, GroupID or MAC address', reason: 'GroupIDs were not agreed on by EVB' };
+    if (hasGroupAddress(filter))
+      return { code: 'invalid VID, GroupID or MAC address', reason: "a VM's address is unicast" };
+    if (length > limits.filterEntries)
+      return {
+        code: 'insufficient resources',
+        reason: `${length} filter entries; ${limits.filterEntries} fit`,
+      };
+    if (!this.#vsis.has(vsiId) && this.#vsis.size >= limits.vsis)
+      return { code: 'insufficient resources', reason: `the port has ${limits.vsis} VSIs already` };
     return null;
   }
 
@@ -284,22 +315,25 @@ export class VdpBridge {
   #succeed(request: VdpRequest, filter: FilterInfo): void {
     this.counters.commandsSucceeded++;
     const { mode, vsiId, profile } = request;
-    this.#options.put(profile.managerId, { kind: 'answer', mode, vsiId, profile, filter, refusal: null });
+    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
   }
 
-  #refuse({ mode, vsiId, profile, filter }: VdpRequest, refusal: Refusal): void {
+  #refuse({ mode, vsiId, profile, filter }: VdpRequest, refusal: Refusal, reason: string, now: number): void {
+    this.lastRefusal = { vsiId, mode, code: refusal.code, reason, at: now };
     this.counters.commandsFailed++;
     if (refusal.keep) this.counters.commandReverts++;
-    this.#options.put(profile.managerId, { kind: 'answer', mode, vsiId, profile, filter, refusal });
+    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal });
   }
 
-  #refuseUnusable(managerId: ManagerId, tlv: UnusableRequest): void {
+  #refuseUnusable(tlv: UnusableRequest, now: number): void {
+    const { code, message } = tlv.problem;
+    this.lastRefusal = { vsiId: null, mode: tlv.mode, code, reason: message, at: now };
     this.counters.commandsFailed++;
-    this.#options.put(managerId, { ...tlv, refusal: tlv.problem.code });
+    this.#options.put({ ...tlv, refusal: code });
   }
 
   #leave({ vsiId, profile, filter }: Omit<BridgeVsi, 'association'>): void {
-    const sent = this.#options.put(profile.managerId, {
+    const sent = this.#options.put({
       kind: 'request',
       mode: 'de-associate',
       vsiId,
@@ -308,6 +342,11 @@ export class VdpBridge {
       hints: noHints,
     });
     if (sent) this.#leaving.add(vsiId);
+  }
+
+  /** Draft 0.2 has no KEEP: a station that is refused drops what it had. */
+  #canKeep({ held }: Vsi): boolean {
+    return held !== null && this.#options.operation().dialect === 'ratified';
   }
 
   #settle(vsiId: VsiId, vsi: Vsi): void {

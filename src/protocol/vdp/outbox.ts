@@ -1,21 +1,23 @@
-import type { ManagerId } from '../../domain/manager-id.ts';
-import { headerLength } from '../ecp/ratified.ts';
+import type { Dialect } from '../dialect.ts';
 import { longestPayload } from '../ethernet.ts';
-import { concat } from '../octets.ts';
-import { encodeTlv } from '../tlv.ts';
-import { encodeVdpdu, encodeVdpTlv, type AssociationTlv, type UnusableRequest } from './ratified.ts';
+import { concat, equal } from '../octets.ts';
+import type { AssociationTlv, UnusableRequest } from './tlv.ts';
 
 interface Item {
-  readonly managerId: ManagerId;
   readonly tlv: AssociationTlv;
+  readonly lead: Uint8Array;
   readonly octets: Uint8Array;
 }
 
-/** A VDPDU and the associations in it. */
+/** What one ECPDU carries, and the associations in it. */
 export interface Gathered {
   readonly payload: Uint8Array;
   readonly tlvs: readonly AssociationTlv[];
 }
+
+/** Room for the ECP header of either dialect. */
+const reserved = 9;
+const end = Uint8Array.of(0, 0);
 
 /**
  * TLVs that wait for ECP, gathered into as few ECPDUs as possible. A newer request for a
@@ -34,33 +36,32 @@ export class VdpOutbox {
     return this.#items.size;
   }
 
-  /** False, and nothing is kept, if it is full. */
-  put(managerId: ManagerId, tlv: AssociationTlv): boolean {
+  /** False, and nothing is kept, if it is full or the dialect has no words for it. */
+  put(tlv: AssociationTlv, { vdp }: Dialect): boolean {
     const key = tlv.kind === 'unusable' ? tlv : `${tlv.kind} ${tlv.vsiId}`;
     if (this.#items.size >= this.#limit && !this.#items.has(key)) return false;
+    const octets = vdp.encode(tlv);
+    if (octets === null) return false;
     this.#items.delete(key);
-    this.#items.set(key, { managerId, tlv, octets: encodeTlv(encodeVdpTlv(tlv)) });
+    this.#items.set(key, { tlv, lead: vdp.lead(tlv), octets });
     return true;
   }
 
-  /** Takes out the oldest TLV and as many others of the same manager id as one ECPDU holds. */
+  /** Takes out the oldest TLV and as many others of the same lead as one ECPDU holds. */
   take(): Gathered | null {
     const [first] = this.#items.values();
     if (!first) return null;
-    const empty = encodeVdpdu({ managerId: first.managerId, tlvs: [] });
-    const managerId = empty.subarray(0, -2);
-    const end = empty.subarray(-2);
-    let room = longestPayload - headerLength - empty.length;
+    let room = longestPayload - reserved - first.lead.length - end.length;
     const taken: Item[] = [];
     for (const [key, item] of this.#items) {
-      if (item.managerId !== first.managerId) continue;
+      if (!equal(item.lead, first.lead)) continue;
       if (item.octets.length > room) break;
       room -= item.octets.length;
       taken.push(item);
       this.#items.delete(key);
     }
     return {
-      payload: concat([managerId, ...taken.map(({ octets }) => octets), end]),
+      payload: concat([first.lead, ...taken.map(({ octets }) => octets), end]),
       tlvs: taken.map(({ tlv }) => tlv),
     };
   }

@@ -18,6 +18,7 @@ import {
   type VdpErrorCode,
   type VdpMode,
 } from './association.ts';
+import type { UnusableRequest, VdpTlv } from './tlv.ts';
 
 /*
  * VDPDU: | manager id TLV (5): 16 octets | association TLV | … | End TLV (0) |
@@ -40,30 +41,7 @@ export interface Vdpdu {
   readonly tlvs: readonly VdpTlv[];
 }
 
-export type VdpTlv = AssociationTlv | OtherTlv;
-
-/** What bridge and station exchange. */
-export type AssociationTlv = VdpAssociation | UnusableRequest;
-
-/** An association request that no association can come of; it can be refused all the same. */
-export interface UnusableRequest {
-  readonly kind: 'unusable';
-  readonly mode: VdpMode;
-  /** the TLV's information as it came, at least 25 octets */
-  readonly info: Uint8Array;
-  /** null: asked; else refused with it */
-  readonly refusal: VdpErrorCode | null;
-  readonly problem: { readonly code: VdpErrorCode; readonly message: string };
-}
-
-/** Organizationally defined (type 127) or unknown, carried as it is. */
-export interface OtherTlv {
-  readonly kind: 'other';
-  readonly type: number;
-  readonly info: Uint8Array;
-}
-
-const managerIdType = 5;
+export const managerIdType = 5;
 const managerIdLength = 16;
 const uuid = 5;
 const fixedLength = 25;
@@ -115,6 +93,7 @@ function decodeAssociation(
   const unusable = (code: VdpErrorCode, message: string): UnusableRequest => ({
     kind: 'unusable',
     mode,
+    managerId,
     info,
     refusal: (flags & status.ack) === 0 ? null : errorCode(flags),
     problem: { code, message },

@@ -1,12 +1,10 @@
 import type { Association } from '../../domain/association.ts';
 import type { FilterInfo } from '../../domain/filter-info.ts';
-import type { ManagerId } from '../../domain/manager-id.ts';
 import type { ProfileRef } from '../../domain/profile-ref.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import { Aging } from '../aging.ts';
 import { earliest } from '../deadline.ts';
-import type { EvbOperation } from '../evb/negotiation.ts';
-import { keepAliveInterval, responseWait } from '../evb/timers.ts';
+import type { EvbOperation } from '../evb/parameters.ts';
 import {
   associationOf,
   noHints,
@@ -18,7 +16,7 @@ import {
   type VdpRequest,
 } from './association.ts';
 import { grants, sameFilter, sameProfile } from './filter.ts';
-import type { Vdpdu } from './ratified.ts';
+import type { VdpTlv } from './tlv.ts';
 
 /** A VSI as the hypervisor describes it. */
 export interface VsiDescription {
@@ -65,7 +63,7 @@ export type VdpStationOutput =
 export interface VdpStationOptions {
   readonly operation: () => EvbOperation;
   /** Hands a TLV over to ECP; false if it cannot be sent. */
-  readonly put: (managerId: ManagerId, request: VdpRequest) => boolean;
+  readonly put: (request: VdpRequest) => boolean;
   readonly emit: (output: VdpStationOutput) => void;
 }
 
@@ -116,6 +114,10 @@ export class VdpStation {
     }));
   }
 
+  get size(): number {
+    return this.#vsis.size;
+  }
+
   /** A de-associate of what was never asked for is sent too: the bridge may remember what the agent forgot. */
   request(description: VsiDescription, mode: VdpMode, now: number): void {
     const { vsiId } = description;
@@ -143,28 +145,32 @@ export class VdpStation {
     for (const vsi of this.#vsis.values()) vsi.phase = 'waiting';
   }
 
-  receive({ tlvs }: Vdpdu, now: number): void {
+  receive(tlvs: readonly VdpTlv[], now: number): void {
     for (const tlv of tlvs) {
       if (tlv.kind === 'answer') this.#answered(tlv, now);
-      else if (tlv.kind === 'request' && tlv.mode === 'de-associate' && this.#vsis.has(tlv.vsiId)) {
-        this.#remove(tlv.vsiId);
-        this.#options.emit({ kind: 'deassociated', vsiId: tlv.vsiId, by: 'bridge' });
-      }
+      else if (tlv.kind === 'request' && tlv.mode === 'de-associate') this.#dropped(tlv.vsiId);
     }
   }
 
+  /** Also when both sides let go at once; in draft 0.2 the bridge's own de-associate and its answer are alike. */
+  #dropped(vsiId: VsiId): void {
+    const vsi = this.#vsis.get(vsiId);
+    if (!vsi) return;
+    const wished = vsi.mode === 'de-associate' && vsi.phase === 'asking';
+    if (wished) this.counters.commandsSucceeded++;
+    this.#remove(vsiId);
+    this.#options.emit({ kind: 'deassociated', vsiId, by: wished ? 'self' : 'bridge' });
+  }
+
   tick(now: number): void {
-    const { timers } = this.#options.operation();
-    for (const vsiId of this.#settled.expire(keepAliveInterval(timers), now)) this.#ask(vsiId, now);
-    for (const vsiId of this.#asking.expire(responseWait(timers), now)) this.#timedOut(vsiId, now);
+    const { timing } = this.#options.operation();
+    for (const vsiId of this.#settled.expire(timing.keepAlive, now)) this.#ask(vsiId, now);
+    for (const vsiId of this.#asking.expire(timing.responseWait, now)) this.#timedOut(vsiId, now);
   }
 
   deadline(): number | null {
-    const { timers } = this.#options.operation();
-    return earliest(
-      this.#settled.deadline(keepAliveInterval(timers)),
-      this.#asking.deadline(responseWait(timers)),
-    );
+    const { timing } = this.#options.operation();
+    return earliest(this.#settled.deadline(timing.keepAlive), this.#asking.deadline(timing.responseWait));
   }
 
   #ask(vsiId: VsiId, now: number): void {
@@ -173,7 +179,7 @@ export class VdpStation {
     vsi.phase = 'asking';
     this.#settled.delete(vsiId);
     this.#asking.touch(vsiId, now);
-    this.#options.put(profile.managerId, { kind: 'request', mode: vsi.mode, vsiId, profile, filter, hints });
+    this.#options.put({ kind: 'request', mode: vsi.mode, vsiId, profile, filter, hints });
   }
 
   #answered(answer: VdpAnswer, now: number): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseMac } from '../../../src/domain/mac-address.ts';
+import type { FilterInfo } from '../../../src/domain/filter-info.ts';
+import { parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
 import type { PortProfile } from '../../../src/domain/port-profile.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { nullVid, parseVid } from '../../../src/domain/vid.ts';
@@ -22,6 +23,7 @@ test('what the database grants is admitted, and the null VID is answered with th
     profile,
     addresses: [mac],
     wireVid: nullVid,
+    group: null,
     filter: { format: 'mac-vid', entries: [{ mac, vid: 100 }] },
   });
 });
@@ -30,6 +32,44 @@ test('a VID that the profile has is carried on the wire', () => {
   const filter = { format: 'mac-vid', entries: [{ mac, vid: parseVid(100) }] } as const;
   const admission = admit({ ...asked, filter }, grant, profile);
   assert.ok(admission.admitted && admission.wireVid === 100);
+});
+
+test('every format is granted the addresses of the database at most, and answered entry by entry', () => {
+  const second = parseMac('52:54:00:00:00:0c');
+  const wide = { ...grant, macs: [mac, second] };
+  const vid = parseVid(100);
+  const cases: [FilterInfo, readonly MacAddress[], FilterInfo['entries']][] = [
+    [{ format: 'vid', entries: [{ vid: nullVid }] }, [mac, second], [{ vid }]],
+    [{ format: 'vid', entries: [{ vid, pcp: 5 }] }, [mac, second], [{ vid, pcp: 5 }]],
+    [{ format: 'mac-vid', entries: [{ vid: nullVid, mac: second }] }, [second], [{ vid, mac: second }]],
+    [
+      {
+        format: 'mac-vid',
+        entries: [
+          { vid, mac: second },
+          { vid, mac },
+        ],
+      },
+      [second, mac],
+      [
+        { vid, mac: second },
+        { vid, mac },
+      ],
+    ],
+    [{ format: 'group-vid', entries: [{ vid: nullVid, group: 7 }] }, [mac, second], [{ vid, group: 7 }]],
+    [
+      { format: 'group-mac-vid', entries: [{ vid: nullVid, group: 7, mac }] },
+      [mac],
+      [{ vid, group: 7, mac }],
+    ],
+  ];
+  for (const [filter, addresses, entries] of cases) {
+    const admission = admit({ ...asked, filter }, wide, profile);
+    assert.ok(admission.admitted);
+    assert.deepEqual(admission.addresses, addresses);
+    assert.deepEqual(admission.filter, { format: filter.format, entries });
+    assert.equal(admission.group, filter.entries[0]?.group ?? null);
+  }
 });
 
 const entry = (vid: number, address = mac) => ({ mac: address, vid: vid as never });
@@ -72,12 +112,20 @@ const refusals: [string, Partial<Application>, Grant | undefined, PortProfile | 
       /52:54:00:00:00:0b is not VSI/,
     ],
     [
-      'a filter without addresses',
-      { filter: { format: 'vid', entries: [{ vid: nullVid }] } },
+      'more than one group',
+      {
+        filter: {
+          format: 'group-vid',
+          entries: [
+            { vid: nullVid, group: 7 },
+            { vid: nullVid, group: 8 },
+          ],
+        },
+      },
       grant,
       profile,
-      'invalid format',
-      /mac-vid/,
+      'invalid VID, GroupID or MAC address',
+      /groups 7, 8; it can be in one/,
     ],
   ];
 

@@ -5,7 +5,7 @@ import { parseMac } from '../../../src/domain/mac-address.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { nullVid, parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId } from '../../../src/domain/vsi-id.ts';
-import { fromRelay, toRelay } from '../../../src/bridge/label.ts';
+import { filterOf, fromRelay, toRelay } from '../../../src/bridge/label.ts';
 import { activate, detach, passages, places, reserve, type VsiEntry } from '../../../src/bridge/vsi-entry.ts';
 
 const nobody: VsiEntry = {
@@ -14,6 +14,7 @@ const nobody: VsiEntry = {
   policy: { vlan: parseVid(100), rate: {}, accessList: { rules: [], otherwise: 'allow' }, mirror: null },
   addresses: [parseMac('52:54:00:00:00:0a')],
   filterFormat: 'mac-vid',
+  group: null,
   attachments: new Map(),
   active: null,
 };
@@ -96,4 +97,22 @@ test('whatever is asked in whatever order, there is at most one place of each ki
       }
     }),
   );
+});
+
+test('what a station may renew after a restart of the agent is what it was granted, in every format', () => {
+  const vid = parseVid(100);
+  const [mac] = nobody.addresses;
+  assert.ok(mac);
+  const filters = [
+    { format: 'vid', entries: [{ vid }] },
+    { format: 'mac-vid', entries: [{ vid, mac }] },
+    { format: 'group-vid', entries: [{ vid, group: 7 }] },
+    { format: 'group-mac-vid', entries: [{ vid, group: 7, mac }] },
+  ] as const;
+  for (const filter of filters) {
+    const group = filter.format.startsWith('group') ? 7 : null;
+    const entry = activate({ ...nobody, filterFormat: filter.format, group }, 'p1', nullVid);
+    const restored = fromRelay(entry.vsiId, toRelay(entry));
+    assert.deepEqual(filterOf(restored, restored.attachments.get('p1')!), filter);
+  }
 });

@@ -39,7 +39,7 @@ const files: readonly [what: string, content: object | string, args: string[], c
     'a bridge with an unknown key',
     { ...bridge, prots: {} },
     ['bridge', '--config'],
-    'prots: is not a known key; name, manager, token, stateDirectory, evb, limits, ports would be right',
+    'prots: is not a known key; name, manager, token, profiles, vsis, stateDirectory, control, evb, limits, ports would be right',
   ],
   [
     'a bridge with VLAN 4095',
@@ -176,9 +176,9 @@ const commandLines: readonly [args: string, complaint: RegExp][] = [
   ['lab up --id Lab_1', /'Lab_1' is invalid\. 1 to 6 small letters and digits would be right; see [^\n]*$/],
   ['lab compare --runs 0', /'0' is invalid\. a number from 1 to 9999 would be right; see [^\n]*$/],
   ['lab up --frob', /^hairpin: unknown option '--frob'; see hairpin lab up --help$/],
-  ['manager', /^hairpin: required option '--config <file>' not specified; see hairpin manager --help$/],
-  ['bridge', /^hairpin: required option '--config <file>' not specified; see hairpin bridge --help$/],
-  ['station', /^hairpin: required option '--config <file>' not specified; see hairpin station --help$/],
+  ['manager', /^hairpin: \/etc\/hairpin\/manager.yaml: no such file/],
+  ['bridge', /^hairpin: \/etc\/hairpin\/bridge.yaml: no such file/],
+  ['station', /^hairpin: \/etc\/hairpin\/station.yaml: no such file/],
   [
     'station announce started a --mac 52:54:00:00:00:0a',
     /^hairpin: required option '--control <path>' not [^\n]*$/,

@@ -174,7 +174,9 @@ test('every error code, KEEP and HARD reach the station; KEEP only if something 
   for (const code of codes) {
     const bridge = connected();
     const fresh = tokenIn(bridge.receive(station.ecp(1, [asked('pre-associate', vsi(1))]), 10_000));
-    const [first] = sent(bridge.answer(fresh, { kind: 'refuse', code, keep: true, hard: true }, 10_000));
+    const [first] = sent(
+      bridge.answer(fresh, { kind: 'refuse', code, keep: true, hard: true, reason: 'no' }, 10_000),
+    );
     assert.ok(first && 'seq' in first && first.tlvs[0]?.kind === 'answer');
     assert.deepEqual(first.tlvs[0].refusal, { code, keep: false, hard: true });
     bridge.receive(station.ack(first.seq), 10_000);
@@ -182,10 +184,14 @@ test('every error code, KEEP and HARD reach the station; KEEP only if something 
     const again = tokenIn(bridge.receive(station.ecp(2, [asked('pre-associate', vsi(1))]), 10_100));
     bridge.receive(station.ack(sentSequence(bridge.answer(again, accept, 10_100))), 10_100);
     const upgrade = tokenIn(bridge.receive(station.ecp(3, [asked('associate', vsi(1))]), 10_200));
-    const [second] = sent(bridge.answer(upgrade, { kind: 'refuse', code, keep: true }, 10_200));
+    const [second] = sent(
+      bridge.answer(upgrade, { kind: 'refuse', code, keep: true, reason: 'not now' }, 10_200),
+    );
     assert.ok(second && 'seq' in second && second.tlvs[0]?.kind === 'answer');
     assert.deepEqual(second.tlvs[0].refusal, { code, keep: true, hard: false });
     assert.equal(bridge.state().vsis[0]?.association, 'pre-associated');
+    const lastRefusal = { vsiId: vsiId(1), mode: 'associate', code, reason: 'not now', at: 10_200 };
+    assert.deepEqual(bridge.state().lastRefusal, lastRefusal);
     assert.deepEqual(bridge.state().counters.vdp, {
       commandsSucceeded: 1,
       commandsFailed: 2,
@@ -204,7 +210,7 @@ test('a refusal without KEEP takes away what was held', () => {
   const bridge = connected();
   associate(bridge, 1, 1, 10_000);
   const token = tokenIn(bridge.receive(station.ecp(2, [asked('pre-associate', vsi(1))]), 10_100));
-  const outputs = bridge.answer(token, { kind: 'refuse', code: 'other failure' }, 10_100);
+  const outputs = bridge.answer(token, { kind: 'refuse', code: 'other failure', reason: 'no' }, 10_100);
   assert.deepEqual(told(outputs), [{ kind: 'released', vsiId: vsiId(1), reason: 'refused' }]);
   assert.deepEqual(bridge.state().vsis, []);
 });
@@ -267,6 +273,7 @@ test('an agent that does not answer in time has refused: the manager is out of r
   const [frame] = sent(seen);
   assert.ok(frame && 'seq' in frame && frame.tlvs[0]?.kind === 'answer');
   assert.equal(frame.tlvs[0].refusal?.code, 'unable to contact VSI manager');
+  assert.equal(bridge.state().lastRefusal?.reason, 'there was no decision in time');
   assert.equal(bridge.awaits(token), false);
   assert.deepEqual(told(bridge.answer(token, accept, 10_700)), [{ kind: 'late answer', token }]);
   assert.deepEqual(bridge.state().vsis, []);

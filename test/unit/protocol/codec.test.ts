@@ -12,7 +12,8 @@ import { decodeEvbTlv, encodeEvbTlv } from '../../../src/protocol/evb/ratified.t
 import { decodeLldpdu, encodeLldpdu, type LldpTlv } from '../../../src/protocol/lldp/packet.ts';
 import type { Result } from '../../../src/protocol/result.ts';
 import { vdpErrorCodes, vdpModes, type VdpErrorCode } from '../../../src/protocol/vdp/association.ts';
-import { decodeVdpdu, encodeVdpdu, mostEntries, type VdpTlv } from '../../../src/protocol/vdp/ratified.ts';
+import { decodeVdpdu, encodeVdpdu, mostEntries } from '../../../src/protocol/vdp/ratified.ts';
+import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
 
 const octets = (minLength: number, maxLength = minLength) => fc.uint8Array({ minLength, maxLength });
 const integer = (max: number) => fc.integer({ min: 0, max });
@@ -150,8 +151,21 @@ test('an LLDPDU survives encoding, with TLVs nobody knows', () => {
       info: octets(0, 507),
     }),
     record({
+      kind: fc.constant('system capabilities' as const),
+      system: integer(0xffff),
+      enabled: integer(0xffff),
+    }),
+    record({
+      kind: fc.constant('management address' as const),
+      subtype: integer(255),
+      address: octets(1, 31),
+      interfaceSubtype: integer(255),
+      interfaceNumber: integer(0xffffffff),
+      objectId: octets(0, 128),
+    }),
+    record({
       kind: fc.constant('other' as const),
-      type: fc.integer({ min: 7, max: 126 }),
+      type: fc.integer({ min: 9, max: 126 }),
       info: octets(0, 511),
     }),
   );

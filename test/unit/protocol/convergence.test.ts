@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Association } from '../../../src/domain/association.ts';
+import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import type { BridgePort, BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
 import type { StationPort, StationPortOutput } from '../../../src/protocol/station-port.ts';
+import { dialectNames, type DialectName } from '../../../src/protocol/evb/parameters.ts';
 import { vdpModes } from '../../../src/protocol/vdp/association.ts';
-import { bridgePort, filled, stationPort, vsi, vsiId } from './fixtures.ts';
+import { bridgePort, evb, filled, stationPort, vsi, vsiId } from './fixtures.ts';
 import { Chance, End, SimulatedLink, VirtualClock, goodLink } from './simulated-link.ts';
 
 type BridgeEnd = End<BridgePortOutput, BridgePort>;
@@ -13,9 +15,13 @@ type StationEnd = End<StationPortOutput, StationPort>;
 
 const troubled = 20_000;
 /** An LLDP interval for the ends to hear of each other again, then keep-alive and answer times several times over. */
-const healing = 40_000;
+const healing = { ratified: 40_000, draft: 120_000 };
 /** Nothing but keep-alives any more. */
-const quiet = 10_000;
+const quiet = { ratified: 10_000, draft: 21_000 };
+
+/** with a manager id that both dialects can say */
+const profile = parseProfileKey('0x0c/17/1');
+const ratifiedOffers = [['ratified'], dialectNames] as const;
 
 /** A station and a bridge on a bad link, with agents that do at random what agents may do. */
 class World {
@@ -23,6 +29,7 @@ class World {
   readonly clock = new VirtualClock();
   readonly link: SimulatedLink;
   readonly vsis: number;
+  readonly dialect: DialectName;
   bridge: BridgeEnd;
   station: StationEnd;
   requests = 0;
@@ -34,6 +41,7 @@ class World {
     this.chance = new Chance(seed);
     this.link = new SimulatedLink(this.clock, this.chance);
     this.vsis = 1 + this.chance.below(4);
+    this.dialect = this.chance.pick(dialectNames);
     this.bridge = this.#newBridge();
     this.station = this.#newStation();
   }
@@ -54,10 +62,11 @@ class World {
     for (let i = 0; i < steps; i++) clock.at(chance.between(0, troubled), () => this.#trouble());
     clock.runUntil(troubled);
     link.quality = goodLink;
-    clock.runUntil(troubled + healing);
+    const healed = troubled + healing[this.dialect];
+    clock.runUntil(healed);
     this.requests = 0;
     this.renewals = 0;
-    clock.runUntil(troubled + healing + quiet);
+    clock.runUntil(healed + quiet[this.dialect]);
   }
 
   associations(): { bridge: Record<string, Association>; station: Record<string, Association> } {
@@ -72,7 +81,7 @@ class World {
     const dice = chance.below(100);
     if (dice < 65) {
       const mode = chance.pick(vdpModes);
-      const description = vsi(n, n % 2 ? 100 : 0);
+      const description = { ...vsi(n, n % 2 ? 100 : 0), profile };
       this.station.do((machine, now) => machine.request(description, mode, now));
     } else if (dice < 75) this.bridge.do((machine, now) => machine.deassociate(vsiId(n), now));
     else if (dice < 85) this.#flap();
@@ -131,7 +140,10 @@ class World {
   #newStation(): StationEnd {
     const end: StationEnd = new End(
       this.link,
-      stationPort({ firstSequence: this.#firstSequence() }),
+      stationPort({
+        firstSequence: this.#firstSequence(),
+        evb: { ...evb, dialects: this.dialect === 'draft' ? ['draft'] : this.chance.pick(ratifiedOffers) },
+      }),
       () => {},
     );
     end.deliver = (frame) => this.bridge.do((machine, now) => machine.receive(frame, now));
@@ -151,7 +163,7 @@ class World {
       if (accept) this.relay.set(request.vsiId, 'held');
       const verdict = accept
         ? ({ kind: 'accept', filter: filled(request.filter, 200) } as const)
-        : ({ kind: 'refuse', code: 'other failure', keep: chance.next() < 0.5 } as const);
+        : ({ kind: 'refuse', code: 'other failure', keep: chance.next() < 0.5, reason: 'chance' } as const);
       end.do((machine, now) => machine.answer(request.token, verdict, now));
     };
     // From at once to beyond the resource wait delay.
@@ -166,8 +178,8 @@ function sorted(pairs: (readonly [string, Association])[]): Record<string, Assoc
 }
 
 test('whatever the link and the agents do, bridge and station end up with the same associations', () => {
-  let associated = 0;
-  for (let seed = 1; seed <= 1_000; seed++) {
+  const associated = { ratified: 0, draft: 0 };
+  for (let seed = 1; seed <= 2_000; seed++) {
     const world = new World(seed);
     world.run();
     const { bridge, station } = world.associations();
@@ -175,9 +187,13 @@ test('whatever the link and the agents do, bridge and station end up with the sa
     assert.deepEqual([...world.relay.keys()].sort(), Object.keys(bridge), `seed ${seed}: the agent's view`);
     assert.equal(world.requests, 0, `seed ${seed}: keep-alives are no requests`);
     assert.equal(world.renewals > 0, Object.keys(bridge).length > 0, `seed ${seed}: keep-alives go on`);
-    associated += Object.values(bridge).filter((association) => association === 'associated').length;
+    assert.equal(world.bridge.machine.state().evb.dialect, world.dialect, `seed ${seed}`);
+    associated[world.dialect] += Object.values(bridge).filter(
+      (association) => association === 'associated',
+    ).length;
   }
-  assert.ok(associated > 200, `only ${associated} associations: the test has lost its teeth`);
+  for (const [dialect, count] of Object.entries(associated))
+    assert.ok(count > 200, `only ${count} associations in ${dialect}: the test has lost its teeth`);
 });
 
 test('the same seed takes the same course', () => {

@@ -4,7 +4,7 @@ import { parseManagerId } from '../../../src/domain/manager-id.ts';
 import { parseVid, nullVid } from '../../../src/domain/vid.ts';
 import { parseVsiId, type VsiId } from '../../../src/domain/vsi-id.ts';
 import { BridgePort, type BridgePortOptions } from '../../../src/protocol/bridge-port.ts';
-import type { EvbParameters } from '../../../src/protocol/evb/negotiation.ts';
+import type { EvbParameters } from '../../../src/protocol/evb/parameters.ts';
 import { StationPort, type StationPortOptions } from '../../../src/protocol/station-port.ts';
 import type { VsiDescription } from '../../../src/protocol/vdp/station.ts';
 

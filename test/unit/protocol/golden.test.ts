@@ -6,7 +6,17 @@ import { decodeEvbTlv, encodeEvbTlv, evbOui, evbSubtype } from '../../../src/pro
 import { decodeLldpdu, encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
 import type { Result } from '../../../src/protocol/result.ts';
 import { decodeVdpdu, encodeVdpdu } from '../../../src/protocol/vdp/ratified.ts';
-import { ratifiedCaptures, readCapture, type Capture } from './pcap.ts';
+import { decodeDraftEcpdu, encodeDraftEcpdu } from '../../../src/protocol/ecp/draft.ts';
+import {
+  decodeDraftEvbTlv,
+  draftEvbSubtype,
+  draftOui,
+  encodeDraftEvbTlv,
+} from '../../../src/protocol/evb/draft.ts';
+import { decodeDraftVdp, encodeDraftVdp } from '../../../src/protocol/vdp/draft.ts';
+import { encodeTlvs, type Tlv } from '../../../src/protocol/tlv.ts';
+import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
+import { draftCaptures, ratifiedCaptures, readCapture, type Capture } from './pcap.ts';
 
 function must<T>(result: Result<T>): T {
   assert.ok(result.ok, result.ok ? '' : result.error.message);
@@ -29,11 +39,16 @@ function again(frame: Frame): Uint8Array {
   if (frame.etherType === etherTypes.lldp) {
     const lldpdu = must(decodeLldpdu(frame.payload));
     const tlvs = lldpdu.tlvs.map((tlv) => {
-      if (tlv.kind !== 'organizational' || tlv.oui !== evbOui || tlv.subtype !== evbSubtype) return tlv;
-      return { ...tlv, info: encodeEvbTlv(must(decodeEvbTlv(tlv.info))) };
+      if (tlv.kind !== 'organizational') return tlv;
+      if (tlv.oui === evbOui && tlv.subtype === evbSubtype)
+        return { ...tlv, info: encodeEvbTlv(must(decodeEvbTlv(tlv.info))) };
+      if (tlv.oui === draftOui && tlv.subtype === draftEvbSubtype)
+        return { ...tlv, info: encodeDraftEvbTlv(must(decodeDraftEvbTlv(tlv.info))) };
+      return tlv;
     });
     return encodeLldpdu({ ...lldpdu, tlvs });
   }
+  if (frame.etherType === etherTypes.draftEcp) return againInDraft(frame);
   assert.equal(frame.etherType, etherTypes.ecp);
   const ecpdu = must(decodeEcpdu(frame.payload));
   if (ecpdu.operation === 'acknowledgement') return encodeEcpdu(ecpdu);
@@ -51,6 +66,78 @@ for (const name of ratifiedCaptures)
       assertSameUpToPadding(encodeFrame({ ...frame, payload: again(frame) }), capture.octets, capture);
     }
   });
+
+/** An acknowledgement of lldpad is as long as what it acknowledges, filled with zeros. */
+function againInDraft({ payload, source }: Frame): Uint8Array {
+  const ecpdu = must(decodeDraftEcpdu(payload));
+  if (ecpdu.operation === 'acknowledgement') {
+    assert.ok(ecpdu.payload.every((octet) => octet === 0));
+    return encodeDraftEcpdu(ecpdu);
+  }
+  const reader = source === '02:00:00:00:00:01' ? 'bridge' : 'station';
+  const tlvs = must(decodeDraftVdp(reader, ecpdu.payload)).map(encodeDraft);
+  return encodeDraftEcpdu({ ...ecpdu, payload: encodeTlvs(tlvs) });
+}
+
+/** Every reason beyond 2 is an "other failure" to us; as such it is told with 4. */
+function encodeDraft(tlv: VdpTlv): Tlv {
+  assert.ok(tlv.kind === 'request' || tlv.kind === 'answer');
+  const encoded = encodeDraftVdp(tlv);
+  assert.ok(encoded);
+  return encoded;
+}
+
+/** A captured frame with the responses 3, 5 and 6 told as 4. */
+function withoutFineReasons(octets: Uint8Array): Uint8Array {
+  const response = 14 + 9 + 2 + 5;
+  const isRequest = octets[12] === 0x88 && octets[13] === 0xb7 && octets[20] === 0;
+  if (!isRequest || octets[14 + 9] !== 0xfe || octets[response]! <= 2) return octets;
+  const plain = Uint8Array.from(octets);
+  plain[response] = 4;
+  return plain;
+}
+
+for (const name of draftCaptures)
+  test(`every frame of ${name} decodes, and encodes to itself`, () => {
+    const captures = readCapture(name);
+    assert.ok(captures.length > 5);
+    for (const capture of captures) {
+      const frame = must(decodeFrame(capture.octets));
+      const payload = again(frame);
+      assertSameUpToPadding(encodeFrame({ ...frame, payload }), withoutFineReasons(capture.octets), capture);
+    }
+  });
+
+test('a request and its refusals in draft 0.2 are read as libvirt and lldpad meant them', () => {
+  const tlvsOf = (number: number, reader: 'bridge' | 'station') => {
+    const frame = must(decodeFrame(readCapture('11-draft-libvirt-netlink-thirdparty')[number - 1]!.octets));
+    return must(decodeDraftVdp(reader, must(decodeDraftEcpdu(frame.payload)).payload));
+  };
+  assert.deepEqual(tlvsOf(7, 'bridge'), [
+    {
+      kind: 'request',
+      mode: 'associate',
+      vsiId: 'fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f',
+      profile: { managerId: '0x0c', typeId: 1, typeVersion: 1 },
+      filter: { format: 'mac-vid', entries: [{ mac: '52:54:00:c7:3e:ce', vid: 3 }] },
+      hints: { migrating: false, suspended: false },
+    },
+  ]);
+  const codes = [48, 52, 56, 60].map((number) => {
+    const [tlv] = tlvsOf(number, 'station');
+    return tlv?.kind === 'answer' && tlv.refusal?.code;
+  });
+  assert.deepEqual(codes, ['invalid format', 'insufficient resources', 'other failure', 'other failure']);
+});
+
+test('several associations in one ECPDU of draft 0.2', () => {
+  const frame = must(decodeFrame(readCapture('12-draft-lldptool-thirdparty')[32]!.octets));
+  const tlvs = must(decodeDraftVdp('bridge', must(decodeDraftEcpdu(frame.payload)).payload));
+  assert.deepEqual(
+    tlvs.map((tlv) => tlv.kind === 'request' && tlv.filter.entries[0]?.mac),
+    ['52:54:00:c7:3e:d1', '52:54:00:c7:3e:d0'],
+  );
+});
 
 function capturedTlv(name: string, number: number) {
   const frame = must(decodeFrame(readCapture(name)[number - 1]!.octets));

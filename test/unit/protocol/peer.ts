@@ -16,7 +16,8 @@ import {
 } from '../../../src/protocol/evb/ratified.ts';
 import { decodeLldpdu, encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
 import type { Result } from '../../../src/protocol/result.ts';
-import { decodeVdpdu, encodeVdpdu, type VdpTlv } from '../../../src/protocol/vdp/ratified.ts';
+import { decodeVdpdu, encodeVdpdu } from '../../../src/protocol/vdp/ratified.ts';
+import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
 import type { VdpMode, VdpRequest } from '../../../src/protocol/vdp/association.ts';
 import type { VsiDescription } from '../../../src/protocol/vdp/station.ts';
 import { profile } from './fixtures.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StationPort } from '../../../src/protocol/station-port.ts';
 import type { Refusal, VdpMode } from '../../../src/protocol/vdp/association.ts';
-import type { VdpTlv } from '../../../src/protocol/vdp/ratified.ts';
+import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
 import type { VsiDescription } from '../../../src/protocol/vdp/station.ts';
 import { bridgeMac, filled, stationPort, vsi, vsiId } from './fixtures.ts';
 import { asked, bridgeEvb, Peer, sent, told, type Seen } from './peer.ts';

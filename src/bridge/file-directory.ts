@@ -1,0 +1,40 @@
+import type { VsiSpec } from '../api/vsi.ts';
+import type { MacAddress } from '../domain/mac-address.ts';
+import type { PortProfile } from '../domain/port-profile.ts';
+import { profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import type { Directory, Entitlement } from './directory.ts';
+
+/** Profiles and VSIs that stand in the bridge's own configuration file: all there is to know, and it never changes. */
+export class FileDirectory implements Directory {
+  readonly #profiles: ReadonlyMap<ProfileKey, PortProfile>;
+  readonly #vsis: ReadonlyMap<VsiId, VsiSpec>;
+
+  constructor(profiles: readonly PortProfile[], vsis: readonly VsiSpec[]) {
+    this.#profiles = new Map(profiles.map((profile) => [profileKey(profile.ref), profile]));
+    this.#vsis = new Map(vsis.map((vsi) => [vsi.vsiId, vsi]));
+  }
+
+  known(vsiId: VsiId, ref: ProfileRef): Entitlement {
+    return { grant: this.#vsis.get(vsiId), profile: this.#profiles.get(profileKey(ref)) };
+  }
+
+  fetch(vsiId: VsiId, ref: ProfileRef): Promise<Entitlement> {
+    return Promise.resolve(this.known(vsiId, ref));
+  }
+
+  owners(mac: MacAddress): readonly VsiSpec[] {
+    return [...this.#vsis.values()].filter(({ macs }) => macs.includes(mac));
+  }
+
+  /** Only a manager knows of migrations. */
+  followsAnnouncements(): boolean {
+    return false;
+  }
+
+  /** Whether a VSI may still have what it was given by an earlier file. */
+  grants(vsiId: VsiId, profile: ProfileKey, addresses: readonly MacAddress[]): boolean {
+    const vsi = this.#vsis.get(vsiId);
+    return vsi?.profile === profile && addresses.every((mac) => vsi.macs.includes(mac));
+  }
+}

@@ -1,0 +1,16 @@
+import type { MigrationReport } from '../api/migration.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import type { Relay } from '../relay/relay.ts';
+import type { BridgeAgent } from './agent.ts';
+import type { Directory } from './directory.ts';
+
+/** Where a bridge's knowledge of profiles and VSIs comes from, and where its news goes. */
+export interface Source {
+  readonly directory: Directory;
+  report(report: MigrationReport): void;
+  /** A VSI's association changed; null: a port's state did. */
+  changed(vsiId: VsiId | null): void;
+  /** The agent has adopted what the data plane holds: it is told what of that has changed, now and from now on. */
+  follow(agent: BridgeAgent, relay: Relay): void;
+  close(): Promise<void>;
+}

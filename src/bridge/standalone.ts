@@ -1,0 +1,21 @@
+import type { VsiSpec } from '../api/vsi.ts';
+import type { PortProfile } from '../domain/port-profile.ts';
+import { profileKey } from '../domain/profile-ref.ts';
+import { FileDirectory } from './file-directory.ts';
+import type { Source } from './source.ts';
+
+/** A bridge without a manager, whose configuration file says all there is to know. */
+export function standalone(profiles: readonly PortProfile[], vsis: readonly VsiSpec[]): Source {
+  const directory = new FileDirectory(profiles, vsis);
+  return {
+    directory,
+    report() {},
+    changed() {},
+    follow(agent) {
+      for (const profile of profiles) agent.profileChanged(profile);
+      for (const { vsiId, profile, addresses } of agent.entries.values())
+        if (!directory.grants(vsiId, profileKey(profile), addresses)) agent.withdrawn({ vsiId });
+    },
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,76 @@
+import type { MacAddress } from '../domain/mac-address.ts';
+import { managerIdToBytes } from '../domain/manager-id.ts';
+import { decodeDraftEcpdu, draftVdpSubtype, encodeDraftEcpdu } from './ecp/draft.ts';
+import { decodeEcpdu, encodeEcpdu, vdpSubtype, type Ecpdu } from './ecp/ratified.ts';
+import { etherTypes, nearestBridge, nearestCustomerBridge } from './ethernet.ts';
+import type { DialectName } from './evb/parameters.ts';
+import type { EvbRole } from './evb/ratified.ts';
+import type { Result } from './result.ts';
+import { encodeTlv } from './tlv.ts';
+import { decodeDraftVdp, encodeDraftVdp } from './vdp/draft.ts';
+import { decodeVdpdu, encodeVdpTlv, managerIdType } from './vdp/ratified.ts';
+import { managerIdOf, type AssociationTlv, type VdpTlv } from './vdp/tlv.ts';
+
+/** How one version of 802.1Qbg puts ECP and VDP on the wire; the machines above know no versions. */
+export interface Dialect {
+  readonly name: DialectName;
+  readonly ecp: {
+    readonly etherType: number;
+    readonly destination: MacAddress;
+    readonly vdpSubtype: number;
+    /** each repeat has a sequence number of its own: lldpad drops a frame that is the same as the last */
+    readonly renumbersRepeats: boolean;
+    decode(payload: Uint8Array): Result<Ecpdu>;
+    encode(ecpdu: Ecpdu): Uint8Array<ArrayBuffer>;
+  };
+  readonly vdp: {
+    /** the associations in an ECPDU, as the reader's role has it */
+    decode(reader: EvbRole, payload: Uint8Array): Result<readonly VdpTlv[]>;
+    /** one whole TLV; null if this version cannot say it */
+    encode(tlv: AssociationTlv): Uint8Array | null;
+    /** what has to precede the TLV; those with the same lead may share an ECPDU */
+    lead(tlv: AssociationTlv): Uint8Array;
+  };
+}
+
+const ratified: Dialect = {
+  name: 'ratified',
+  ecp: {
+    etherType: etherTypes.ecp,
+    destination: nearestCustomerBridge,
+    vdpSubtype,
+    renumbersRepeats: false,
+    decode: decodeEcpdu,
+    encode: encodeEcpdu,
+  },
+  vdp: {
+    decode: (_, payload) => {
+      const vdpdu = decodeVdpdu(payload);
+      return vdpdu.ok ? { ok: true, value: vdpdu.value.tlvs } : vdpdu;
+    },
+    encode: (tlv) => encodeTlv(encodeVdpTlv(tlv)),
+    lead: (tlv) => encodeTlv({ type: managerIdType, info: managerIdToBytes(managerIdOf(tlv)) }),
+  },
+};
+
+const draft: Dialect = {
+  name: 'draft',
+  ecp: {
+    etherType: etherTypes.draftEcp,
+    destination: nearestBridge,
+    vdpSubtype: draftVdpSubtype,
+    renumbersRepeats: true,
+    decode: decodeDraftEcpdu,
+    encode: encodeDraftEcpdu,
+  },
+  vdp: {
+    decode: decodeDraftVdp,
+    encode: (tlv) => {
+      const encoded = encodeDraftVdp(tlv);
+      return encoded && encodeTlv(encoded);
+    },
+    lead: () => new Uint8Array(),
+  },
+};
+
+export const dialects: Readonly<Record<DialectName, Dialect>> = { ratified, draft };

@@ -1,0 +1,35 @@
+import type { EvbTimers, Timing } from './timers.ts';
+
+/** The two versions of 802.1Qbg on the wire: of 2012, and draft 0.2, which lldpad and libvirt use by default. */
+export const dialectNames = ['ratified', 'draft'] as const;
+export type DialectName = (typeof dialectNames)[number];
+
+/** What one side wants of EVB. */
+export interface EvbParameters {
+  /** bridge: is capable of reflective relay; station: requests it */
+  readonly reflectiveRelay: boolean;
+  /** GroupIDs may appear in filter info, if the other side says so too */
+  readonly groupIds: boolean;
+  readonly timers: EvbTimers;
+  /** the versions to offer, the default being both; where both sides speak both, the ratified one rules */
+  readonly dialects?: readonly DialectName[];
+}
+
+/** What both sides hold to. */
+export interface EvbOperation {
+  /** there is a neighbour, and each side knows that the other heard it */
+  readonly negotiated: boolean;
+  readonly dialect: DialectName;
+  readonly reflectiveRelay: boolean;
+  readonly groupIds: boolean;
+  /** the exponents in force; draft 0.2 has none */
+  readonly timers: EvbTimers | null;
+  /** what the exponents amount to, in ms */
+  readonly timing: Timing;
+}
+
+/** How many VSIs one side holds, and may hold. */
+export interface VsiCount {
+  readonly held: number;
+  readonly most: number;
+}
