@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { policyOf, type PortProfile } from '../../src/domain/port-profile.ts';
 import type { KernelLab } from '../../src/lab/kernel-lab.ts';
@@ -8,9 +7,8 @@ import type { LabOptions, VmKind } from '../../src/lab/lab.ts';
 import { vms, type LabVmPlan } from '../../src/lab/scenario.ts';
 import { listNamespaces, nsenter } from '../../src/linux/namespace.ts';
 import { run } from '../../src/linux/run.ts';
+import { hairpin } from '../unit/cli/hairpin.ts';
 import type { KernelView } from './kernel-view.ts';
-
-export const executable = fileURLToPath(new URL('../../hairpin', import.meta.url));
 
 export function labOptions(id: string, vmKind: VmKind = 'netns'): LabOptions {
   return { id, vms: vmKind, listen: '127.0.0.1:0', progress: () => {} };
@@ -52,7 +50,7 @@ export async function tcpLine(namespace: string, address: string, port: number):
   }
 }
 
-/** Tells a host's station of an event by the command line, as any toolstack may. */
+/** Tells a host's station of an event by the command line, as any toolstack may. @throws an Error if it is refused */
 export async function announce(
   lab: KernelLab,
   host: string,
@@ -60,7 +58,10 @@ export async function announce(
   { name, mac }: LabVmPlan,
 ): Promise<void> {
   const control = join(lab.directory, `${host}.sock`);
-  await run(executable, ['station', 'announce', event, name, '--control', control, '--mac', mac]);
+  const args = ['station', 'announce', event, name, '--control', control, '--mac', mac];
+  const { code, stdout, stderr } = await hairpin(args);
+  if (code !== 0 || stdout !== 'granted\n')
+    throw new Error(`${event} of ${name} at ${host}: ${stdout}${stderr}`);
 }
 
 /** Where the manager takes a VSI to be, with when it was told. */

@@ -3,11 +3,18 @@ import type { Moment, Strategy } from '../../src/domain/migration.ts';
 import type { MigrationRun } from '../../src/lab/migrate.ts';
 import { hosts } from '../../src/lab/scenario.ts';
 
-/** The moments of each strategy, in order; an unprepared migration has fewer. The release ends them all. */
-const order = {
-  'profile-first': ['announce', 'reserve', 'ready', 'stop', 'active', 'resume'],
-  garp: ['announce', 'stop', 'resume', 'active'],
-} as const satisfies Readonly<Record<Strategy, readonly Moment[]>>;
+/** The moments that every report has, and what follows what. */
+const chains = {
+  'profile-first': [
+    ['announce', 'reserve', 'ready', 'stop', 'active', 'resume'],
+    ['active', 'release'],
+  ],
+  // the VM's NIC announces itself when it comes up, which may be just before the VM runs
+  garp: [
+    ['announce', 'stop', 'resume'],
+    ['stop', 'active', 'release'],
+  ],
+} as const satisfies Readonly<Record<Strategy, readonly (readonly Moment[])[]>>;
 
 export interface Expected {
   readonly strategy: Strategy;
@@ -32,15 +39,14 @@ export function assertMigrated(run: MigrationRun, { strategy, from, to, watched 
   // where the source let go of the VM before it was announced elsewhere, the announcement has no source
   if (report.source || strategy === 'profile-first') assert.equal(report.source?.port, portOf(from), told);
 
-  const moments = order[strategy];
-  assert.deepEqual(new Set(Object.keys(report.times)), new Set([...moments, 'release']), told);
-  const inOrder = (...chain: readonly Moment[]) => {
+  assert.deepEqual(new Set(Object.keys(report.times)), new Set(chains[strategy].flat()), told);
+  const inOrder = (chain: readonly Moment[]) => {
     const times = chain.map((moment) => report.times[moment]!);
     const sorted = [...times].sort((a, b) => a - b);
     assert.deepEqual(times, sorted, `${chain.join(' ≤ ')}: ${told}`);
   };
-  inOrder(...moments);
-  inOrder(watched ? 'active' : moments.at(-1)!, 'release');
+  for (const chain of chains[strategy]) inOrder(chain);
+  if (strategy === 'profile-first' && !watched) inOrder(['resume', 'release']);
 
   // one frame each ms: what was sent to a VM that stood still is lost, and little else
   assert.ok(run.lost.toVm > 0 && run.lost.toVm <= run.gapMs + 5, told);
