@@ -24,6 +24,8 @@ before(async () => {
 
 after(async () => {
   await deleteNamespace(namespace);
+  // what a failing test is about
+  await run('umount', [join(bridge.stateDirectory, 'bpf')]).catch(() => {});
   rmSync(directory, { recursive: true });
 });
 
