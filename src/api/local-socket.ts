@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { createServer, request, type IncomingMessage, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { Invalid } from '../domain/invalid.ts';
@@ -39,7 +39,8 @@ export async function serveLocal(path: string, calls: LocalCalls): Promise<{ clo
 }
 
 async function answer(incoming: IncomingMessage, calls: LocalCalls) {
-  const call = calls[incoming.url?.slice(1) ?? ''];
+  const name = incoming.url?.slice(1) ?? '';
+  const call = Object.hasOwn(calls, name) ? calls[name] : undefined;
   if (incoming.method !== 'POST' || !call)
     return { status: 404, body: { error: `POST to one of ${Object.keys(calls).join(', ')}` } };
   try {
@@ -61,7 +62,9 @@ async function read(stream: IncomingMessage): Promise<string> {
 }
 
 async function listen(server: Server, path: string): Promise<void> {
-  if (await answers(path)) throw new LocalSocketError(`${path}: a running process serves it already`);
+  await refuseIfServed(path);
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there && !there.isSocket()) throw new LocalSocketError(`${path}: is there already, and is no socket`);
   rmSync(path, { force: true }); // what a killed process left behind
   const mask = process.umask(0o177);
   try {
@@ -76,6 +79,11 @@ async function listen(server: Server, path: string): Promise<void> {
   }
 }
 
+/** @throws LocalSocketError if a running process serves the socket */
+export async function refuseIfServed(path: string): Promise<void> {
+  if (await answers(path)) throw new LocalSocketError(`${path}: a running process serves it already`);
+}
+
 /** Whether somebody accepts connections on the socket. */
 export function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
@@ -85,7 +93,7 @@ export function answers(path: string): Promise<boolean> {
   });
 }
 
-/** Calls what `serveLocal` serves. @throws LocalSocketError with the server's own words, or if nobody serves it */
+/** Calls what `serveLocal` serves. @throws Invalid or LocalSocketError with the server's own words, or if nobody serves it */
 export function callLocal(path: string, name: string, body: object = {}): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const fail = (message: string) => reject(new LocalSocketError(message));
@@ -94,6 +102,8 @@ export function callLocal(path: string, name: string, body: object = {}): Promis
         (text) => {
           const reply = JSON.parse(text) as { error?: string };
           if (incoming.statusCode === 200) resolve(reply);
+          else if (incoming.statusCode === 400)
+            reject(new Invalid(reply.error ?? 'the request does not fit'));
           else fail(reply.error ?? `${path}: HTTP ${incoming.statusCode}`);
         },
         (error: Error) => fail(error.message),

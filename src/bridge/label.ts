@@ -7,12 +7,16 @@ import { places, type Attachment, type VsiEntry } from './vsi-entry.ts';
 
 /**
  * What the data plane keeps of an entry besides what it needs itself, so that a restarted agent can adopt it: the
- * profile's key, the filter format's number on the wire and the GroupID if it has one: "dc1/17/1 2", "dc1/17/1 3 7"
+ * profile's key, the filter format's number on the wire, the GroupID if it has one, and whether the pre-association, if
+ * there is one, is with resource reservation: "dc1/17/1 2 - -", "dc1/17/1 3 7 rr"
  */
-export function labelOf({ profile, filterFormat, group }: VsiEntry): string {
+export function labelOf({ profile, filterFormat, group, attachments }: VsiEntry): string {
   const format = Object.entries(filterFormats).find(([, name]) => name === filterFormat)![0];
-  return [profileKey(profile), format, ...(group === null ? [] : [group])].join(' ');
+  const reserves = [...attachments.values()].some(({ association }) => association === reserved);
+  return [profileKey(profile), format, group ?? '-', reserves ? 'rr' : '-'].join(' ');
 }
+
+const reserved = 'pre-associated with resource reservation';
 
 export function toRelay(entry: VsiEntry): RelayVsi {
   return {
@@ -25,19 +29,20 @@ export function toRelay(entry: VsiEntry): RelayVsi {
 
 /** The entry that `toRelay` made this from. @throws Invalid for a label that is not ours */
 export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
-  const [key = '', format = '', group] = held.label.split(' ');
+  const [key = '', format = '', group = '-', reserves = '-'] = held.label.split(' ');
   const { active, armed, released } = held.places;
   const attachments = new Map<string, Attachment>();
   for (const place of [active, released])
     if (place) attachments.set(place.port, { association: 'associated', wireVid: place.wireVid });
-  if (armed) attachments.set(armed.port, { association: 'pre-associated', wireVid: armed.wireVid });
+  const association = reserves === 'rr' ? reserved : 'pre-associated';
+  if (armed) attachments.set(armed.port, { association, wireVid: armed.wireVid });
   return {
     vsiId,
     profile: parseProfileKey(key),
     policy: held.policy,
     addresses: held.addresses,
     filterFormat: filterFormats[format as unknown as keyof typeof filterFormats] satisfies FilterFormat,
-    group: group === undefined ? null : Number(group),
+    group: group === '-' ? null : Number(group),
     attachments,
     active: active?.port ?? null,
   };

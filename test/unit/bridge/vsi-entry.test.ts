@@ -20,7 +20,8 @@ const nobody: VsiEntry = {
 };
 const at = (port: string) => ({ port, wireVid: nullVid });
 const running = activate(nobody, 'p1', nullVid);
-const prepared = reserve(running, 'p2', nullVid);
+const rr = 'pre-associated with resource reservation';
+const prepared = reserve(running, 'p2', nullVid, rr);
 const moved = activate(prepared, 'p2', nullVid);
 
 test('a migration passes ready, active and release', () => {
@@ -58,12 +59,18 @@ test('a source that lets go first leaves the destination armed until it associat
 });
 
 test('the last announced destination counts', () => {
-  const elsewhere = reserve(prepared, 'p3', nullVid);
+  const elsewhere = reserve(prepared, 'p3', nullVid, 'pre-associated');
   assert.deepEqual(places(elsewhere), { active: at('p1'), armed: at('p3'), released: null });
 });
 
+test('a source that has not let go yet can be prepared again', () => {
+  const back = reserve(moved, 'p1', nullVid, rr);
+  assert.deepEqual(places(back), { active: at('p2'), armed: at('p1'), released: null });
+  assert.deepEqual(passages(moved, back), [{ moment: 'ready', source: 'p2', destination: 'p1' }]);
+});
+
 test('a wire VID is settled by the first request at a port', () => {
-  const asked = activate(reserve(nobody, 'p1', nullVid), 'p1', parseVid(100));
+  const asked = activate(reserve(nobody, 'p1', nullVid, rr), 'p1', parseVid(100));
   assert.deepEqual(places(asked).active, at('p1'));
 });
 
@@ -80,10 +87,9 @@ test('whatever is asked in whatever order, there is at most one place of each ki
       let entry: VsiEntry | null = nobody;
       for (const { step, port } of list) {
         const before: VsiEntry = entry ?? nobody;
-        entry =
-          step === 'detach'
-            ? detach(before, port)
-            : (step === 'reserve' ? reserve : activate)(before, port, nullVid);
+        if (step === 'detach') entry = detach(before, port);
+        else
+          entry = step === 'reserve' ? reserve(before, port, nullVid, rr) : activate(before, port, nullVid);
         if (!entry) continue;
         const { active, armed, released } = places(entry);
         const shown = [active, armed, released].filter((place) => place !== null);
@@ -93,6 +99,7 @@ test('whatever is asked in whatever order, there is at most one place of each ki
         if (step === 'activate') assert.equal(active?.port, port);
         const restored = fromRelay(entry.vsiId, toRelay(entry));
         assert.deepEqual(places(restored), places(entry));
+        assert.deepEqual(new Set(restored.attachments), new Set(entry.attachments));
         assert.deepEqual({ ...restored, attachments: 0 }, { ...entry, attachments: 0 });
       }
     }),
