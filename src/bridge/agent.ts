@@ -426,6 +426,7 @@ function newEntry(
     addresses: admission.addresses,
     filterFormat: admission.filter.format,
     group: admission.group,
+    pcp: admission.pcp,
     attachments: before?.attachments ?? new Map(),
     active: before?.active ?? null,
   };

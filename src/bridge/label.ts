@@ -5,13 +5,15 @@ import type { VsiId } from '../domain/vsi-id.ts';
 import type { RelayVsi } from '../relay/relay.ts';
 import { places, type Attachment, type VsiEntry } from './vsi-entry.ts';
 
+const none = '-';
+
 /**
  * What the data plane keeps of an entry besides what it needs itself, so that a restarted agent can adopt it: the
- * profile's key, the filter format's number on the wire and the GroupID if it has one: "dc1/17/1 2", "dc1/17/1 3 7"
+ * profile's key, the filter format's number on the wire, GroupID and PCP: "dc1/17/1 2 - -", "dc1/17/1 3 7 5"
  */
-export function labelOf({ profile, filterFormat, group }: VsiEntry): string {
+export function labelOf({ profile, filterFormat, group, pcp }: VsiEntry): string {
   const format = Object.entries(filterFormats).find(([, name]) => name === filterFormat)![0];
-  return [profileKey(profile), format, ...(group === null ? [] : [group])].join(' ');
+  return [profileKey(profile), format, group ?? none, pcp ?? none].join(' ');
 }
 
 export function toRelay(entry: VsiEntry): RelayVsi {
@@ -25,7 +27,7 @@ export function toRelay(entry: VsiEntry): RelayVsi {
 
 /** The entry that `toRelay` made this from. @throws Invalid for a label that is not ours */
 export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
-  const [key = '', format = '', group] = held.label.split(' ');
+  const [key = '', format = '', group = none, pcp = none] = held.label.split(' ');
   const { active, armed, released } = held.places;
   const attachments = new Map<string, Attachment>();
   for (const place of [active, released])
@@ -37,7 +39,8 @@ export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
     policy: held.policy,
     addresses: held.addresses,
     filterFormat: filterFormats[format as unknown as keyof typeof filterFormats] satisfies FilterFormat,
-    group: group === undefined ? null : Number(group),
+    group: group === none ? null : Number(group),
+    pcp: pcp === none ? null : Number(pcp),
     attachments,
     active: active?.port ?? null,
   };
@@ -45,12 +48,13 @@ export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
 
 /** The filter info that VDP holds for an entry at a port. */
 export function filterOf(
-  { filterFormat, group, addresses, policy }: VsiEntry,
+  { filterFormat, group, pcp, addresses, policy }: VsiEntry,
   { wireVid }: Attachment,
 ): FilterInfo {
   const common = {
     vid: wireVid === nullVid ? policy.vlan : wireVid,
     ...(group === null ? {} : { group }),
+    ...(pcp === null ? {} : { pcp }),
   };
   const entries = filterFormat.includes('mac') ? addresses.map((mac) => ({ ...common, mac })) : [common];
   return { format: filterFormat, entries };

@@ -27,7 +27,7 @@ import { decodeLldpdu, encodeLldpdu, encodeLldpTlvs, type Lldpdu, type LldpTlv }
 import { LldpTransmitter, txTtl } from './lldp/transmitter.ts';
 import { equal } from './octets.ts';
 import { TokenBucket, type TokenRate } from './token-bucket.ts';
-import { VdpOutbox } from './vdp/outbox.ts';
+import { VdpOutbox, type Item } from './vdp/outbox.ts';
 import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';
 
 export interface AdjacencyOptions {
@@ -66,7 +66,7 @@ export interface AdjacencyUser {
   /** The neighbour is another machine than the one before. */
   replaced(): void;
   received(tlvs: readonly VdpTlv[], now: number): void;
-  /** ECP is done with these TLVs, acknowledged or not. */
+  /** These TLVs were acknowledged, or given up. */
   settled(tlvs: readonly AssociationTlv[]): void;
   vsis(): VsiCount;
 }
@@ -101,7 +101,7 @@ export class Adjacency {
   readonly #outbox: VdpOutbox;
   readonly #ecpTransmitter: EcpTransmitter;
   readonly #ecpReceiver = new EcpReceiver();
-  #inFlight: readonly AssociationTlv[] = [];
+  #inFlight: readonly Item[] = [];
 
   readonly #bucket: TokenBucket;
   readonly #ignored = new IgnoreLog();
@@ -120,7 +120,7 @@ export class Adjacency {
         hasMore: () => this.#outbox.size > 0,
         pull: () => {
           const gathered = this.#outbox.take();
-          this.#inFlight = gathered?.tlvs ?? [];
+          this.#inFlight = gathered?.items ?? [];
           return gathered?.payload ?? null;
         },
         send: (sequence, payload) =>
@@ -130,7 +130,10 @@ export class Adjacency {
             sequence,
             payload,
           }),
-        settled: () => this.#user.settled(this.#inFlight),
+        settled: (acknowledged) =>
+          this.#user.settled(
+            acknowledged ? this.#inFlight.map(({ tlv }) => tlv) : this.#outbox.putBack(this.#inFlight),
+          ),
       },
       options.firstSequence ?? 1,
     );

@@ -44,7 +44,7 @@ export class BridgePort {
     // An answer and a de-associate for each VSI, and as many answers again to VSIs that are refused.
     this.#adjacency = new Adjacency('bridge', options, 3 * limits.vsis, {
       emit,
-      connected: () => {},
+      connected: () => this.#vdp.connected(),
       disconnected: () => this.#vdp.disconnected(),
       replaced: () => this.#vdp.stationGone(),
       received: (tlvs, now) => this.#vdp.receive(tlvs, now),
