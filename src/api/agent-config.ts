@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import { dialectNames, type EvbParameters } from '../protocol/evb/parameters.ts';
 import { strict } from './strict.ts';
 
 /** What the configuration files of bridge and station have in common. */
+
+/** As protocol/evb has them, which this room may not import; the agents' types hold the two together. */
+const dialectNames = ['ratified', 'draft'] as const;
 
 const exponent = (meaning: string, least = 0) =>
   z
@@ -43,7 +45,7 @@ export const absolutePath = z.string().regex(/^\//, {
 });
 
 /** The machines' parameters of it. */
-export function evbParameters(config: z.output<typeof evb>): EvbParameters {
+export function evbParameters(config: z.output<typeof evb>) {
   const { reflectiveRelay, groupIds, dialects, ...timers } = config;
   return { reflectiveRelay, groupIds, dialects, timers };
 }

@@ -8,7 +8,7 @@ import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
 import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
 import { Driver, type Clock } from '../protocol/driver.ts';
-import type { EvbParameters } from '../protocol/evb/parameters.ts';
+import type { EvbOperation, EvbParameters } from '../protocol/evb/parameters.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import type { VdpLimits } from '../protocol/vdp/bridge.ts';
 import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
@@ -60,7 +60,8 @@ export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
   readonly #entries = new Map<VsiId, VsiEntry>();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
-  readonly #reflective = new Map<PortName, boolean>();
+  /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
+  readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   /** what was counted when a migration of the VSI became known */
   readonly #tallies = new Map<VsiId, Tally>();
 
@@ -95,9 +96,9 @@ export class BridgeAgent {
     const held = relay.held();
     for (const [vsiId, vsi] of held.vsis) this.#entries.set(vsiId, fromRelay(vsiId, vsi));
     for (const [name, driver] of this.#ports) {
-      // until the station has said otherwise, reflective relay stays as the data plane has it
       const port = held.ports.get(name);
-      this.#reflective.set(name, port?.kind === 'station' && port.reflectiveRelay);
+      const on = port?.kind === 'station' && port.reflectiveRelay;
+      this.#reflective.set(name, { on, current: false });
       driver.do((machine, now) => {
         machine.adopt(this.#heldAt(name), now);
         return [];
@@ -164,14 +165,11 @@ export class BridgeAgent {
       case 'renewed':
         return; // a late keep-alive of the source must not move anything
       case 'released':
-        this.#commit(output.vsiId, (entry) => entry && detach(entry, port));
+        this.#attempt(output.vsiId, (entry) => entry && detach(entry, port));
         log('info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
         return;
       case 'evb':
-        this.#reflective.set(port, output.reflectiveRelay);
-        this.#apply(this.#entries);
-        log('info', `reflective relay on ${port} is ${output.reflectiveRelay ? 'on' : 'off'}`);
-        changed(null);
+        this.#negotiated(port, output);
         return;
       case 'neighbour':
         changed(null);
@@ -182,6 +180,21 @@ export class BridgeAgent {
       case 'late answer':
         return; // `awaits` was asked before anything was set up
     }
+  }
+
+  /**
+   * What a station negotiates takes effect at once. A station that is gone (its agent restarts) leaves reflective relay as
+   * it was for the VSIs it leaves behind: their frames go on.
+   */
+  #negotiated(port: PortName, { negotiated, reflectiveRelay }: EvbOperation): void {
+    const on = negotiated ? reflectiveRelay : (this.#reflective.get(port)?.on ?? false);
+    this.#reflective.set(port, { on, current: negotiated });
+    this.#apply(this.#entries);
+    this.#parts.log(
+      'info',
+      negotiated ? `reflective relay on ${port} is ${on ? 'on' : 'off'}` : `no station on ${port}`,
+    );
+    this.#parts.changed(null);
   }
 
   #requested(port: PortName, request: Request): void {
@@ -233,8 +246,11 @@ export class BridgeAgent {
   #refuse(port: PortName, request: Request, code: VdpErrorCode, reason: string): void {
     if (!this.#ports.get(port)!.machine.awaits(request.token)) return;
     this.#parts.log('warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
+    const source = this.#entries.get(request.vsiId)?.active;
+    if (source && source !== port)
+      this.#report(request.vsiId, 'fail', { source, destination: port }, { reason: `${code}: ${reason}` });
     // a station that is refused forgets the VSI, and a half-granted profile is no profile
-    this.#commit(request.vsiId, (entry) => entry && detach(entry, port));
+    this.#attempt(request.vsiId, (entry) => entry && detach(entry, port));
     this.#ports
       .get(port)!
       .do((machine, now) => machine.answer(request.token, { kind: 'refuse', code, reason }, now));
@@ -284,7 +300,7 @@ export class BridgeAgent {
     const known = this.#entries.get(vsiId) ?? null;
     if ((known?.active ?? null) !== source) return; // it was moved meanwhile
     const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
-    this.#commit(vsiId, () => (source ? detach(arrived, source) : arrived));
+    if (!this.#attempt(vsiId, () => (source ? detach(arrived, source) : arrived))) return;
     if (source) this.#ports.get(source)!.do((machine, now) => machine.deassociate(vsiId, now));
     // the source had let go before: nothing here tells that this was a migration, but the announcement did
     else
@@ -293,7 +309,7 @@ export class BridgeAgent {
   }
 
   #deassociate(entry: VsiEntry): void {
-    this.#commit(entry.vsiId, () => null);
+    this.#attempt(entry.vsiId, () => null);
     for (const port of entry.attachments.keys())
       this.#ports.get(port)!.do((machine, now) => machine.deassociate(entry.vsiId, now));
   }
@@ -317,6 +333,18 @@ export class BridgeAgent {
     this.#parts.changed(vsiId);
   }
 
+  /** A change that nobody waits for an answer to: what the data plane refuses is told, and stays as it was. */
+  #attempt(vsiId: VsiId, change: (entry: VsiEntry | null) => VsiEntry | null): boolean {
+    try {
+      this.#commit(vsiId, change);
+      return true;
+    } catch (error) {
+      if (!(error instanceof RelayError)) throw error;
+      this.#parts.log('warn', `VSI ${vsiId}: the data plane refused: ${error.message}`);
+      return false;
+    }
+  }
+
   #passed(vsiId: VsiId, passage: Passage, last: Tally | undefined): void {
     const { moment, source, destination } = passage;
     const entry = this.#entries.get(vsiId);
@@ -334,8 +362,7 @@ export class BridgeAgent {
     const count = (port: PortName | null) =>
       port && after ? difference(before, after, port, this.#parts.stampOf) : null;
     this.#report(vsiId, moment, passage, {
-      source: count(source),
-      destination: count(destination),
+      counts: { source: count(source), destination: count(destination) },
     });
     this.#tallies.delete(vsiId);
   }
@@ -344,7 +371,7 @@ export class BridgeAgent {
     vsiId: VsiId,
     moment: MigrationReport['moment'],
     { source, destination }: { source: PortName | null; destination: PortName },
-    counts?: MigrationReport['counts'],
+    more: Pick<MigrationReport, 'counts' | 'reason'> = {},
   ): void {
     const { name, report, timestamp } = this.#parts;
     const at = (port: PortName): PortLocation => ({ bridge: name, port });
@@ -355,7 +382,7 @@ export class BridgeAgent {
       by: name,
       ...(source ? { source: at(source) } : {}),
       destination: at(destination),
-      ...(counts ? { counts } : {}),
+      ...more,
     });
   }
 
@@ -373,8 +400,11 @@ export class BridgeAgent {
 
   #apply(entries: ReadonlyMap<VsiId, VsiEntry>): void {
     const ports = new Map<PortName, RelayPort>(this.#parts.otherPorts);
-    for (const name of this.#ports.keys())
-      ports.set(name, { kind: 'station', reflectiveRelay: this.#reflective.get(name) ?? false });
+    for (const name of this.#ports.keys()) {
+      const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
+      const isUsed = current || [...entries.values()].some(({ attachments }) => attachments.has(name));
+      ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed });
+    }
     this.#parts.relay.apply({
       ports,
       vsis: new Map([...entries].map(([vsiId, entry]) => [vsiId, toRelay(entry)])),

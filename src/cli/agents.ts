@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import { pino, type Logger } from 'pino';
 import { bridgeConfig, controlPath } from '../bridge/config.ts';
 import { hypervisorEventKinds } from '../hypervisors/event.ts';
@@ -69,7 +69,7 @@ function stationCommand(): Command {
   command
     .command('announce')
     .description('tell the station of a VM, from a toolstack that it cannot watch; waits for the bridge')
-    .argument('<event>', hypervisorEventKinds.join(', '))
+    .addArgument(new Argument('<event>').choices(hypervisorEventKinds))
     .argument('<vm>', "the VM's name")
     .requiredOption('--control <path>', "the station's control socket")
     .requiredOption('--mac <address...>', "the addresses of the VM's NICs")

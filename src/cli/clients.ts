@@ -172,10 +172,18 @@ async function withClient(
   { manager, token }: ClientOptions,
   body: (api: ApiClient) => Promise<void>,
 ): Promise<void> {
-  const api = new ApiClient(manager, { token });
+  const api = clientOf(manager, token);
   try {
     await body(api);
   } finally {
     api.close();
+  }
+}
+
+function clientOf(manager: string, token: string | undefined): ApiClient {
+  try {
+    return new ApiClient(manager, { token });
+  } catch (error) {
+    throw new Failure(`--manager: ${(error as Error).message}`, 2);
   }
 }

@@ -18,10 +18,10 @@ export function readYaml(path: string): unknown {
   try {
     text = readFileSync(path === '-' ? 0 : path, 'utf8');
   } catch (error) {
-    throw new Failure(`${path}: ${(error as Error).message.replace(/^\w+: /, '')}`, 2);
+    throw new Failure(`${path}: ${(error as Error).message.replace(/^\w+: ([^,]*).*$/, '$1')}`, 2);
   }
   const document = parseDocument(text, { uniqueKeys: true });
   const [error] = document.errors;
-  if (error) throw new Failure(`${path}: ${error.message.split('\n')[0]}`, 2);
+  if (error) throw new Failure(`${path}: ${error.message.split('\n')[0]!.replace(/:$/, '')}`, 2);
   return document.toJS() as unknown;
 }

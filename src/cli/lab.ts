@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { openSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { strategies, type Strategy } from '../domain/migration.ts';
@@ -102,8 +101,7 @@ async function up(options: UpOptions): Promise<void> {
 
 /** Runs `lab up` in a process of its own and returns when that is up. */
 async function detach({ id, vms, listen, simulated, json }: UpOptions): Promise<void> {
-  mkdirSync(labDirectory(id), { recursive: true, mode: 0o700 });
-  const log = join(labDirectory(id), '..', `hp-${id}.log`);
+  const log = detachedLog(id);
   const output = openSync(log, 'w', 0o600);
   const entry = fileURLToPath(import.meta.url).replace(/lab\.(ts|js)$/, 'main.$1');
   const child = spawn(
@@ -129,10 +127,23 @@ async function detach({ id, vms, listen, simulated, json }: UpOptions): Promise<
 async function down({ id }: { id: string }): Promise<void> {
   const socket = labSocket(id);
   if (await answers(socket)) {
-    await labClient(socket).down();
-    while (await answers(socket)) await new Promise((resolve) => setTimeout(resolve, 50));
+    const { pid } = await labClient(socket).down();
+    while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 50));
   }
   if (mayUseKernel()) await sweep(namesOf(id), labDirectory(id));
+  rmSync(detachedLog(id), { force: true });
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function detachedLog(id: string): string {
+  return `${labDirectory(id)}.log`;
 }
 
 async function compareStrategies({
@@ -229,7 +240,7 @@ function runText(run: MigrationRun): string {
     'the streams, 1 frame each ms in each direction',
     `  lost        ${run.lost.toVm} to the VM, ${run.lost.fromVm} from it; twice: ${run.duplicated}`,
     `  gap         ${run.gapMs.toFixed(1)} ms = the VM's own stop ${run.stopMs.toFixed(1)} ms + the network ${run.networkAddedMs.toFixed(1)} ms`,
-    `  in the stop ${run.heldMs.toFixed(1)} ms were spent on the bridge's answer`,
+    `  waited      ${run.heldMs.toFixed(1)} ms of its stop for the bridge's answer`,
   ].join('\n');
 }
 

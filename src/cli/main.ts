@@ -6,17 +6,29 @@ import { labCommand } from './lab.ts';
 
 const program = new Command('hairpin')
   .description('Virtual switch offload and port profile management for VMs, on IEEE 802.1Qbg')
-  .version('0.1.0')
-  .exitOverride()
-  .configureHelp({ sortSubcommands: false })
-  .showSuggestionAfterError();
+  .version('0.1.0');
 
 program.addCommand(labCommand());
 for (const command of [...agentCommands(), ...clientCommands()]) program.addCommand(command);
+complainAlike(program, 'hairpin');
 
 try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else process.exitCode = explain(error);
+}
+
+/** Every level complains of its command line in one line like any other complaint, and leaves the exit code to us. */
+function complainAlike(command: Command, path: string): void {
+  command.exitOverride().configureOutput({
+    outputError: (text, write) => {
+      const wrong = text
+        .replace(/^error: /, '')
+        .trim()
+        .replaceAll(/\.?\s*\n\s*/g, ' ');
+      write(`hairpin: ${wrong.replace(/\.$/, '')}; see ${path} --help\n`);
+    },
+  });
+  for (const child of command.commands) complainAlike(child, `${path} ${child.name()}`);
 }

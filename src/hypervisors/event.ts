@@ -12,7 +12,7 @@ export const hypervisorEventKinds = [
   'started',
   /** Destination: a migration towards this host begins; the VM runs elsewhere for now. */
   'incoming',
-  /** Destination: the memory is complete and the VM is held back; the toolstack lets it run next. */
+  /** Destination: it will run here next. Its memory is complete, or it has stopped at the source for the last of it. */
   'arrived',
   /** It runs here from now on; also at a source that takes back a VM after a failed switch-over. */
   'resumed',

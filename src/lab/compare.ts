@@ -4,7 +4,7 @@ import type { MigrationRun } from './migrate.ts';
 
 type Measured = Pick<
   MigrationRun,
-  'stopMs' | 'gapMs' | 'networkAddedMs' | 'heldMs' | 'lost' | 'droppedAtSwitch' | 'duplicated'
+  'stopMs' | 'haltedMs' | 'gapMs' | 'networkAddedMs' | 'heldMs' | 'lost' | 'droppedAtSwitch' | 'duplicated'
 >;
 
 export interface Comparison {
@@ -29,14 +29,12 @@ export async function compare(lab: Lab, runs: number, progress: (line: string) =
   for (let run = 1; run <= runs; run++)
     for (const strategy of strategies) {
       const host = lab.status().vms.find(({ name }) => name === vm)!.host === 'h1' ? 'h2' : 'h1';
-      const { stopMs, gapMs, networkAddedMs, heldMs, lost, droppedAtSwitch, duplicated } = await lab.migrate(
-        vm,
-        host,
-        strategy,
-      );
+      const { stopMs, haltedMs, gapMs, networkAddedMs, heldMs, lost, droppedAtSwitch, duplicated } =
+        await lab.migrate(vm, host, strategy);
       progress(`run ${run} of ${runs}, ${strategy}: the network added ${networkAddedMs.toFixed(1)} ms`);
       measured[strategy].push({
         stopMs,
+        haltedMs,
         gapMs,
         networkAddedMs,
         heldMs,

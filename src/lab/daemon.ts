@@ -32,7 +32,7 @@ export async function serveLab(lab: Lab, socket: string, stop: AbortSignal): Pro
     },
     down: () => {
       resolve();
-      return Promise.resolve({});
+      return Promise.resolve({ pid: process.pid });
     },
   });
   await promise;
@@ -44,6 +44,7 @@ export function labClient(socket: string) {
   return {
     status: () => callLocal(socket, 'status') as Promise<LabStatus>,
     migrate: (wish: Move) => callLocal(socket, 'migrate', wish) as Promise<MigrationRun>,
-    down: () => callLocal(socket, 'down'),
+    /** Resolves, before it is down, with the process that takes it down. */
+    down: () => callLocal(socket, 'down') as Promise<{ pid: number }>,
   };
 }

@@ -96,7 +96,12 @@ export class KernelLab implements Lab {
     const ground = {
       api: this.api,
       openStreams: ({ address }: LabVmPlan) =>
-        openStreams({ namespace: this.names.peer, link: peerLink, address }),
+        openStreams({
+          namespace: this.names.peer,
+          link: peerLink,
+          address,
+          entries: hosts.map(({ port }) => ({ namespace: this.names.bridge, link: port })),
+        }),
       announce: (host: HostName, event: HypervisorEvent) => this.#announce(host, event),
       timestamp: now,
     };
@@ -108,16 +113,20 @@ export class KernelLab implements Lab {
     return measurable(this.#vms, name);
   }
 
-  /** Starts an agent (again); resolves with what it says of itself when it is ready. */
-  startAgent(name: AgentName): Promise<unknown> {
+  /**
+   * Starts an agent (again), its configuration changed at the top by `changes`; resolves with what it says of itself
+   * when it is ready.
+   */
+  startAgent(name: AgentName, changes: object = {}): Promise<unknown> {
     const path = this.#files.config(name);
     if (name === 'manager') {
-      writeFileSync(path, JSON.stringify(managerConfig(this.#files, this.#options.listen), null, 2));
+      const config = managerConfig(this.#files, this.#options.listen);
+      writeFileSync(path, JSON.stringify({ ...config, ...changes }, null, 2));
       return this.#processes.start(name, null, ['manager', '--config', path]);
     }
     const isBridge = name === bridgeName;
     const config = isBridge ? bridgeConfig(this.#files) : stationConfig(this.#files, name);
-    writeFileSync(path, JSON.stringify(config, null, 2));
+    writeFileSync(path, JSON.stringify({ ...config, ...changes }, null, 2));
     return this.#processes.start(name, isBridge ? this.names.bridge : this.names.host(name), [
       isBridge ? 'bridge' : 'station',
       '--config',

@@ -25,8 +25,10 @@ export interface MigrationRun {
   readonly from: HostName;
   readonly to: HostName;
   readonly strategy: Strategy;
-  /** the VM's own stop: from its last instruction at the source to its first at the destination */
+  /** the VM's own stop, as its link saw it: from its last frame into the switch to the first one elsewhere */
   readonly stopMs: number;
+  /** what the hypervisor says of it: from its last instruction at the source to its first at the destination */
+  readonly haltedMs: number;
   /** the longest silence that the streams saw, in either direction */
   readonly gapMs: number;
   readonly networkAddedMs: number;
@@ -74,15 +76,20 @@ export async function migrate(
     vm.reveal();
     await tell(to, 'started');
   }
-  const stopMs = (stop.resumedAt - stop.stoppedAt) / 1000;
+  const haltedMs = (stop.resumedAt - stop.stoppedAt) / 1000;
+  // a guest is silent for longer than it is halted (its emulated CPU starts cold), which is no doing of the network
+  const stopMs = counted.own?.gapMs ?? haltedMs;
   const gapMs = Math.max(counted.toVm.gapMs, counted.fromVm.gapMs);
-  const migration = await report;
+  const ended = await report;
+  // the VM's own stop and resume may have been told after the release
+  const migration = ended && ((await ground.api.get('migrations', ended.id))?.value ?? ended);
   return {
     vm: vm.plan.name,
     from,
     to,
     strategy,
     stopMs: round(stopMs),
+    haltedMs: round(haltedMs),
     gapMs: round(gapMs),
     networkAddedMs: round(gapMs - stopMs),
     heldMs: round(heldMs),
@@ -99,12 +106,18 @@ export async function migrate(
   /** The toolstack tells both stations what happens; where the stations watch the hypervisor, they know. */
   function prepared(): MigrationHooks {
     const say = vm.watched ? () => Promise.resolve<Outcome>({ granted: true }) : tell;
+    let associated: Promise<Outcome>;
     return {
       begins: async () => insist(await say(to, 'incoming')),
-      stopped: (at) => void say(from, 'stopped', at),
+      stopped: (at) => {
+        void say(from, 'stopped', at);
+        // it cannot speak at the source any more: the bridge may cut over while the last pages are copied
+        associated = tell(to, 'arrived');
+        associated.catch(() => {}); // beforeResume tells
+      },
       beforeResume: async () => {
         const start = performance.now();
-        insist(await tell(to, 'arrived'));
+        insist(await associated);
         heldMs = performance.now() - start;
       },
       resumed: (at) => {

@@ -42,10 +42,13 @@ export async function move(
     resumedAt = now();
     vm.proceed();
   } catch (error) {
-    vm.connect(from);
-    vm.proceed();
-    await vm.unplug(to);
-    await hooks.aborted();
+    try {
+      await hooks.aborted();
+    } finally {
+      vm.connect(from);
+      vm.proceed();
+      await vm.unplug(to);
+    }
     throw error;
   }
   hooks.resumed(resumedAt);

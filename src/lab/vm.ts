@@ -11,7 +11,7 @@ export interface MigrationHooks {
   beforeResume(): Promise<void>;
   /** It runs at the destination. */
   resumed(at: Timestamp): void;
-  /** It failed, and the VM runs on at the source. */
+  /** It failed; the VM runs on at the source as soon as this settles. */
   aborted(): Promise<void>;
 }
 

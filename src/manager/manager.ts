@@ -1,3 +1,4 @@
+import { existsSync, rmSync } from 'node:fs';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { openSqlite } from '../store/sqlite.ts';
@@ -14,8 +15,9 @@ export interface Manager {
   close(): Promise<void>;
 }
 
-/** @throws ManagerError, with nothing left open, when the database or an address cannot be had */
+/** @throws ManagerError, with nothing left open or behind, when the database or an address cannot be had */
 export async function startManager(config: ManagerConfig, logger: Logger): Promise<Manager> {
+  const isNew = !existsSync(config.database);
   const store = open(config);
   const closing = new AbortController();
   const { token, keepMigrations } = config;
@@ -34,6 +36,7 @@ export async function startManager(config: ManagerConfig, logger: Logger): Promi
       listeners.push(await listen(where, (request, response) => void serve(request, response)));
   } catch (error) {
     await close();
+    if (isNew) rmSync(config.database, { force: true }); // it is empty, and nobody's
     throw error;
   }
   const addresses = listeners.map(({ address }) => address);

@@ -90,23 +90,30 @@ function portText(port: BridgePort | null | undefined): string {
   return port ? `${port.bridge} ${port.port}` : 'an unknown port';
 }
 
-/** What a report is about: the VSI's latest migration, a new one, or nothing that may be. */
-export type Belongs = 'latest' | 'new' | Refused;
+/** What a report is about: the VSI's latest migration, a new one (in place of one that got stuck), or nothing that may be. */
+export type Belongs = 'latest' | 'new' | 'instead' | Refused;
 
 /**
  * Finds the migration that a report belongs to. Agents do not know ids: a moment belongs to the VSI's latest migration
  * while that is on its way; "announce" and "reserve" (and "active" of strategy `garp`, which nobody announces) open a
- * new one when the latest has got to "active" or has ended, and they are later than all that is known of it. Agents'
- * clocks need only agree to better than the time between two migrations of one VM.
+ * new one when the latest has got to "active" or has ended, and they are later than all that is known of it. So does a
+ * second "announce", or a "reserve" elsewhere, while the latest is still on its way: nobody will hear of that one again.
+ * Agents' clocks need only agree to better than the time between two migrations of one VM.
  */
 export function belongs(latest: Migration | null, report: MigrationReport): Belongs {
-  if (latest && !(opens(report) && isSettled(latest) && report.at > lastTime(latest))) return 'latest';
+  if (latest && !(opens(report) && report.at > lastTime(latest))) return 'latest';
+  if (latest && !isSettled(latest)) return isStuck(latest, report) ? 'instead' : 'latest';
   if (opens(report)) return 'new';
   return { refused: `VSI ${report.vsiId} has no migration; "announce" or "reserve" opens one` };
 }
 
 function opens({ moment, strategy }: MigrationReport): boolean {
   return moment === 'announce' || moment === 'reserve' || (moment === 'active' && strategy === 'garp');
+}
+
+function isStuck(latest: Migration, { moment, destination }: MigrationReport): boolean {
+  if (moment === 'announce') return latest.times.announce !== undefined;
+  return moment === 'reserve' && differs(latest.destination, destination);
 }
 
 function isSettled(migration: Migration): boolean {

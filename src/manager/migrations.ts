@@ -27,7 +27,9 @@ export async function takeReport(store: Store, keep: number, report: MigrationRe
     const latest = await latestOf(transaction, report.vsiId);
     const whose = belongs(latest, report);
     if (typeof whose === 'object') throw new Refusal(409, whose.refused);
-    const opened = whose === 'new';
+    if (whose === 'instead')
+      write(transaction, { ...latest!, state: 'failed', reason: 'another migration of the VSI began' });
+    const opened = whose !== 'latest';
     const before = opened ? await open(transaction, report) : latest!;
     const after = applyReport(before, report);
     if ('refused' in after) throw new Refusal(409, after.refused);

@@ -37,7 +37,9 @@ export class VmTable {
         this.#phases.set(vm, 'arriving');
         return { wish: 'pre-associate-rr', moment: 'announce' };
       case 'arrived':
-        return phase === 'arriving' ? { wish: 'associate', moment: null } : nothing;
+        if (phase === 'here' || phase === 'leaving') return nothing;
+        this.#phases.set(vm, 'arriving'); // a station that was restarted meanwhile has not heard of `incoming`
+        return { wish: 'associate', moment: null };
       case 'resumed':
         this.#phases.set(vm, 'here');
         // asked again although `arrived` may have asked: not every toolstack holds the VM back

@@ -48,8 +48,11 @@ export async function moveGuest(
     return { stoppedAt: await stop, resumedAt };
   } catch (error) {
     await destination.stop(); // first, so that it cannot run at both
-    await takeBack(source);
-    await hooks.aborted();
+    try {
+      await hooks.aborted();
+    } finally {
+      await takeBack(source);
+    }
     throw error;
   }
 }

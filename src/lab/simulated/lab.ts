@@ -7,7 +7,7 @@ import { answers } from '../../api/local-socket.ts';
 import { Reporter } from '../../api/reporter.ts';
 import { BridgeAgent } from '../../bridge/agent.ts';
 import { ManagerDirectory } from '../../bridge/manager-directory.ts';
-import { bridgeStatus, vsiStatus } from '../../bridge/status.ts';
+import { bridgeStatus, Whereabouts } from '../../bridge/status.ts';
 import { macFromBytes, parseMac } from '../../domain/mac-address.ts';
 import type { Strategy, Timestamp } from '../../domain/migration.ts';
 import { systemClock } from '../../linux/clock.ts';
@@ -35,7 +35,7 @@ import {
   type LabVmPlan,
 } from '../scenario.ts';
 import { StreamAccount } from '../stream/accounting.ts';
-import { decodeBeacon, encodeProbe, intervalUs, vmPort } from '../stream/datagram.ts';
+import { decodeBeacon, encodeProbe, intervalUs, vmPort, type Beacon } from '../stream/datagram.ts';
 import { Pace } from '../stream/pace.ts';
 import type { Streams } from '../stream/peer.ts';
 import { startTicker } from '../stream/ticker.ts';
@@ -129,6 +129,7 @@ export class SimulatedLab implements Lab {
     const config = bridgeConfig(filesOf(this.#directory));
     const reporter = this.#reporter();
     const directory = new ManagerDirectory(api, config.stateDirectory);
+    const whereabouts = new Whereabouts(bridgeName);
     const evb = { reflectiveRelay: true, groupIds: false, timers: defaultTimers };
     const toStation = new Map(
       hosts.map(({ name, port }) => [port as string, this.#cable((frame) => this.#atHost(name, frame))]),
@@ -156,19 +157,21 @@ export class SimulatedLab implements Lab {
           () => api.put('bridges', bridgeStatus(bridgeName, agent, this.#relay, timestamp())),
           'bridge',
         );
-        if (vsiId) {
-          const status = vsiStatus(bridgeName, vsiId, agent, timestamp());
-          reporter.tell(() => api.putStatus(vsiId, status), vsiId);
-        }
+        const status = vsiId && whereabouts.of(vsiId, agent, timestamp());
+        if (status) reporter.tell(() => api.putStatus(vsiId, status), vsiId);
       },
       log: () => {},
     });
     this.#toSwitch = (port, frame) => {
-      if (isControl(frame)) agent.receive(port, frame);
-      else
-        for (const emission of this.#relay.receive(port, frame, process.hrtime.bigint()))
-          if (emission.port === networkPort) this.#atPeer(emission.frame);
-          else toStation.get(emission.port)?.send(emission.frame);
+      if (isControl(frame)) {
+        agent.receive(port, frame);
+        return;
+      }
+      const beacon = beaconIn(frame);
+      if (beacon) this.#account?.beaconEntered(beacon, timestamp());
+      for (const emission of this.#relay.receive(port, frame, process.hrtime.bigint()))
+        if (emission.port === networkPort) this.#atPeer(emission.frame);
+        else toStation.get(emission.port)?.send(emission.frame);
     };
     for (const [i, { name, port }] of hosts.entries()) {
       const cable = this.#cable((frame) => this.#toSwitch(port, frame));
@@ -230,7 +233,7 @@ export class SimulatedLab implements Lab {
   }
 
   #atPeer(frame: Uint8Array): void {
-    const beacon = decodeBeacon(udpPayload(frame) ?? new Uint8Array());
+    const beacon = beaconIn(frame);
     if (beacon) this.#account?.beaconReceived(beacon, timestamp());
   }
 
@@ -279,6 +282,11 @@ export class SimulatedLab implements Lab {
       },
     });
   }
+}
+
+function beaconIn(frame: Uint8Array): Beacon | null {
+  const payload = udpPayload(frame);
+  return payload && decodeBeacon(payload);
 }
 
 function isControl(frame: Uint8Array): boolean {

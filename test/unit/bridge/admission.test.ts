@@ -3,27 +3,13 @@ import { test } from 'node:test';
 import type { FilterInfo } from '../../../src/domain/filter-info.ts';
 import { parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
 import type { PortProfile } from '../../../src/domain/port-profile.ts';
-import { parseProfileKey, profileKey } from '../../../src/domain/profile-ref.ts';
+import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { nullVid, parseVid } from '../../../src/domain/vid.ts';
-import { parseVsiId } from '../../../src/domain/vsi-id.ts';
 import { admit, type Application, type Grant } from '../../../src/bridge/admission.ts';
+import { profile, web1 } from './network.ts';
 
-const mac = parseMac('52:54:00:00:00:0a');
-const profile: PortProfile = {
-  ref: parseProfileKey('dc1/17/1'),
-  name: 'web',
-  tenant: 'red',
-  vlan: parseVid(100),
-  rate: {},
-  accessList: { rules: [], otherwise: 'allow' },
-  mirror: null,
-};
-const grant: Grant = {
-  vsiId: parseVsiId('fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f'),
-  macs: [mac],
-  profile: profileKey(profile.ref),
-  hosts: ['h1', 'h2'],
-};
+const mac = web1.macs[0]!;
+const grant: Grant = { ...web1, hosts: ['h1', 'h2'] };
 const asked: Application = {
   vsiId: grant.vsiId,
   profile: profile.ref,

@@ -164,7 +164,20 @@ describe('a report belongs', () => {
   it('to the migration that is on its way', () => {
     for (const last of ['announce', 'reserve', 'ready', 'stop', 'resume'] as const)
       for (const moment of [...moments, 'abort', 'fail'] as const)
-        assert.equal(belongs(through(last), report(moment, 99)), 'latest');
+        if (moment !== 'announce') assert.equal(belongs(through(last), report(moment, 99)), 'latest');
+  });
+
+  it('to a new one in place of one that got stuck, when that is announced again, or reserved elsewhere', () => {
+    const at = (port: string) => ({ destination: { bridge: 'sw', port } });
+    assert.equal(belongs(through('ready'), report('announce', 99)), 'instead');
+    assert.equal(belongs(through('ready'), report('announce', 1)), 'latest', 'the same one, told again');
+    const reserved = apply(fresh, report('announce', 10), report('reserve', 11, at('p2')));
+    assert.equal(belongs(reserved, report('reserve', 99, at('p3'))), 'instead');
+    assert.equal(
+      belongs(reserved, report('reserve', 99, at('p2'))),
+      'latest',
+      'first without, then with resources',
+    );
   });
 
   it('to a new one when it opens one later than all that the last has known', () => {

@@ -32,9 +32,22 @@ describe('migration reports', () => {
     const { client } = run;
     await seed(client);
     await tell(client, 'announce');
-    const told = await Promise.all(moments.map((moment) => tell(client, moment)));
+    const others = moments.filter((moment) => moment !== 'announce');
+    const told = await Promise.all(others.map((moment) => tell(client, moment)));
     assert.deepEqual(new Set(told.map(({ id }) => id)), new Set(['1']));
     assert.equal((await client.get('migrations', '1'))?.value.state, 'released');
+  });
+
+  it('of a new one end one that got stuck', async () => {
+    await using run = await running();
+    const { client } = run;
+    await seed(client);
+    await tell(client, 'announce');
+    await tell(client, 'ready');
+    assert.equal((await tell(client, 'announce')).id, '2');
+    const stuck = await client.get('migrations', '1');
+    assert.equal(stuck?.value.state, 'failed');
+    assert.match(stuck.value.reason!, /another migration/);
   });
 
   it('are refused in one line when they cannot be', async () => {

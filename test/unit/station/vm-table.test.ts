@@ -40,3 +40,7 @@ test('a failed migration lets go at the destination, even if it had associated t
 test('the end of a VM that nobody knew asks for nothing', () => {
   assert.deepEqual(run('gone', 'left', 'aborted'), ['', '', '']);
 });
+
+test('a VM that is found complete but not yet running is associated', () => {
+  assert.deepEqual(run('arrived', 'resumed'), ['associate', 'associate + resume']);
+});

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseVid } from '../../../src/domain/vid.ts';
+import { profile, TestNetwork, web1 } from './network.ts';
+
+const granted = { granted: true };
+
+test('a VM is heard only when its station has associated it', async () => {
+  const network = new TestNetwork();
+  assert.equal(network.speaks('p1'), false);
+  assert.deepEqual(network.hears(), []);
+  assert.deepEqual(await network.happens('p1', 'started'), granted);
+  assert.equal(network.speaks('p1'), true);
+  assert.deepEqual(network.hears(), ['p1']);
+  assert.deepEqual(await network.happens('p1', 'gone'), granted);
+  assert.equal(network.speaks('p1'), false);
+});
+
+test('a migration arms, flips and releases, and reports each moment in order', async () => {
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  assert.deepEqual(await network.happens('p2', 'incoming'), granted);
+  assert.deepEqual(network.hears(), ['p1', 'p2'], 'armed: frames to the VM go to both');
+  assert.equal(network.speaks('p1'), true, 'prepare never harms the source');
+  assert.equal(network.speaks('p2'), false, 'armed: frames from the VM are dropped');
+  await network.happens('p1', 'stopped');
+  await network.happens('p2', 'arrived');
+  assert.deepEqual(network.hears(), ['p2']);
+  assert.equal(network.speaks('p2'), true);
+  assert.equal(network.speaks('p1'), false);
+  await network.happens('p2', 'resumed');
+  await network.happens('p1', 'left');
+  assert.deepEqual(network.moments(), [
+    'announce',
+    'reserve',
+    'ready',
+    'stop',
+    'active',
+    'resume',
+    'release',
+  ]);
+  const release = network.reports.at(-1)!;
+  assert.deepEqual(release.source, { bridge: 'sw', port: 'p1' });
+  assert.deepEqual(release.counts!.source!.dropped, { moved: 1 });
+  assert.deepEqual(release.counts!.destination!.dropped, { armed: 1 });
+  assert.deepEqual(network.hears(), ['p2']);
+});
+
+test("the source's late keep-alives do not move the VM back", async () => {
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  await network.happens('p2', 'incoming');
+  await network.happens('p2', 'resumed');
+  network.pass(60_000); // both stations keep theirs alive all this time
+  assert.deepEqual(network.hears(), ['p2']);
+  assert.equal(network.speaks('p1'), false);
+});
+
+test('a migration that is given up leaves the source as it was', async () => {
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  await network.happens('p2', 'incoming');
+  await network.happens('p2', 'aborted');
+  assert.deepEqual(network.hears(), ['p1']);
+  assert.equal(network.speaks('p1'), true);
+  assert.equal(network.moments().at(-1), 'abort');
+});
+
+test('a migration that fails after the cut-over goes back to the source', async () => {
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  await network.happens('p2', 'incoming');
+  await network.happens('p2', 'arrived');
+  assert.equal(network.speaks('p1'), false);
+  await network.happens('p2', 'aborted');
+  assert.equal(network.speaks('p1'), true);
+  assert.deepEqual(network.hears(), ['p1']);
+});
+
+test('nothing is granted beyond the database, and a refusal leaves nothing behind', async () => {
+  const network = new TestNetwork();
+  network.directory.grants.set(web1.vsiId, { ...web1, hosts: ['h1'] });
+  assert.deepEqual(await network.happens('p2', 'started'), {
+    granted: false,
+    vsiId: web1.vsiId,
+    reason: 'the bridge refused: other failure',
+  });
+  assert.equal(network.relay.held().vsis.size, 0);
+  assert.deepEqual(await network.happens('p1', 'started'), granted);
+  assert.equal((await network.happens('p2', 'incoming')).granted, false);
+  assert.deepEqual(network.hears(), ['p1'], 'a refused destination is no destination');
+  const failure = network.reports.find(({ moment }) => moment === 'fail');
+  assert.match(failure!.reason!, /other failure: VSI .* may not appear at station h2/);
+});
+
+test('a manager that is away is said to be, and asked again later', async () => {
+  const network = new TestNetwork();
+  network.directory.hasCopy = false;
+  network.directory.away = true;
+  const outcome = await network.happens('p1', 'started');
+  assert.ok(!outcome.granted && /unable to contact VSI manager/.test(outcome.reason));
+  network.directory.away = false;
+  assert.deepEqual(await network.happens('p1', 'started'), granted);
+});
+
+test('a restarted agent adopts what the data plane holds, in the middle of a migration', async () => {
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  await network.happens('p2', 'incoming');
+  const held = network.relay.held();
+  network.restartBridge();
+  assert.deepEqual(network.relay.held(), held, 'nothing changed, reflective relay included');
+  network.pass(3000);
+  await network.happens('p2', 'arrived');
+  await network.happens('p1', 'left');
+  assert.deepEqual(network.hears(), ['p2']);
+  network.pass(60_000);
+  assert.equal(network.speaks('p2'), true, 'keep-alives go on with the new agent');
+});
+
+test('an association that nobody keeps alive ends', async () => {
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  network.listening = false;
+  network.pass(60_000);
+  assert.equal(network.speaks('p1'), false);
+});
+
+test('a station that is gone for a moment leaves its VSIs and their reflective relay', async () => {
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  network.stations.p1.stop(); // LLDP with TTL 0
+  network.pass(100);
+  assert.deepEqual(network.relay.held().ports.get('p1'), { kind: 'station', reflectiveRelay: true });
+  assert.equal(network.speaks('p1'), true);
+});
+
+test('a changed profile is in force at once; a withdrawn one ends its associations', async () => {
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  network.bridge.profileChanged({ ...profile, vlan: parseVid(200) });
+  assert.equal(network.relay.held().vsis.get(web1.vsiId)!.policy.vlan, 200);
+  assert.deepEqual(network.hears(), [], 'the network port has VLAN 100 only');
+  network.bridge.withdrawn({ vsiId: web1.vsiId });
+  assert.equal(network.relay.held().vsis.size, 0);
+});
+
+test('an announcement moves a VM only in a migration that allows it, and not while it speaks at the source', async () => {
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  network.pass(1000);
+  network.speaks('p1');
+  network.announces('p2');
+  await settle(network);
+  assert.deepEqual(network.hears(), ['p1'], 'a neighbour may have forged it');
+  network.directory.garp = true;
+  network.bridge.migrationOpened(web1.vsiId);
+  network.pass(1000);
+  network.speaks('p1');
+  network.announces('p2');
+  await settle(network);
+  assert.deepEqual(network.hears(), ['p1'], 'it still speaks at the source');
+  network.pass(1000);
+  network.announces('p2');
+  await settle(network);
+  assert.deepEqual(network.hears(), ['p2']);
+  assert.deepEqual(network.moments(), ['active', 'release']);
+  assert.deepEqual(network.reports.at(-1)!.counts!.destination!.dropped, { unassociated: 2 });
+});
+
+async function settle(network: TestNetwork): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  network.pass(5);
+}

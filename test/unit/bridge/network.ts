@@ -1,0 +1,206 @@
+import { BridgeAgent } from '../../../src/bridge/agent.ts';
+import type { Grant } from '../../../src/bridge/admission.ts';
+import { ManagerUnreachable, type Directory, type Entitlement } from '../../../src/bridge/directory.ts';
+import type { MigrationReport } from '../../../src/api/migration.ts';
+import { macToBytes, parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
+import type { PortProfile } from '../../../src/domain/port-profile.ts';
+import { parseProfileKey, profileKey } from '../../../src/domain/profile-ref.ts';
+import { parseVid } from '../../../src/domain/vid.ts';
+import { parseVsiId, type VsiId } from '../../../src/domain/vsi-id.ts';
+import type { HypervisorEventKind } from '../../../src/hypervisors/event.ts';
+import type { Clock } from '../../../src/protocol/driver.ts';
+import { defaultTimers } from '../../../src/protocol/evb/timers.ts';
+import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
+import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
+import { VirtualClock } from '../protocol/simulated-link.ts';
+
+export const profile: PortProfile = {
+  ref: parseProfileKey('dc1/17/1'),
+  name: 'web',
+  tenant: 'red',
+  vlan: parseVid(100),
+  rate: {},
+  accessList: { rules: [], otherwise: 'allow' },
+  mirror: null,
+};
+export const web1: Grant = {
+  vsiId: parseVsiId('fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f'),
+  macs: [parseMac('52:54:00:00:00:0a')],
+  profile: profileKey(profile.ref),
+};
+export const outside = parseMac('02:00:00:00:00:99');
+const linkDelay = 0.1;
+const evb = { reflectiveRelay: true, groupIds: false, timers: defaultTimers };
+
+/** The manager's database as a test has it; `away` while nobody answers. */
+export class TestDirectory implements Directory {
+  readonly grants = new Map<VsiId, Grant>([[web1.vsiId, web1]]);
+  profile: PortProfile | undefined = profile;
+  hasCopy = true;
+  away = false;
+  garp = false;
+
+  known(vsiId: VsiId): Entitlement | null {
+    return this.hasCopy ? { grant: this.grants.get(vsiId), profile: this.profile } : null;
+  }
+
+  fetch(vsiId: VsiId): Promise<Entitlement> {
+    if (this.away) return Promise.reject(new ManagerUnreachable('nothing listens there'));
+    return Promise.resolve({ grant: this.grants.get(vsiId), profile: this.profile });
+  }
+
+  owners(mac: MacAddress): Grant[] {
+    return [...this.grants.values()].filter(({ macs }) => macs.includes(mac));
+  }
+
+  followsAnnouncements(): boolean {
+    return this.garp;
+  }
+}
+
+/** A bridge with two stations on a virtual clock, with the reference relay as its data plane. */
+export class TestNetwork {
+  readonly time = new VirtualClock();
+  readonly directory = new TestDirectory();
+  readonly relay = new ReferenceRelay();
+  readonly reports: MigrationReport[] = [];
+  readonly stations: Readonly<Record<'p1' | 'p2', StationAgent>>;
+  bridge: BridgeAgent;
+  /** frames from a station's side towards the bridge are lost while it is false */
+  listening = true;
+
+  constructor() {
+    this.stations = { p1: this.#station('p1', 1), p2: this.#station('p2', 2) };
+    this.bridge = this.#bridge();
+    this.bridge.start();
+    for (const station of Object.values(this.stations)) station.linkChanged(true);
+    this.pass(3000);
+  }
+
+  /** Lets time pass. */
+  pass(ms: number): void {
+    this.time.runUntil(this.time.now + ms);
+  }
+
+  /** Another agent takes the place of the bridge's, which was killed. */
+  restartBridge(): void {
+    this.bridge = this.#bridge();
+    this.bridge.start();
+  }
+
+  /** Tells a station of an event, and lets the answer come. */
+  async happens(port: 'p1' | 'p2', kind: HypervisorEventKind): Promise<Outcome> {
+    const outcome = this.stations[port].happened({
+      kind,
+      vm: 'web1',
+      macs: web1.macs,
+      at: Math.round(this.time.now * 1000),
+    });
+    for (let turn = 0; turn < 10; turn++) {
+      await Promise.resolve();
+      this.pass(5);
+    }
+    return outcome;
+  }
+
+  /** Whether a frame from the VM gets from a station port to the network. */
+  speaks(port: 'p1' | 'p2'): boolean {
+    const emissions = this.relay.receive(port, frame(outside, web1.macs[0]!), this.nanoseconds());
+    return emissions.some(({ port }) => port === 'n1');
+  }
+
+  /** The station ports by which a frame for the VM leaves. */
+  hears(): string[] {
+    return this.relay
+      .receive('n1', frame(web1.macs[0]!, outside), this.nanoseconds())
+      .map(({ port }) => port)
+      .sort();
+  }
+
+  announces(port: 'p1' | 'p2'): void {
+    const mac = macToBytes(web1.macs[0]!);
+    const address = [10, 0, 0, 1];
+    const request = [0, 1, 8, 0, 6, 4, 0, 1, ...mac, ...address, 0, 0, 0, 0, 0, 0, ...address];
+    const bytes = Uint8Array.from([...Array<number>(6).fill(0xff), ...mac, 8, 6, ...request]);
+    this.relay.receive(port, bytes, this.nanoseconds());
+  }
+
+  moments(): string[] {
+    return this.reports.map(({ moment }) => moment);
+  }
+
+  nanoseconds(): bigint {
+    return BigInt(Math.round((this.time.now + 1) * 1e6));
+  }
+
+  /** What is killed has no timers any more. */
+  #clock(lives: () => boolean): Clock {
+    return {
+      now: () => this.time.now,
+      at: (time, action) => {
+        let cancelled = false;
+        this.time.at(time, () => cancelled || !lives() || action());
+        return () => void (cancelled = true);
+      },
+    };
+  }
+
+  #bridge(): BridgeAgent {
+    const agent: BridgeAgent = new BridgeAgent({
+      name: 'sw',
+      evb,
+      limits: { vsis: 16, filterEntries: 4 },
+      firstSequence: 1 + Math.round(this.time.now),
+      links: (['p1', 'p2'] as const).map((name, i) => ({
+        name,
+        mac: parseMac(`02:00:00:00:01:0${i}`),
+        runs: true,
+        send: (bytes) => {
+          if (agent === this.bridge)
+            this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));
+        },
+      })),
+      otherPorts: new Map([['n1', { kind: 'network', nativeVlan: parseVid(100), vlans: [] }]]),
+      relay: this.relay,
+      directory: this.directory,
+      clock: this.#clock(() => agent === this.bridge),
+      timestamp: () => Math.round(this.time.now * 1000),
+      stampOf: (ns) => Number(ns / 1000n),
+      report: (report) => this.reports.push(report),
+      changed: () => {},
+      log: () => {},
+    });
+    return agent;
+  }
+
+  #station(port: 'p1' | 'p2', number: number): StationAgent {
+    return new StationAgent({
+      name: `h${number}`,
+      evb,
+      firstSequence: 1,
+      uplink: {
+        name: 'up0',
+        mac: parseMac(`02:00:00:00:02:0${number}`),
+        send: (bytes) =>
+          this.time.at(this.time.now + linkDelay, () => {
+            if (this.listening) this.bridge.receive(port, bytes);
+          }),
+      },
+      clock: this.#clock(() => true),
+      timestamp: () => Math.round(this.time.now * 1000),
+      vsisOf: () => [{ vsiId: web1.vsiId, macs: web1.macs, profile: profile.ref }],
+      report: (report) => this.reports.push(report),
+      log: () => {},
+    });
+  }
+}
+
+function frame(destination: MacAddress, source: MacAddress): Uint8Array {
+  return Uint8Array.from([
+    ...macToBytes(destination),
+    ...macToBytes(source),
+    0x88,
+    0xb5,
+    ...Array<number>(46).fill(0),
+  ]);
+}
