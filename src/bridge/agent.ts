@@ -14,7 +14,8 @@ import type { VdpLimits } from '../protocol/vdp/bridge.ts';
 import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
 import { admit, type Admission, type Application } from './admission.ts';
 import type { Directory, Entitlement } from './directory.ts';
-import { filterOf, fromRelay, toRelay } from './label.ts';
+import { EntryBook } from './entry-book.ts';
+import { filterOf, fromRelay } from './label.ts';
 import { difference, tally, type Tally } from './tally.ts';
 import { activate, detach, passages, reserve, type Passage, type VsiEntry } from './vsi-entry.ts';
 
@@ -58,7 +59,7 @@ const silence = 5_000_000n;
  */
 export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
-  readonly #entries = new Map<VsiId, VsiEntry>();
+  readonly #book = new EntryBook();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
@@ -75,14 +76,14 @@ export class BridgeAgent {
         evb: parts.evb,
         limits: parts.limits,
         firstSequence: parts.firstSequence,
-        isVsiAddress: (mac) => this.#isVsiAddress(mac),
+        isVsiAddress: (mac) => this.#book.hasAddress(mac),
       });
       this.#ports.set(name, new Driver(machine, parts.clock, (output) => this.#handle(name, output, send)));
     }
   }
 
   get entries(): ReadonlyMap<VsiId, VsiEntry> {
-    return this.#entries;
+    return this.#book.entries;
   }
 
   /** The protocol state of every station port. */
@@ -94,7 +95,7 @@ export class BridgeAgent {
   start(): void {
     const { relay, links } = this.#parts;
     const held = relay.held();
-    for (const [vsiId, vsi] of held.vsis) this.#entries.set(vsiId, fromRelay(vsiId, vsi));
+    for (const [vsiId, vsi] of held.vsis) this.#book.put(vsiId, fromRelay(vsiId, vsi));
     for (const [name, driver] of this.#ports) {
       const port = held.ports.get(name);
       const on = port?.kind === 'station' && port.reflectiveRelay;
@@ -104,8 +105,9 @@ export class BridgeAgent {
         return [];
       });
     }
-    this.#apply(this.#entries);
-    if (this.#entries.size) this.#parts.log('info', `adopted ${this.#entries.size} VSIs from the data plane`);
+    this.#apply();
+    const { size } = this.entries;
+    if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
     relay.watch((event) => this.#announced(event));
     for (const { name, runs } of links) if (runs) this.linkChanged(name, true);
   }
@@ -132,24 +134,31 @@ export class BridgeAgent {
   profileChanged(profile: PortProfile): void {
     const key = profileKey(profile.ref);
     const policy = policyOf(profile);
-    const next = new Map(this.#entries);
-    for (const entry of this.#entries.values())
-      if (profileKey(entry.profile) === key && !isDeepStrictEqual(entry.policy, policy))
-        next.set(entry.vsiId, { ...entry, policy });
-    if ([...next].some(([id, entry]) => this.#entries.get(id) !== entry))
-      this.#replace(next, `profile ${key} changed`);
+    const changed = [...this.entries.values()].filter(
+      (entry) => profileKey(entry.profile) === key && !isDeepStrictEqual(entry.policy, policy),
+    );
+    if (!changed.length) return;
+    for (const entry of changed) this.#book.put(entry.vsiId, { ...entry, policy });
+    try {
+      this.#apply();
+      this.#parts.log('info', `profile ${key} changed`);
+    } catch (error) {
+      for (const entry of changed) this.#book.put(entry.vsiId, entry);
+      if (!(error instanceof RelayError)) throw error;
+      this.#parts.log('warn', `profile ${key} changed, but the data plane refused: ${error.message}`);
+    }
   }
 
   /** The administrator took the profile or the VSI away: whoever used it is de-associated. */
   withdrawn(what: { profile: ProfileKey } | { vsiId: VsiId }): void {
-    for (const entry of this.#entries.values())
+    for (const entry of this.entries.values())
       if ('vsiId' in what ? entry.vsiId === what.vsiId : profileKey(entry.profile) === what.profile)
         this.#deassociate(entry);
   }
 
   /** A migration that an announcement may complete was opened: what is counted from here on is its own. */
   migrationOpened(vsiId: VsiId): void {
-    const entry = this.#entries.get(vsiId);
+    const entry = this.entries.get(vsiId);
     if (entry) this.#tallies.set(vsiId, this.#tally(entry));
   }
 
@@ -189,7 +198,7 @@ export class BridgeAgent {
   #negotiated(port: PortName, { negotiated, reflectiveRelay }: EvbOperation): void {
     const on = negotiated ? reflectiveRelay : (this.#reflective.get(port)?.on ?? false);
     this.#reflective.set(port, { on, current: negotiated });
-    this.#apply(this.#entries);
+    this.#apply();
     this.#parts.log(
       'info',
       negotiated ? `reflective relay on ${port} is ${on ? 'on' : 'off'}` : `no station on ${port}`,
@@ -200,7 +209,7 @@ export class BridgeAgent {
   #requested(port: PortName, request: Request): void {
     const { directory } = this.#parts;
     const known = directory.known(request.vsiId, request.profile);
-    const moved = this.#entries.get(request.vsiId);
+    const moved = this.entries.get(request.vsiId);
     if (moved?.active && moved.active !== port && request.mode !== 'associate')
       this.#report(request.vsiId, 'reserve', { source: moved.active, destination: port });
     if (known) {
@@ -220,7 +229,7 @@ export class BridgeAgent {
       vsiId: request.vsiId,
       profile: request.profile,
       filter: request.filter,
-      station: this.#stationAt(port),
+      station: this.stationAt(port),
     };
     const admission = admit(application, grant, profile);
     if (!admission.admitted) {
@@ -246,7 +255,7 @@ export class BridgeAgent {
   #refuse(port: PortName, request: Request, code: VdpErrorCode, reason: string): void {
     if (!this.#ports.get(port)!.machine.awaits(request.token)) return;
     this.#parts.log('warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
-    const source = this.#entries.get(request.vsiId)?.active;
+    const source = this.entries.get(request.vsiId)?.active;
     if (source && source !== port)
       this.#report(request.vsiId, 'fail', { source, destination: port }, { reason: `${code}: ${reason}` });
     // a station that is refused forgets the VSI, and a half-granted profile is no profile
@@ -260,7 +269,7 @@ export class BridgeAgent {
   #announced(event: RelayEvent): void {
     const { directory, log } = this.#parts;
     for (const grant of directory.owners(event.mac)) {
-      const source = this.#entries.get(grant.vsiId)?.active ?? null;
+      const source = this.entries.get(grant.vsiId)?.active ?? null;
       if (source === event.port || !directory.followsAnnouncements(grant.vsiId)) continue;
       if (source && this.#speaks(grant.vsiId, source, event.at)) {
         log('warn', `announcement of ${event.mac} on ${event.port} ignored: it still speaks on ${source}`);
@@ -289,7 +298,7 @@ export class BridgeAgent {
       entries: (grant?.macs ?? []).map((mac) => ({ mac, vid: event.wireVid })),
     };
     const admission = admit(
-      { vsiId, profile: ref, filter, station: this.#stationAt(event.port) },
+      { vsiId, profile: ref, filter, station: this.stationAt(event.port) },
       grant,
       profile,
     );
@@ -297,7 +306,7 @@ export class BridgeAgent {
       this.#parts.log('warn', `announcement of ${event.mac} on ${event.port}: ${admission.reason}`);
       return;
     }
-    const known = this.#entries.get(vsiId) ?? null;
+    const known = this.#book.get(vsiId);
     if ((known?.active ?? null) !== source) return; // it was moved meanwhile
     const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
     if (!this.#attempt(vsiId, () => (source ? detach(arrived, source) : arrived))) return;
@@ -316,19 +325,20 @@ export class BridgeAgent {
 
   /** Changes one entry: in the data plane first, then here, then in the reports. @throws RelayError, and nothing changed */
   #commit(vsiId: VsiId, change: (entry: VsiEntry | null) => VsiEntry | null): void {
-    const before = this.#entries.get(vsiId) ?? null;
+    const before = this.#book.get(vsiId);
     const after = change(before);
     if (after === before) return;
-    const next = new Map(this.#entries);
-    if (after) next.set(vsiId, after);
-    else next.delete(vsiId);
     const found = passages(before, after);
     // a place that goes takes its counters with it
     const ends = found.some(({ moment }) => moment === 'release' || moment === 'abort');
     const last = before && ends ? this.#tally(before) : null;
-    this.#apply(next);
-    this.#entries.clear();
-    for (const [id, entry] of next) this.#entries.set(id, entry);
+    this.#book.put(vsiId, after);
+    try {
+      this.#apply();
+    } catch (error) {
+      this.#book.put(vsiId, before);
+      throw error;
+    }
     for (const passage of found) this.#passed(vsiId, passage, last ?? undefined);
     this.#parts.changed(vsiId);
   }
@@ -347,7 +357,7 @@ export class BridgeAgent {
 
   #passed(vsiId: VsiId, passage: Passage, last: Tally | undefined): void {
     const { moment, source, destination } = passage;
-    const entry = this.#entries.get(vsiId);
+    const entry = this.entries.get(vsiId);
     if (moment === 'ready') {
       if (entry) this.#tallies.set(vsiId, this.#tally(entry));
       this.#report(vsiId, 'ready', passage);
@@ -386,29 +396,14 @@ export class BridgeAgent {
     });
   }
 
-  #replace(next: ReadonlyMap<VsiId, VsiEntry>, why: string): void {
-    try {
-      this.#apply(next);
-    } catch (error) {
-      if (!(error instanceof RelayError)) throw error;
-      this.#parts.log('warn', `${why}, but the data plane refused: ${error.message}`);
-      return;
-    }
-    for (const [id, entry] of next) this.#entries.set(id, entry);
-    this.#parts.log('info', why);
-  }
-
-  #apply(entries: ReadonlyMap<VsiId, VsiEntry>): void {
+  #apply(): void {
     const ports = new Map<PortName, RelayPort>(this.#parts.otherPorts);
     for (const name of this.#ports.keys()) {
       const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
-      const isUsed = current || [...entries.values()].some(({ attachments }) => attachments.has(name));
+      const isUsed = current || this.#book.isUsed(name);
       ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed });
     }
-    this.#parts.relay.apply({
-      ports,
-      vsis: new Map([...entries].map(([vsiId, entry]) => [vsiId, toRelay(entry)])),
-    });
+    this.#parts.relay.apply({ ports, vsis: this.#book.relayed });
   }
 
   #tally(entry: VsiEntry): Tally {
@@ -417,7 +412,7 @@ export class BridgeAgent {
 
   /** What VDP holds at a port, by the entries. */
   #heldAt(port: PortName) {
-    return [...this.#entries.values()].flatMap((entry) => {
+    return [...this.entries.values()].flatMap((entry) => {
       const attachment = entry.attachments.get(port);
       return attachment
         ? [
@@ -432,13 +427,9 @@ export class BridgeAgent {
     });
   }
 
-  #stationAt(port: PortName): string | null {
-    return this.#ports.get(port)?.machine.state().neighbour?.systemName ?? null;
-  }
-
-  #isVsiAddress(mac: MacAddress): boolean {
-    for (const entry of this.#entries.values()) if (entry.addresses.includes(mac)) return true;
-    return false;
+  /** The system name of the station at a port; null if there is none, or it does not say. */
+  stationAt(port: PortName): string | null {
+    return this.#ports.get(port)?.machine.neighbour?.systemName ?? null;
   }
 }
 

@@ -1,4 +1,5 @@
 import { filterFormats, type FilterFormat, type FilterInfo } from '../domain/filter-info.ts';
+import type { MacAddress } from '../domain/mac-address.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
 import { nullVid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
@@ -6,14 +7,31 @@ import type { RelayVsi } from '../relay/relay.ts';
 import { places, type Attachment, type VsiEntry } from './vsi-entry.ts';
 
 const none = '-';
+/** a place in a list of up to 64 */
+const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /**
  * What the data plane keeps of an entry besides what it needs itself, so that a restarted agent can adopt it: the
- * profile's key, the filter format's number on the wire, GroupID and PCP: "dc1/17/1 2 - -", "dc1/17/1 3 7 5"
+ * profile's key, the filter format's number on the wire, GroupID, PCP, and the order of the addresses, which a station
+ * wants to see again as it gave it: "dc1/17/1 2 - - -", "dc1/17/1 4 7 5 BA" (the second of the ascending ones first).
  */
-export function labelOf({ profile, filterFormat, group, pcp }: VsiEntry): string {
+export function labelOf({ profile, filterFormat, group, pcp, addresses }: VsiEntry): string {
   const format = Object.entries(filterFormats).find(([, name]) => name === filterFormat)![0];
-  return [profileKey(profile), format, group ?? none, pcp ?? none].join(' ');
+  const ascending = addresses.toSorted();
+  const order = addresses.map((mac) => digits[ascending.indexOf(mac)]).join('');
+  return [
+    profileKey(profile),
+    format,
+    group ?? none,
+    pcp ?? none,
+    digits.startsWith(order) ? none : order,
+  ].join(' ');
+}
+
+function inOrder(addresses: readonly MacAddress[], order: string): readonly MacAddress[] {
+  const ascending = addresses.toSorted();
+  if (order === none) return ascending;
+  return Array.from(order, (digit) => ascending[digits.indexOf(digit)]!);
 }
 
 export function toRelay(entry: VsiEntry): RelayVsi {
@@ -27,7 +45,7 @@ export function toRelay(entry: VsiEntry): RelayVsi {
 
 /** The entry that `toRelay` made this from. @throws Invalid for a label that is not ours */
 export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
-  const [key = '', format = '', group = none, pcp = none] = held.label.split(' ');
+  const [key = '', format = '', group = none, pcp = none, order = none] = held.label.split(' ');
   const { active, armed, released } = held.places;
   const attachments = new Map<string, Attachment>();
   for (const place of [active, released])
@@ -37,7 +55,7 @@ export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
     vsiId,
     profile: parseProfileKey(key),
     policy: held.policy,
-    addresses: held.addresses,
+    addresses: inOrder(held.addresses, order),
     filterFormat: filterFormats[format as unknown as keyof typeof filterFormats] satisfies FilterFormat,
     group: group === none ? null : Number(group),
     pcp: pcp === none ? null : Number(pcp),

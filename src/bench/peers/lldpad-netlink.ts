@@ -1,4 +1,3 @@
-import koffi from 'koffi';
 import { macToBytes, type MacAddress } from '../../domain/mac-address.ts';
 import { vsiIdFromBytes, vsiIdToBytes, type VsiId } from '../../domain/vsi-id.ts';
 import { interfaceIndex } from '../../linux/interfaces.ts';
@@ -52,14 +51,7 @@ export class LldpadNetlink {
 
   /** @throws SystemError */
   constructor(namespace: string, link: string, pid: number) {
-    const { socket, bind, setsockopt } = libc();
-    const connect = koffi
-      .load('libc.so.6')
-      .func('int connect(int fd, const void *address, uint32_t length)') as unknown as (
-      fd: number,
-      address: Uint8Array,
-      length: number,
-    ) => number;
+    const { socket, bind, connect, setsockopt } = libc();
     const opened = inNamespace(namespace, () => ({
       fd: check(socket(routeFamily, 3, 0), 'netlink socket in', namespace),
       index: interfaceIndex(link),

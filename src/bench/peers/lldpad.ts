@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DialectName } from '../../domain/dialect.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import { nsenter } from '../../linux/namespace.ts';
 import { run } from '../../linux/run.ts';
-import type { DialectName } from '../../protocol/evb/parameters.ts';
 import type { EvbTimers } from '../../protocol/evb/timers.ts';
 import type { VdpErrorCode, VdpMode } from '../../protocol/vdp/association.ts';
 

@@ -218,10 +218,15 @@ export class VdpBridge {
 
   /**
    * The station can be told things, again or for the first time: what it holds here is confirmed. A keep-alive that
-   * fell into the silence is asked only once by lldpad, which would wait for its answer, and then drop the VSI.
+   * fell into the silence is asked only once by lldpad, which would wait for its answer, and then drop the VSI. As
+   * after any answer, its next keep-alive comes a whole interval later.
    */
-  connected(): void {
-    for (const { held, pending } of this.#vsis.values()) if (held && !pending) this.#confirm(held);
+  connected(now: number): void {
+    for (const { held, pending } of this.#vsis.values())
+      if (held && !pending) {
+        this.#confirm(held);
+        this.#renewed.touch(held.vsiId, now);
+      }
   }
 
   /** What ECP had to send is lost. */

@@ -120,3 +120,16 @@ test('what a station may renew after a restart of the agent is what it was grant
     assert.deepEqual(filterOf(restored, restored.attachments.get('p1')!), filter);
   }
 });
+
+test('the order of the addresses survives a data plane that keeps none', () => {
+  const many = Array.from({ length: 64 }, (_, i) => parseMac(`52:54:00:00:00:${(i + 16).toString(16)}`));
+  fc.assert(
+    fc.property(fc.shuffledSubarray(many, { minLength: 1 }), (addresses) => {
+      const entry = activate({ ...nobody, addresses }, 'p1', nullVid);
+      const held = toRelay(entry);
+      assert.ok(held.label.length <= 255);
+      const restored = fromRelay(entry.vsiId, { ...held, addresses: held.addresses.toSorted() });
+      assert.deepEqual(restored.addresses, addresses);
+    }),
+  );
+});

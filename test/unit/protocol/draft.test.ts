@@ -19,7 +19,7 @@ import {
   encodeDraftEvbTlv,
   type DraftEvbTlv,
 } from '../../../src/protocol/evb/draft.ts';
-import type { DialectName } from '../../../src/protocol/evb/parameters.ts';
+import type { DialectName } from '../../../src/domain/dialect.ts';
 import { encodeEvbTlv, evbOui, evbSubtype } from '../../../src/protocol/evb/ratified.ts';
 import { decodeLldpdu, encodeLldpdu, type LldpTlv } from '../../../src/protocol/lldp/packet.ts';
 import { encodeTlvs } from '../../../src/protocol/tlv.ts';
