@@ -11,6 +11,7 @@ export class LocalSocketError extends Error {
 /** What a local socket offers: POST /NAME with a JSON body. An Invalid that it throws is the caller's fault. */
 export type LocalCalls = Readonly<Record<string, (body: unknown) => Promise<unknown>>>;
 
+/** What a caller may send; an answer is as long as it is. */
 const bodyLimit = 65_536;
 
 /**
@@ -44,19 +45,19 @@ async function answer(incoming: IncomingMessage, calls: LocalCalls) {
   if (incoming.method !== 'POST' || !call)
     return { status: 404, body: { error: `POST to one of ${Object.keys(calls).join(', ')}` } };
   try {
-    return { status: 200, body: (await call(JSON.parse((await read(incoming)) || '{}'))) ?? {} };
+    return { status: 200, body: (await call(JSON.parse((await read(incoming, bodyLimit)) || '{}'))) ?? {} };
   } catch (error) {
     const fault = error instanceof Invalid || error instanceof SyntaxError;
     return { status: fault ? 400 : 500, body: { error: (error as Error).message } };
   }
 }
 
-async function read(stream: IncomingMessage): Promise<string> {
+async function read(stream: IncomingMessage, limit = Infinity): Promise<string> {
   let text = '';
   stream.setEncoding('utf8');
   for await (const chunk of stream) {
     text += String(chunk);
-    if (text.length > bodyLimit) throw new Invalid(`a body has at most ${bodyLimit} characters`);
+    if (text.length > limit) throw new Invalid(`a body has at most ${limit} characters`);
   }
   return text;
 }

@@ -14,7 +14,8 @@ import type { VdpLimits } from '../protocol/vdp/bridge.ts';
 import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
 import { admit, type Admission, type Application } from './admission.ts';
 import type { Directory, Entitlement } from './directory.ts';
-import { filterOf, fromRelay, toRelay } from './label.ts';
+import { EntryBook } from './entry-book.ts';
+import { filterOf, fromRelay } from './label.ts';
 import { difference, tally, type Tally } from './tally.ts';
 import {
   activate,
@@ -66,7 +67,7 @@ const silence = 5_000_000n;
  */
 export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
-  readonly #entries = new Map<VsiId, VsiEntry>();
+  readonly #book = new EntryBook();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
@@ -84,14 +85,14 @@ export class BridgeAgent {
         evb: parts.evb,
         limits: parts.limits,
         firstSequence: parts.firstSequence,
-        isVsiAddress: (mac) => this.#isVsiAddress(mac),
+        isVsiAddress: (mac) => this.#book.hasAddress(mac),
       });
       this.#ports.set(name, new Driver(machine, parts.clock, (output) => this.#handle(name, output, send)));
     }
   }
 
   get entries(): ReadonlyMap<VsiId, VsiEntry> {
-    return this.#entries;
+    return this.#book.entries;
   }
 
   /** The protocol state of every station port. */
@@ -113,8 +114,9 @@ export class BridgeAgent {
         return [];
       });
     }
-    this.#apply(this.#entries);
-    if (this.#entries.size) this.#parts.log('info', `adopted ${this.#entries.size} VSIs from the data plane`);
+    this.#apply();
+    const { size } = this.entries;
+    if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
     relay.watch((event) => this.#announced(event));
     for (const { name, runs } of links) if (runs) this.linkChanged(name, true);
   }
@@ -126,7 +128,7 @@ export class BridgeAgent {
         adopted = detach(adopted, port);
         this.#parts.log('warn', `VSI ${entry.vsiId} is let go of at ${port}: it is no station port any more`);
       }
-    if (adopted) this.#entries.set(entry.vsiId, adopted);
+    if (adopted) this.#book.put(entry.vsiId, adopted);
   }
 
   /** Says goodbye on every port (LLDP with TTL 0) and stops the machines; the data plane goes on, and is not touched again. */
@@ -152,17 +154,24 @@ export class BridgeAgent {
   profileChanged(profile: PortProfile): void {
     const key = profileKey(profile.ref);
     const policy = policyOf(profile);
-    const next = new Map(this.#entries);
-    for (const entry of this.#entries.values())
-      if (profileKey(entry.profile) === key && !isDeepStrictEqual(entry.policy, policy))
-        next.set(entry.vsiId, { ...entry, policy });
-    if ([...next].some(([id, entry]) => this.#entries.get(id) !== entry))
-      this.#replace(next, `profile ${key} changed`);
+    const changed = [...this.entries.values()].filter(
+      (entry) => profileKey(entry.profile) === key && !isDeepStrictEqual(entry.policy, policy),
+    );
+    if (!changed.length) return;
+    for (const entry of changed) this.#book.put(entry.vsiId, { ...entry, policy });
+    try {
+      this.#apply();
+      this.#parts.log('info', `profile ${key} changed`);
+    } catch (error) {
+      for (const entry of changed) this.#book.put(entry.vsiId, entry);
+      if (!(error instanceof RelayError)) throw error;
+      this.#parts.log('warn', `profile ${key} changed, but the data plane refused: ${error.message}`);
+    }
   }
 
   /** The administrator took away the profile or the VSI, or changed what it is granted: what is not granted any more ends. */
   withdrawn(what: { profile: ProfileKey } | { vsiId: VsiId }): void {
-    for (const entry of this.#entries.values())
+    for (const entry of this.entries.values())
       if ('vsiId' in what ? entry.vsiId === what.vsiId : profileKey(entry.profile) === what.profile)
         this.#reconsider(entry);
   }
@@ -175,7 +184,7 @@ export class BridgeAgent {
         vsiId,
         profile,
         filter: filterOf(entry, attachment),
-        station: this.#stationAt(port),
+        station: this.stationAt(port),
       };
       const admission = entitlement && admit(application, entitlement.grant, entitlement.profile);
       if (admission?.admitted) continue;
@@ -186,7 +195,7 @@ export class BridgeAgent {
 
   /** A migration that an announcement may complete was opened: what is counted from here on is its own. */
   migrationOpened(vsiId: VsiId): void {
-    const entry = this.#entries.get(vsiId);
+    const entry = this.entries.get(vsiId);
     if (entry && !this.#tallies.has(vsiId)) this.#tallies.set(vsiId, this.#tally(entry));
   }
 
@@ -210,8 +219,7 @@ export class BridgeAgent {
         return;
       case 'neighbour':
         changed(null);
-        for (const { vsiId, attachments } of this.#entries.values())
-          if (attachments.has(port)) changed(vsiId);
+        for (const { vsiId, attachments } of this.entries.values()) if (attachments.has(port)) changed(vsiId);
         return;
       case 'ignored':
         log('warn', `ignored on ${port}: ${output.reason}: ${output.detail}`);
@@ -228,7 +236,7 @@ export class BridgeAgent {
   #negotiated(port: PortName, { negotiated, reflectiveRelay }: EvbOperation): void {
     const on = negotiated ? reflectiveRelay : (this.#reflective.get(port)?.on ?? false);
     this.#reflective.set(port, { on, current: negotiated });
-    this.#replace(this.#entries);
+    this.#applyPorts();
     this.#parts.log(
       'info',
       negotiated ? `reflective relay on ${port} is ${on ? 'on' : 'off'}` : `no station on ${port}`,
@@ -259,7 +267,7 @@ export class BridgeAgent {
       vsiId: request.vsiId,
       profile: request.profile,
       filter: request.filter,
-      station: this.#stationAt(port),
+      station: this.stationAt(port),
     };
     const admission = admit(application, grant, profile);
     if (!admission.admitted) {
@@ -267,7 +275,7 @@ export class BridgeAgent {
       return;
     }
     const { vsiId, mode } = request;
-    const source = this.#entries.get(vsiId)?.active;
+    const source = this.entries.get(vsiId)?.active;
     if (source && source !== port && mode !== 'associate')
       this.#report(vsiId, 'reserve', { source, destination: port }, { at });
     try {
@@ -294,7 +302,7 @@ export class BridgeAgent {
   #refuse(port: PortName, request: Request, code: VdpErrorCode, reason: string, passing = false): void {
     if (this.#stopped || !this.#ports.get(port)!.machine.awaits(request.token)) return;
     this.#parts.log('warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
-    const keep = passing && this.#entries.get(request.vsiId)?.attachments.has(port) === true;
+    const keep = passing && this.entries.get(request.vsiId)?.attachments.has(port) === true;
     // a station that is refused for good forgets the VSI, and a half-granted profile is no profile
     if (!keep) this.#attempt(request.vsiId, port, (entry) => entry && detach(entry, port));
     this.#ports
@@ -306,7 +314,7 @@ export class BridgeAgent {
   #announced(event: RelayEvent): void {
     const { directory, log } = this.#parts;
     for (const grant of directory.owners(event.mac)) {
-      const source = this.#entries.get(grant.vsiId)?.active ?? null;
+      const source = this.entries.get(grant.vsiId)?.active ?? null;
       if (source === event.port || !directory.followsAnnouncements(grant.vsiId)) continue;
       if (source && this.#speaks(grant.vsiId, source, event.at)) {
         log('warn', `announcement of ${event.mac} on ${event.port} ignored: it still speaks on ${source}`);
@@ -335,7 +343,7 @@ export class BridgeAgent {
       entries: (grant?.macs ?? []).map((mac) => ({ mac, vid: event.wireVid })),
     };
     const admission = admit(
-      { vsiId, profile: ref, filter, station: this.#stationAt(event.port) },
+      { vsiId, profile: ref, filter, station: this.stationAt(event.port) },
       grant,
       profile,
     );
@@ -343,7 +351,7 @@ export class BridgeAgent {
       this.#parts.log('warn', `announcement of ${event.mac} on ${event.port}: ${admission.reason}`);
       return;
     }
-    const known = this.#entries.get(vsiId) ?? null;
+    const known = this.#book.get(vsiId);
     // it was moved, or has spoken at the source again, meanwhile
     if (this.#stopped || (known?.active ?? null) !== source) return;
     if (source && this.#speaks(vsiId, source, event.at)) return;
@@ -368,19 +376,20 @@ export class BridgeAgent {
    * by it are told, but for the one at `by`, which knows. @throws RelayError, and nothing changed
    */
   #commit(vsiId: VsiId, by: PortName | null, change: (entry: VsiEntry | null) => VsiEntry | null): void {
-    const before = this.#entries.get(vsiId) ?? null;
+    const before = this.#book.get(vsiId);
     const after = change(before);
     if (after === before) return;
-    const next = new Map(this.#entries);
-    if (after) next.set(vsiId, after);
-    else next.delete(vsiId);
     const found = passages(before, after);
     // a place that goes takes its counters with it
     const ends = found.some(({ moment }) => moment === 'release' || moment === 'abort');
     const last = before && ends ? this.#tally(before) : null;
-    this.#apply(next);
-    this.#entries.clear();
-    for (const [id, entry] of next) this.#entries.set(id, entry);
+    this.#book.put(vsiId, after);
+    try {
+      this.#apply();
+    } catch (error) {
+      this.#book.put(vsiId, before);
+      throw error;
+    }
     for (const passage of found) this.#passed(vsiId, passage, last ?? undefined);
     if (!after) this.#tallies.delete(vsiId);
     for (const port of before?.attachments.keys() ?? [])
@@ -403,7 +412,7 @@ export class BridgeAgent {
 
   #passed(vsiId: VsiId, passage: Passage, last: Tally | undefined): void {
     const { moment, source, destination } = passage;
-    const entry = this.#entries.get(vsiId);
+    const entry = this.entries.get(vsiId);
     if (moment === 'ready') {
       if (entry) this.#tallies.set(vsiId, this.#tally(entry));
       this.#report(vsiId, 'ready', passage);
@@ -443,30 +452,24 @@ export class BridgeAgent {
   }
 
   /** Nobody waits for an answer to this either. */
-  #replace(next: ReadonlyMap<VsiId, VsiEntry>, why?: string): void {
+  #applyPorts(): void {
     try {
-      this.#apply(next);
+      this.#apply();
     } catch (error) {
       if (!(error instanceof RelayError)) throw error;
-      this.#parts.log('warn', `${why ?? 'ports changed'}, but the data plane refused: ${error.message}`);
-      return;
+      this.#parts.log('warn', `ports changed, but the data plane refused: ${error.message}`);
     }
-    for (const [id, entry] of next) this.#entries.set(id, entry);
-    if (why) this.#parts.log('info', why);
   }
 
-  #apply(entries: ReadonlyMap<VsiId, VsiEntry>): void {
+  #apply(): void {
     if (this.#stopped) return;
     const ports = new Map<PortName, RelayPort>(this.#parts.otherPorts);
     for (const name of this.#ports.keys()) {
       const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
-      const isUsed = current || [...entries.values()].some(({ attachments }) => attachments.has(name));
+      const isUsed = current || this.#book.isUsed(name);
       ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed });
     }
-    this.#parts.relay.apply({
-      ports,
-      vsis: new Map([...entries].map(([vsiId, entry]) => [vsiId, toRelay(entry)])),
-    });
+    this.#parts.relay.apply({ ports, vsis: this.#book.relayed });
   }
 
   #tally(entry: VsiEntry): Tally {
@@ -475,7 +478,7 @@ export class BridgeAgent {
 
   /** What VDP holds at a port, by the entries. */
   #heldAt(port: PortName) {
-    return [...this.#entries.values()].flatMap((entry) => {
+    return [...this.entries.values()].flatMap((entry) => {
       const attachment = entry.attachments.get(port);
       return attachment
         ? [
@@ -490,13 +493,9 @@ export class BridgeAgent {
     });
   }
 
-  #stationAt(port: PortName): string | null {
-    return this.#ports.get(port)?.machine.state().neighbour?.systemName ?? null;
-  }
-
-  #isVsiAddress(mac: MacAddress): boolean {
-    for (const entry of this.#entries.values()) if (entry.addresses.includes(mac)) return true;
-    return false;
+  /** The system name of the station at a port; null if there is none, or it does not say. */
+  stationAt(port: PortName): string | null {
+    return this.#ports.get(port)?.machine.neighbour?.systemName ?? null;
   }
 }
 
@@ -519,6 +518,7 @@ function newEntry(
     addresses: admission.addresses,
     filterFormat: admission.filter.format,
     group: admission.group,
+    pcp: admission.pcp,
     attachments: before?.attachments ?? new Map(),
     active: before?.active ?? null,
   };

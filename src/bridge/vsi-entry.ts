@@ -31,6 +31,8 @@ export interface VsiEntry {
   /** how the station describes the VSI's frames; the GroupID is for formats that have one */
   readonly filterFormat: FilterFormat;
   readonly group: number | null;
+  /** the station's own default, if its entries have one */
+  readonly pcp: number | null;
   readonly attachments: ReadonlyMap<PortName, Attachment>;
   readonly active: PortName | null;
 }

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import type { Logger } from 'pino';
-import { evbParameters } from '../api/agent-config.ts';
 import { ApiClient } from '../api/client.ts';
 import { Reporter } from '../api/reporter.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
@@ -10,6 +9,7 @@ import { interfaceAddress, interfaceIndex, interfaceRuns } from '../linux/interf
 import { monitorLinks } from '../linux/link-monitor.ts';
 import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
 import { etherTypes } from '../protocol/ethernet.ts';
+import { evbParameters } from '../protocol/evb/parameters.ts';
 import { StationAgent } from './agent.ts';
 import type { StationConfig } from './config.ts';
 import { serveControl } from './control.ts';

@@ -24,6 +24,7 @@ test('what the database grants is admitted, and the null VID is answered with th
     addresses: [mac],
     wireVid: nullVid,
     group: null,
+    pcp: null,
     filter: { format: 'mac-vid', entries: [{ mac, vid: 100 }] },
   });
 });
@@ -69,6 +70,7 @@ test('every format is granted the addresses of the database at most, and answere
     assert.deepEqual(admission.addresses, addresses);
     assert.deepEqual(admission.filter, { format: filter.format, entries });
     assert.equal(admission.group, filter.entries[0]?.group ?? null);
+    assert.equal(admission.pcp, filter.entries[0]?.pcp ?? null);
   }
 });
 

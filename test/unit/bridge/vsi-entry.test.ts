@@ -15,6 +15,7 @@ const nobody: VsiEntry = {
   addresses: [parseMac('52:54:00:00:00:0a')],
   filterFormat: 'mac-vid',
   group: null,
+  pcp: null,
   attachments: new Map(),
   active: null,
 };
@@ -115,11 +116,27 @@ test('what a station may renew after a restart of the agent is what it was grant
     { format: 'mac-vid', entries: [{ vid, mac }] },
     { format: 'group-vid', entries: [{ vid, group: 7 }] },
     { format: 'group-mac-vid', entries: [{ vid, group: 7, mac }] },
+    { format: 'vid', entries: [{ vid, pcp: 5 }] },
   ] as const;
   for (const filter of filters) {
     const group = filter.format.startsWith('group') ? 7 : null;
-    const entry = activate({ ...nobody, filterFormat: filter.format, group }, 'p1', nullVid);
+    const [first] = filter.entries;
+    const pcp = 'pcp' in first ? first.pcp : null;
+    const entry = activate({ ...nobody, filterFormat: filter.format, group, pcp }, 'p1', nullVid);
     const restored = fromRelay(entry.vsiId, toRelay(entry));
     assert.deepEqual(filterOf(restored, restored.attachments.get('p1')!), filter);
   }
+});
+
+test('the order of the addresses survives a data plane that keeps none', () => {
+  const many = Array.from({ length: 64 }, (_, i) => parseMac(`52:54:00:00:00:${(i + 16).toString(16)}`));
+  fc.assert(
+    fc.property(fc.shuffledSubarray(many, { minLength: 1 }), (addresses) => {
+      const entry = activate({ ...nobody, addresses }, 'p1', nullVid);
+      const held = toRelay(entry);
+      assert.ok(held.label.length <= 255);
+      const restored = fromRelay(entry.vsiId, { ...held, addresses: held.addresses.toSorted() });
+      assert.deepEqual(restored.addresses, addresses);
+    }),
+  );
 });
