@@ -5,11 +5,9 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { strategies, type Strategy } from '../domain/migration.ts';
 import { compare, type Comparison } from '../lab/compare.ts';
 import { labClient, serveLab } from '../lab/daemon.ts';
-import { KernelLab } from '../lab/kernel-lab.ts';
 import type { Lab, LabOptions, LabStatus, VmKind } from '../lab/lab.ts';
 import type { MigrationRun } from '../lab/migrate.ts';
 import { labDirectory, labSocket, mayUseKernel } from '../lab/place.ts';
-import { SimulatedLab } from '../lab/simulated/lab.ts';
 import { sweep } from '../lab/sweep.ts';
 import { namesOf } from '../lab/topology.ts';
 import { answers } from '../api/local-socket.ts';
@@ -84,7 +82,7 @@ async function up(options: UpOptions): Promise<void> {
   const stop = new AbortController();
   const interrupted = () => stop.abort();
   for (const signal of endings) process.on(signal, interrupted);
-  const lab = newLab(options, options.vms, options.listen);
+  const lab = await newLab(options, options.vms, options.listen);
   await lab.up();
   try {
     if (stop.signal.aborted) return;
@@ -164,7 +162,7 @@ async function compareStrategies({
 }): Promise<void> {
   // a lab of its own, beside one that may be up
   const own = id === 'lab' ? 'cmp' : id;
-  const lab = newLab({ id: own, simulated: simulated ?? false }, vms, '127.0.0.1:0');
+  const lab = await newLab({ id: own, simulated: simulated ?? false }, vms, '127.0.0.1:0');
   const stop = new AbortController();
   for (const signal of endings) process.on(signal, () => stop.abort());
   await lab.up();
@@ -176,9 +174,17 @@ async function compareStrategies({
   }
 }
 
-function newLab({ id, simulated }: { id: string; simulated?: boolean }, vms: VmKind, listen: string): Lab {
+/** What a lab is made of is loaded only for one: the other commands are quick. */
+async function newLab(
+  { id, simulated }: { id: string; simulated?: boolean },
+  vms: VmKind,
+  listen: string,
+): Promise<Lab> {
   const options: LabOptions = { id, vms, listen, progress: note };
-  if (mayUseKernel() && !simulated) return new KernelLab(options);
+  if (mayUseKernel() && !simulated) {
+    const { KernelLab } = await import('../lab/kernel-lab.ts');
+    return new KernelLab(options);
+  }
   note(
     simulated
       ? 'this is the simulated lab: one process, simulated links, the reference relay'
@@ -186,6 +192,7 @@ function newLab({ id, simulated }: { id: string; simulated?: boolean }, vms: VmK
   );
   if (vms === 'qemu')
     throw new Failure('--vms qemu needs root on Linux; the simulated lab has VMs of its own', 2);
+  const { SimulatedLab } = await import('../lab/simulated/lab.ts');
   return new SimulatedLab(options);
 }
 
