@@ -67,7 +67,7 @@ describe('a migration to a host where the VSI may not be', () => {
     const started = Date.now() * 1000;
     await assert.rejects(
       lab.migrate('a', 'h2', 'profile-first'),
-      /the network refused VSI 4a1b0000-\S+: the bridge refused: /,
+      /the network refused: VSI 4a1b0000-\S+: the bridge refused: /,
     );
     assert.equal(lab.vm('a').host, 'h1');
     let migration: Migration | undefined;
