@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DialectName } from '../../domain/dialect.ts';
-import type { VsiId } from '../../domain/vsi-id.ts';
+import { parseVsiId, type VsiId } from '../../domain/vsi-id.ts';
 import { nsenter } from '../../linux/namespace.ts';
 import { run } from '../../linux/run.ts';
 import type { EvbTimers } from '../../protocol/evb/timers.ts';
@@ -129,6 +129,15 @@ export class Lldpad {
       if (text.includes(vsiId)) return text;
     }
     return '';
+  }
+
+  /** Which of these lldpad has as associated, the bridge's answer included. */
+  async associated(vsiIds: readonly VsiId[]): Promise<VsiId[]> {
+    const { namespace, link } = this.#options;
+    const script = 'link=$1; shift; for id; do vdptool -i $link -t -V assoc -c uuid=$id; done 2>&1';
+    const [command, ...args] = nsenter(namespace, ['sh', '-c', script, 'sh', link, ...vsiIds]);
+    const held = (await run(command, args)).matchAll(/uuid = (.*)\n\thints = 0$/gm);
+    return Array.from(held, ([, uuid]) => parseVsiId(uuid!));
   }
 
   /** By SIGTERM it says goodbye by LLDP, and de-associates nothing. */

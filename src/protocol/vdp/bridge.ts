@@ -127,6 +127,8 @@ export class VdpBridge {
   readonly #renewed = new Aging<VsiId>();
   /** pending requests by their arrival */
   readonly #waiting = new Aging<VsiId>();
+  /** what was granted a moment ago */
+  readonly #answered = new Aging<string>();
   /** de-associated by the bridge, and the station has not acknowledged it */
   readonly #leaving = new Set<VsiId>();
   #nextToken = 1;
@@ -232,6 +234,7 @@ export class VdpBridge {
   /** What ECP had to send is lost. */
   disconnected(): void {
     this.#leaving.clear();
+    this.#answered.clear();
   }
 
   tick(now: number): void {
@@ -264,8 +267,9 @@ export class VdpBridge {
   #request(request: VdpRequest, now: number): void {
     const { vsiId } = request;
     const vsi = this.#vsis.get(vsiId);
+    if (this.#isRepeat(request, vsi, now)) return;
     if (!isAssociate(request)) {
-      this.#succeed(request, request.filter);
+      this.#succeed(request, request.filter, now);
       if (vsi) this.#forget(vsiId, vsi, 'requested');
       return;
     }
@@ -280,7 +284,7 @@ export class VdpBridge {
       if (sameRequest(vsi.pending.request, request)) return;
     } else if (vsi?.held && renews(vsi.held, request)) {
       this.#renewed.touch(vsiId, now);
-      this.#succeed(request, vsi.held.filter);
+      this.#succeed(request, vsi.held.filter, now);
       this.#options.emit({ kind: 'renewed', vsiId });
       return;
     }
@@ -323,12 +327,26 @@ export class VdpBridge {
     const { vsiId, profile, mode } = request;
     vsi.held = { vsiId, association: associationOf(mode), profile, filter };
     this.#renewed.touch(vsiId, now);
-    this.#succeed(request, filter);
+    this.#succeed(request, filter, now);
   }
 
-  #succeed(request: VdpRequest, filter: FilterInfo): void {
+  /**
+   * In draft 0.2 lldpad puts a request into every ECPDU until it has heard the answer, and an answer too many can undo
+   * what it does next. ECP brings the first one there.
+   */
+  #isRepeat(request: VdpRequest, vsi: Vsi | undefined, now: number): boolean {
+    const { dialect, timing } = this.#options.operation();
+    if (dialect !== 'draft') return false;
+    this.#answered.expire(timing.acknowledgement, now);
+    if (this.#answered.since(answerKey(request)) === null) return false;
+    return isAssociate(request) ? vsi?.held != null && renews(vsi.held, request) : vsi === undefined;
+  }
+
+  #succeed(request: VdpRequest, filter: FilterInfo, now: number): void {
     this.counters.commandsSucceeded++;
     const { mode, vsiId, profile } = request;
+    this.#answered.expire(this.#options.operation().timing.acknowledgement, now);
+    this.#answered.touch(answerKey(request), now);
     this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
   }
 
@@ -380,6 +398,10 @@ export class VdpBridge {
     this.#vsis.delete(vsiId);
     if (reason !== null) this.#options.emit({ kind: 'released', vsiId, reason });
   }
+}
+
+function answerKey({ mode, vsiId }: VdpRequest): string {
+  return `${mode} ${vsiId}`;
 }
 
 function isAssociate(request: VdpRequest): request is AssociateRequest {
