@@ -1,6 +1,5 @@
 import { filterFormats, type FilterFormat, type FilterInfo } from '../domain/filter-info.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
-import { nullVid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { RelayVsi } from '../relay/relay.ts';
 import { places, type Attachment, type VsiEntry } from './vsi-entry.ts';
@@ -44,14 +43,8 @@ export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
 }
 
 /** The filter info that VDP holds for an entry at a port. */
-export function filterOf(
-  { filterFormat, group, addresses, policy }: VsiEntry,
-  { wireVid }: Attachment,
-): FilterInfo {
-  const common = {
-    vid: wireVid === nullVid ? policy.vlan : wireVid,
-    ...(group === null ? {} : { group }),
-  };
+export function filterOf({ filterFormat, group, addresses }: VsiEntry, { wireVid }: Attachment): FilterInfo {
+  const common = { vid: wireVid, ...(group === null ? {} : { group }) };
   const entries = filterFormat.includes('mac') ? addresses.map((mac) => ({ ...common, mac })) : [common];
   return { format: filterFormat, entries };
 }

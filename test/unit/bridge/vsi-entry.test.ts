@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
-import { nullVid, parseVid } from '../../../src/domain/vid.ts';
+import { nullVid, parseVid, type NullVid, type Vid } from '../../../src/domain/vid.ts';
 import { parseVsiId } from '../../../src/domain/vsi-id.ts';
 import { filterOf, fromRelay, toRelay } from '../../../src/bridge/label.ts';
 import { activate, detach, passages, places, reserve, type VsiEntry } from '../../../src/bridge/vsi-entry.ts';
@@ -100,7 +100,10 @@ test('whatever is asked in whatever order, there is at most one place of each ki
 });
 
 test('what a station may renew after a restart of the agent is what it was granted, in every format', () => {
-  const vid = parseVid(100);
+  for (const vid of [nullVid, parseVid(100)]) restoresFilters(vid);
+});
+
+function restoresFilters(vid: Vid | NullVid): void {
   const [mac] = nobody.addresses;
   assert.ok(mac);
   const filters = [
@@ -111,8 +114,8 @@ test('what a station may renew after a restart of the agent is what it was grant
   ] as const;
   for (const filter of filters) {
     const group = filter.format.startsWith('group') ? 7 : null;
-    const entry = activate({ ...nobody, filterFormat: filter.format, group }, 'p1', nullVid);
+    const entry = activate({ ...nobody, filterFormat: filter.format, group }, 'p1', vid);
     const restored = fromRelay(entry.vsiId, toRelay(entry));
     assert.deepEqual(filterOf(restored, restored.attachments.get('p1')!), filter);
   }
-});
+}
