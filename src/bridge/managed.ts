@@ -7,7 +7,7 @@ import type { Relay } from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
 import { ManagerDirectory } from './manager-directory.ts';
 import type { Source } from './source.ts';
-import { bridgeStatus, vsiStatus } from './status.ts';
+import { bridgeStatus, Whereabouts } from './status.ts';
 
 const statusIntervalMs = 10_000;
 
@@ -24,15 +24,15 @@ export function managed({ name, manager, token, stateDirectory }: ManagerAccess,
   const api = new ApiClient(manager, { token });
   const reporter = new Reporter((refused) => logger.warn(`the manager refused: ${refused}`));
   const directory = new ManagerDirectory(api, stateDirectory);
+  const whereabouts = new Whereabouts(name);
   let running: { agent: BridgeAgent; relay: Relay; timer: NodeJS.Timeout } | null = null;
 
   const changed = (vsiId: VsiId | null): void => {
     if (!running) return;
     const { agent, relay } = running;
     reporter.tell(() => api.put('bridges', bridgeStatus(name, agent, relay, now())), 'bridge');
-    if (!vsiId) return;
-    const status = vsiStatus(name, vsiId, agent, now());
-    reporter.tell(() => api.putStatus(vsiId, status), vsiId);
+    const status = vsiId && whereabouts.of(vsiId, agent, now());
+    if (status) reporter.tell(() => api.putStatus(vsiId, status), vsiId);
   };
 
   return {

@@ -120,7 +120,7 @@ export class ManagerDirectory implements Directory {
     } else if (event.kind === 'put') {
       const opened = !this.#migrations.has(event.key);
       this.#migrations.set(event.key, event.value);
-      if (opened) listener.migrationOpened(event.value.vsiId);
+      if (opened && event.value.strategy === 'garp') listener.migrationOpened(event.value.vsiId);
     } else if (event.kind === 'delete') this.#migrations.delete(event.key);
   }
 

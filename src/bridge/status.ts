@@ -2,7 +2,7 @@ import type { Bridge, Json } from '../api/bridge.ts';
 import type { VsiStatus } from '../api/vsi.ts';
 import type { Timestamp } from '../domain/migration.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
-import type { Relay } from '../relay/relay.ts';
+import type { PortName, Relay } from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
 import { places } from './vsi-entry.ts';
 
@@ -34,19 +34,35 @@ export function bridgeStatus(name: string, agent: BridgeAgent, relay: Relay, at:
   };
 }
 
-/** Where a VSI is: at its active port, else where it is awaited. */
-export function vsiStatus(bridge: string, vsiId: VsiId, agent: BridgeAgent, at: Timestamp): VsiStatus {
-  const entry = agent.entries.get(vsiId);
-  const { active, armed } = entry ? places(entry) : { active: null, armed: null };
-  const port = (active ?? armed)?.port ?? '-';
-  const state = agent.portStates().find(({ name }) => name === port)?.state;
-  return {
-    association: active ? 'associated' : armed ? 'pre-associated' : 'none',
-    bridge,
-    port,
-    station: state?.neighbour?.systemName ?? null,
-    at,
-  };
+/** What the bridge tells the manager of where its VSIs are. */
+export class Whereabouts {
+  readonly #bridge: string;
+  readonly #ports = new Map<VsiId, PortName>();
+
+  constructor(bridge: string) {
+    this.#bridge = bridge;
+  }
+
+  /**
+   * Where a VSI is: at its active port, else where it is awaited. Of one that is gone, the port it was told to be at:
+   * only that port's word ends it. Null: it was never told, so that there is nothing to tell.
+   */
+  of(vsiId: VsiId, agent: BridgeAgent, at: Timestamp): VsiStatus | null {
+    const entry = agent.entries.get(vsiId);
+    const { active, armed } = entry ? places(entry) : { active: null, armed: null };
+    const port = (active ?? armed)?.port ?? this.#ports.get(vsiId);
+    if (port === undefined) return null;
+    if (active ?? armed) this.#ports.set(vsiId, port);
+    else this.#ports.delete(vsiId);
+    const state = agent.portStates().find(({ name }) => name === port)?.state;
+    return {
+      association: active ? 'associated' : armed ? 'pre-associated' : 'none',
+      bridge: this.#bridge,
+      port,
+      station: state?.neighbour?.systemName ?? null,
+      at,
+    };
+  }
 }
 
 function json(value: unknown): Json {

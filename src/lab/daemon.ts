@@ -18,6 +18,7 @@ export type Move = z.input<typeof move>;
 export async function serveLab(lab: Lab, socket: string, stop: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   stop.addEventListener('abort', () => resolve(), { once: true });
+  if (stop.aborted) resolve(); // while it came up
   let busy: Promise<unknown> = Promise.resolve();
   const served = await serveLocal(socket, {
     status: () => Promise.resolve(lab.status()),

@@ -80,7 +80,9 @@ export async function migrate(
   // a guest is silent for longer than it is halted (its emulated CPU starts cold), which is no doing of the network
   const stopMs = counted.own?.gapMs ?? haltedMs;
   const gapMs = Math.max(counted.toVm.gapMs, counted.fromVm.gapMs);
-  const migration = await report;
+  const ended = await report;
+  // the VM's own stop and resume may have been told after the release
+  const migration = ended && ((await ground.api.get('migrations', ended.id))?.value ?? ended);
   return {
     vm: vm.plan.name,
     from,

@@ -7,7 +7,7 @@ import { answers } from '../../api/local-socket.ts';
 import { Reporter } from '../../api/reporter.ts';
 import { BridgeAgent } from '../../bridge/agent.ts';
 import { ManagerDirectory } from '../../bridge/manager-directory.ts';
-import { bridgeStatus, vsiStatus } from '../../bridge/status.ts';
+import { bridgeStatus, Whereabouts } from '../../bridge/status.ts';
 import { macFromBytes, parseMac } from '../../domain/mac-address.ts';
 import type { Strategy, Timestamp } from '../../domain/migration.ts';
 import { systemClock } from '../../linux/clock.ts';
@@ -129,6 +129,7 @@ export class SimulatedLab implements Lab {
     const config = bridgeConfig(filesOf(this.#directory));
     const reporter = this.#reporter();
     const directory = new ManagerDirectory(api, config.stateDirectory);
+    const whereabouts = new Whereabouts(bridgeName);
     const evb = { reflectiveRelay: true, groupIds: false, timers: defaultTimers };
     const toStation = new Map(
       hosts.map(({ name, port }) => [port as string, this.#cable((frame) => this.#atHost(name, frame))]),
@@ -156,10 +157,8 @@ export class SimulatedLab implements Lab {
           () => api.put('bridges', bridgeStatus(bridgeName, agent, this.#relay, timestamp())),
           'bridge',
         );
-        if (vsiId) {
-          const status = vsiStatus(bridgeName, vsiId, agent, timestamp());
-          reporter.tell(() => api.putStatus(vsiId, status), vsiId);
-        }
+        const status = vsiId && whereabouts.of(vsiId, agent, timestamp());
+        if (status) reporter.tell(() => api.putStatus(vsiId, status), vsiId);
       },
       log: () => {},
     });

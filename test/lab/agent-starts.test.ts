@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { createNamespace, deleteNamespace, nsenter } from '../../src/linux/namespace.ts';
+import { ip, run } from '../../src/linux/run.ts';
+import { hairpin } from '../unit/cli/hairpin.ts';
+
+const directory = '/run/hp-t7';
+const namespace = 'hp-t7-sw';
+const bridge = {
+  name: 'sw',
+  manager: `unix:${directory}/none.sock`,
+  stateDirectory: join(directory, 'state'),
+  ports: { p1: { kind: 'station' } },
+};
+const station = { name: 'h1', uplink: 'p1', manager: bridge.manager, control: join(directory, 'h1.sock') };
+
+before(async () => {
+  mkdirSync(directory, { recursive: true });
+  await createNamespace(namespace);
+  await ip(namespace, ['link add p1 type veth peer name q1', 'link set p1 up']);
+});
+
+after(async () => {
+  await deleteNamespace(namespace);
+  // what a failing test is about
+  await run('umount', [join(bridge.stateDirectory, 'bpf')]).catch(() => {});
+  rmSync(directory, { recursive: true });
+});
+
+describe('an agent that cannot start says why in one line, and leaves nothing behind', () => {
+  it('a bridge with a port that is not there', async () => {
+    const missing = { ...bridge, ports: { ...bridge.ports, p9: { kind: 'station' } } };
+    await refused('bridge', missing, /^hairpin: [^\n]*\bp9\b[^\n]*$/);
+  });
+
+  it('a station with an uplink that is not there', async () => {
+    await refused('station', { ...station, uplink: 'p9' }, /^hairpin: [^\n]*\bp9\b[^\n]*$/);
+  });
+
+  it('a bridge without libbpf', async () => {
+    // a mount namespace of its own in which every libbpf.so.1 is an empty file
+    const libraries = (await run('ldconfig', ['-p'])).matchAll(/libbpf\.so\.1 .*=> (\S+)/g);
+    const paths = Array.from(libraries, ([, path]) => path!);
+    assert.ok(paths.length > 0, 'libbpf is installed');
+    const hide = `${paths.map((path) => `mount --bind /dev/null ${path}`).join(' && ')} && exec "$@"`;
+    await refused(
+      'bridge',
+      bridge,
+      /^hairpin: [^\n]*libbpf\.so\.1 is missing; install Debian package libbpf1$/,
+      ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', hide, 'sh'],
+    );
+  });
+
+  it('a bridge whose port another program has', async () => {
+    await run(...filter('add'));
+    try {
+      await refused('bridge', bridge, /^hairpin: [^\n]*\bp1\b[^\n]*$/);
+      const filters = await run('tc', ['-n', namespace, 'filter', 'show', 'dev', 'p1', 'ingress']);
+      assert.match(filters, /pref 1\b/, 'the other program’s is still there');
+    } finally {
+      await run(...filter('delete'));
+    }
+  });
+});
+
+/** A filter at the port's ingress that is not ours. */
+function filter(verb: 'add' | 'delete'): [string, string[]] {
+  const qdisc = `tc -n ${namespace} qdisc ${verb} dev p1 clsact`;
+  const rule = `tc -n ${namespace} filter add dev p1 ingress pref 1 protocol all u32 match u32 0 0 flowid 1:1`;
+  return ['sh', ['-c', verb === 'add' ? `${qdisc} && ${rule}` : qdisc]];
+}
+
+async function refused(
+  agent: 'bridge' | 'station',
+  config: object,
+  complaint: RegExp,
+  under: readonly string[] = [],
+): Promise<void> {
+  const file = join(directory, `${agent}.yaml`);
+  writeFileSync(file, JSON.stringify(config));
+  const { code, stdout, stderr } = await hairpin([agent, '--config', file], {
+    under: nsenter(namespace, under),
+  });
+  assert.match(stderr, complaint);
+  assert.deepEqual([code, stdout], [1, '']);
+  rmSync(file);
+  assert.deepEqual(readdirSync(directory), [], 'no file is left');
+  assert.doesNotMatch(readFileSync('/proc/self/mounts', 'utf8'), /\/hp-t7\//, 'no mount is left');
+  const filters = await run('tc', ['-n', namespace, 'filter', 'show', 'dev', 'p1', 'ingress']);
+  assert.doesNotMatch(filters, /bpf/, 'no program is left');
+}

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { KernelLab } from '../../src/lab/kernel-lab.ts';
+import { labOptions, planOf, statusOf, until } from './kit.ts';
+import { assertMigrated } from './migration-asserts.ts';
+
+describe('the lab with QEMU guests', () => {
+  const lab = new KernelLab(labOptions('t4', 'qemu'));
+  const a = planOf('a');
+
+  before(() => lab.up());
+  after(() => lab.down());
+
+  for (const [strategy, from, to] of [
+    ['profile-first', 'h1', 'h2'],
+    ['garp', 'h2', 'h1'],
+  ] as const)
+    it(`migrates one live by ${strategy}, with its memory and all`, async () => {
+      assertMigrated(await lab.migrate('a', to, strategy), { strategy, from, to, watched: true });
+      await until('its status', async () => (await statusOf(lab, a))?.station === to);
+      assert.equal(lab.vm('a').host, to);
+    });
+});
