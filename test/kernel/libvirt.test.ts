@@ -14,7 +14,7 @@ import { silenceIpv6 } from '../../src/linux/sysctl.ts';
 import { domainXml, type DomainPlan } from '../peers/domain.ts';
 import { Host } from '../peers/host.ts';
 import { Libvirtd } from '../peers/libvirtd.ts';
-import { startStation } from '../peers/lldpad.ts';
+import { dialects, startStation } from '../peers/lldpad.ts';
 import { LoneBridge } from '../peers/lone-bridge.ts';
 import { until } from '../peers/until.ts';
 import { plugUplink, skipIndexes } from '../peers/uplink.ts';
@@ -57,11 +57,8 @@ before(async () => {
   [h1, h2] = await Promise.all([
     Libvirtd.start(one, 'a1b2c3d4-0001-4000-8000-000000000001', '10.77.8.1'),
     Libvirtd.start(two, 'a1b2c3d4-0002-4000-8000-000000000002', '10.77.8.2'),
-    ...hosts.map((host) => startStation(host, timers)),
   ]);
   images = await guestImages(directory, (line) => console.log(line));
-  for (const port of ['p1', 'p2'])
-    await until(`${port} has negotiated`, async () => (await station(port)).evb.negotiated);
 });
 
 after(async () => {
@@ -148,60 +145,73 @@ async function framesComeIn(port: string, count: number): Promise<void> {
   await until(`${count} frames come in by ${port}`, async () => (await frames()) >= first + count);
 }
 
-describe('a libvirt domain with an 802.1Qbg virtual port, lldpad as its station', () => {
-  it('does not start with a profile that the VSI is not granted', async () => {
-    await h1.define(domain({ name: 'greedy', profile: { ...profile, typeVersion: 3 } }));
-    await assert.rejects(h1.virsh('start', 'greedy'), /802\.1Qbg|port.?profile/i);
-    assert.match((await station('p1')).lastRefusal!.reason, /asked for profile 0x0c\/1193047\/3/);
-    assert.deepEqual(await held('p1'), []);
-  });
-
-  it('starts: it is associated, and talks to the network', async () => {
-    const since = story().length;
-    await h1.define(domain());
-    await h1.virsh('start', 'web1');
-    assert.deepEqual(story().slice(since), ['associate at p1: granted']);
-    assert.deepEqual(await held('p1'), [`${vsiId} associated`]);
-    const { fromVm, toVm } = await streamsDuring(() => framesComeIn('p1', 300));
-    assert.ok(fromVm.received > 0 && toVm.received > 0);
-    assert.equal(fromVm.lost, 0);
-  });
-
-  it('migrates: its port is armed, then active, and the source does not take it back', async (t) => {
-    const since = story().length;
-    const before = await dropped();
-    const { fromVm, toVm, own } = await streamsDuring(async () => {
-      const letGo = h1.holdStopped();
-      const migrated = h1.migrate('web1', h2);
-      await Promise.race([migrated, until('it is active at p2', () => story().at(-1) === activeAtP2)]);
-      assert.deepEqual(story().slice(since), ['pre-associate at p2: granted', activeAtP2]);
-      // the source's lldpad knows nothing of this yet, and goes on to say that the VSI is associated at p1
-      const renewals = async () => (await station('p1')).counters.vdp.commandsSucceeded;
-      const first = await renewals();
-      await until('the source has renewed twice', async () => (await renewals()) >= first + 2);
-      assert.deepEqual(await held('p1'), [`${vsiId} associated`]);
-      letGo();
-      await migrated;
-      await until('the source has let go', async () => (await held('p1')).length === 0);
-      assert.deepEqual(story().slice(since + 2), ['released at p1: requested']);
-      assert.deepEqual(await held('p2'), [`${vsiId} associated`]);
-      await framesComeIn('p2', 300);
+for (const dialect of dialects)
+  describe(`a libvirt domain with an 802.1Qbg virtual port, lldpad as its station (${dialect})`, () => {
+    const stops: (() => Promise<void>)[] = [];
+    before(async () => {
+      stops.push(...(await Promise.all(hosts.map((host) => startStation(host, dialect, timers)))));
+      for (const port of ['p1', 'p2'])
+        await until(`${port} has negotiated ${dialect}`, async () => {
+          const { evb } = await station(port);
+          return evb.negotiated && evb.dialect === dialect;
+        });
     });
-    const active = bridge.log().findLast(({ msg }) => msg.endsWith(activeAtP2))!.time;
-    t.diagnostic(
-      `silent for ${own!.gapMs} ms, ${toVm.lost} frames to it lost in that; ` +
-        `active ${Math.round(own!.gapEnd / 1000 - active)} ms before its first frame at p2`,
-    );
-    // its frames at p2 would be dropped as armed before it is active there, and as moved if it were taken back to p1
-    assert.deepEqual(await dropped(), before);
-    assert.deepEqual([fromVm.lost, fromVm.duplicated, toVm.duplicated], [0, 0, 0]);
-    assert.ok(toVm.lost <= own!.gapMs + latePeer, `${toVm.lost} frames to the VM lost`);
-  });
+    after(() => Promise.all(stops.map((stop) => stop())));
 
-  it('stops: it is de-associated, and nothing is left of it', async () => {
-    const since = story().length;
-    await h2.virsh('destroy', 'web1');
-    await until('p2 has let go', async () => (await held('p2')).length === 0);
-    assert.deepEqual(story().slice(since), ['released at p2: requested']);
+    it('does not start with a profile that the VSI is not granted', async () => {
+      const { commandsFailed } = (await station('p1')).counters.vdp;
+      const greedy = domain({ profile: { ...profile, typeVersion: 3 } });
+      await assert.rejects(h1.create(greedy), /802\.1Qbg|port.?profile/i);
+      assert.equal((await station('p1')).counters.vdp.commandsFailed, commandsFailed + 1);
+      assert.match((await station('p1')).lastRefusal!.reason, /asked for profile 0x0c\/1193047\/3/);
+      assert.deepEqual(await held('p1'), []);
+    });
+
+    it('starts: it is associated, and talks to the network', async () => {
+      const since = story().length;
+      await h1.create(domain());
+      assert.deepEqual(story().slice(since), ['associate at p1: granted']);
+      assert.deepEqual(await held('p1'), [`${vsiId} associated`]);
+      const { fromVm, toVm } = await streamsDuring(() => framesComeIn('p1', 300));
+      assert.ok(fromVm.received > 0 && toVm.received > 0);
+      assert.equal(fromVm.lost, 0);
+    });
+
+    it('migrates: its port is armed, then active, and the source does not take it back', async (t) => {
+      const since = story().length;
+      const before = await dropped();
+      const { fromVm, toVm, own } = await streamsDuring(async () => {
+        const letGo = h1.holdStopped();
+        const migrated = h1.migrate('web1', h2);
+        await Promise.race([migrated, until('it is active at p2', () => story().at(-1) === activeAtP2)]);
+        assert.deepEqual(story().slice(since), ['pre-associate at p2: granted', activeAtP2]);
+        // the source's lldpad knows nothing of this yet, and goes on to say that the VSI is associated at p1
+        const renewals = async () => (await station('p1')).counters.vdp.commandsSucceeded;
+        const first = await renewals();
+        await until('the source has renewed', async () => (await renewals()) > first);
+        assert.deepEqual(await held('p1'), [`${vsiId} associated`]);
+        letGo();
+        await migrated;
+        await until('the source has let go', async () => (await held('p1')).length === 0);
+        assert.deepEqual(story().slice(since + 2), ['released at p1: requested']);
+        assert.deepEqual(await held('p2'), [`${vsiId} associated`]);
+        await framesComeIn('p2', 300);
+      });
+      const active = bridge.log().findLast(({ msg }) => msg.endsWith(activeAtP2))!.time;
+      t.diagnostic(
+        `silent for ${own!.gapMs} ms, ${toVm.lost} frames to it lost in that; ` +
+          `active ${Math.round(own!.gapEnd / 1000 - active)} ms before its first frame at p2`,
+      );
+      // its frames at p2 would be dropped as armed before it is active there, and as moved if it were taken back to p1
+      assert.deepEqual(await dropped(), before);
+      assert.deepEqual([fromVm.lost, fromVm.duplicated, toVm.duplicated], [0, 0, 0]);
+      assert.ok(toVm.lost <= own!.gapMs + latePeer, `${toVm.lost} frames to the VM lost`);
+    });
+
+    it('stops: it is de-associated, and nothing is left of it', async () => {
+      const since = story().length;
+      await h2.virsh('destroy', 'web1');
+      await until('p2 has let go', async () => (await held('p2')).length === 0);
+      assert.deepEqual(story().slice(since), ['released at p2: requested']);
+    });
   });
-});

@@ -44,16 +44,17 @@ export class Libvirtd {
     return run('virsh', ['--quiet', '--connect', this.#uri, ...args]);
   }
 
-  async define(xml: string): Promise<void> {
+  /** Starts a domain that is forgotten when it ends. @throws CommandError */
+  async create(xml: string): Promise<void> {
     const path = this.#file('domain.xml');
     writeFileSync(path, xml);
-    await this.virsh('define', path);
+    await this.virsh('create', path);
   }
 
-  /** Moves a running domain to another host, for good. @throws CommandError */
+  /** Moves a running domain to another host. @throws CommandError */
   async migrate(domain: string, to: Libvirtd): Promise<void> {
-    const options = ['--live', '--persistent', '--undefinesource'];
-    await this.virsh('migrate', ...options, domain, to.#uri, '--migrateuri', `tcp://${to.#migrationAddress}`);
+    const by = `tcp://${to.#migrationAddress}`;
+    await this.virsh('migrate', '--live', domain, to.#uri, '--migrateuri', by);
   }
 
   /**
