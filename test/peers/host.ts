@@ -35,8 +35,8 @@ exec cat
 
 /**
  * A hypervisor host on this machine: namespaces of its own for network, mounts and host name, so that lldpad and
- * libvirtd, of which a machine has one each, run unmodified and beside those of another host. Nothing of it outlives
- * this process but, if that is killed, its network namespace and directory.
+ * libvirtd, of which a machine has one each, run unmodified and beside those of another host. `remove` ends all of it;
+ * its daemons end with this process also when that is killed, but guests are libvirt's children and stay.
  */
 export class Host {
   readonly namespace: string;
