@@ -43,9 +43,3 @@ export const interfaceName = z.string().regex(/^[^\s/:]{1,15}$/, {
 export const absolutePath = z.string().regex(/^\//, {
   error: (issue) => `"${String(issue.input)}" is not an absolute path like /run/hairpin`,
 });
-
-/** The machines' parameters of it. */
-export function evbParameters(config: z.output<typeof evb>) {
-  const { reflectiveRelay, groupIds, dialects, ...timers } = config;
-  return { reflectiveRelay, groupIds, dialects, timers };
-}

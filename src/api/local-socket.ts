@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { createServer, request, type IncomingMessage, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { Invalid } from '../domain/invalid.ts';
@@ -11,6 +11,7 @@ export class LocalSocketError extends Error {
 /** What a local socket offers: POST /NAME with a JSON body. An Invalid that it throws is the caller's fault. */
 export type LocalCalls = Readonly<Record<string, (body: unknown) => Promise<unknown>>>;
 
+/** What a caller may send; an answer is as long as it is. */
 const bodyLimit = 65_536;
 
 /**
@@ -39,29 +40,32 @@ export async function serveLocal(path: string, calls: LocalCalls): Promise<{ clo
 }
 
 async function answer(incoming: IncomingMessage, calls: LocalCalls) {
-  const call = calls[incoming.url?.slice(1) ?? ''];
+  const name = incoming.url?.slice(1) ?? '';
+  const call = Object.hasOwn(calls, name) ? calls[name] : undefined;
   if (incoming.method !== 'POST' || !call)
     return { status: 404, body: { error: `POST to one of ${Object.keys(calls).join(', ')}` } };
   try {
-    return { status: 200, body: (await call(JSON.parse((await read(incoming)) || '{}'))) ?? {} };
+    return { status: 200, body: (await call(JSON.parse((await read(incoming, bodyLimit)) || '{}'))) ?? {} };
   } catch (error) {
     const fault = error instanceof Invalid || error instanceof SyntaxError;
     return { status: fault ? 400 : 500, body: { error: (error as Error).message } };
   }
 }
 
-async function read(stream: IncomingMessage): Promise<string> {
+async function read(stream: IncomingMessage, limit = Infinity): Promise<string> {
   let text = '';
   stream.setEncoding('utf8');
   for await (const chunk of stream) {
     text += String(chunk);
-    if (text.length > bodyLimit) throw new Invalid(`a body has at most ${bodyLimit} characters`);
+    if (text.length > limit) throw new Invalid(`a body has at most ${limit} characters`);
   }
   return text;
 }
 
 async function listen(server: Server, path: string): Promise<void> {
-  if (await answers(path)) throw new LocalSocketError(`${path}: a running process serves it already`);
+  await refuseIfServed(path);
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there && !there.isSocket()) throw new LocalSocketError(`${path}: is there already, and is no socket`);
   rmSync(path, { force: true }); // what a killed process left behind
   const mask = process.umask(0o177);
   try {
@@ -76,6 +80,11 @@ async function listen(server: Server, path: string): Promise<void> {
   }
 }
 
+/** @throws LocalSocketError if a running process serves the socket */
+export async function refuseIfServed(path: string): Promise<void> {
+  if (await answers(path)) throw new LocalSocketError(`${path}: a running process serves it already`);
+}
+
 /** Whether somebody accepts connections on the socket. */
 export function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
@@ -85,7 +94,7 @@ export function answers(path: string): Promise<boolean> {
   });
 }
 
-/** Calls what `serveLocal` serves. @throws LocalSocketError with the server's own words, or if nobody serves it */
+/** Calls what `serveLocal` serves. @throws Invalid or LocalSocketError with the server's own words, or if nobody serves it */
 export function callLocal(path: string, name: string, body: object = {}): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const fail = (message: string) => reject(new LocalSocketError(message));
@@ -94,6 +103,8 @@ export function callLocal(path: string, name: string, body: object = {}): Promis
         (text) => {
           const reply = JSON.parse(text) as { error?: string };
           if (incoming.statusCode === 200) resolve(reply);
+          else if (incoming.statusCode === 400)
+            reject(new Invalid(reply.error ?? 'the request does not fit'));
           else fail(reply.error ?? `${path}: HTTP ${incoming.statusCode}`);
         },
         (error: Error) => fail(error.message),

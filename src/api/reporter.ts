@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from './api-error.ts';
 import { backoff } from './backoff.ts';
 
@@ -42,6 +42,7 @@ export class Reporter {
 
   async #run(): Promise<void> {
     this.#running = true;
+    await nextTurn(); // who tells has more urgent things to do first
     let waits = backoff(Math.random);
     while (this.#queue.length && !this.#stop.signal.aborted) {
       const next = this.#queue.shift()!;
@@ -49,9 +50,8 @@ export class Reporter {
         await next.call();
         waits = backoff(Math.random);
       } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        if (error.status !== null && error.status < 500) {
-          this.#refused(error.message);
+        if (!(error instanceof ApiError) || (error.status !== null && error.status < 500)) {
+          this.#refused((error as Error).message);
           continue;
         }
         const overtaken = next.key !== null && this.#queue.some(({ key }) => key === next.key);

@@ -31,6 +31,8 @@ export type Admission =
       readonly wireVid: Vid | NullVid;
       /** the GroupID of all entries */
       readonly group: number | null;
+      /** the PCP of all entries, if they have the same */
+      readonly pcp: number | null;
       /** what the bridge answers: as asked */
       readonly filter: FilterInfo;
     }
@@ -94,6 +96,9 @@ function admitFilter(filter: FilterInfo, grant: Grant, profile: PortProfile): Ad
     addresses: asked.size ? [...asked] : grant.macs,
     wireVid,
     group: group ?? null,
+    pcp: filter.entries.every(({ pcp }) => pcp === filter.entries[0]?.pcp)
+      ? (filter.entries[0]?.pcp ?? null)
+      : null,
     filter,
   };
 }

@@ -14,9 +14,18 @@ import type { VdpLimits } from '../protocol/vdp/bridge.ts';
 import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
 import { admit, type Admission, type Application } from './admission.ts';
 import type { Directory, Entitlement } from './directory.ts';
-import { filterOf, fromRelay, toRelay } from './label.ts';
+import { EntryBook } from './entry-book.ts';
+import { filterOf, fromRelay } from './label.ts';
 import { difference, tally, type Tally } from './tally.ts';
-import { activate, detach, passages, reserve, type Passage, type VsiEntry } from './vsi-entry.ts';
+import {
+  activate,
+  detach,
+  passages,
+  reserve,
+  type Passage,
+  type Reservation,
+  type VsiEntry,
+} from './vsi-entry.ts';
 
 /** A station port's link: its own address, and where frames go. */
 export interface StationLink {
@@ -58,12 +67,13 @@ const silence = 5_000_000n;
  */
 export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
-  readonly #entries = new Map<VsiId, VsiEntry>();
+  readonly #book = new EntryBook();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   /** what was counted when a migration of the VSI became known */
   readonly #tallies = new Map<VsiId, Tally>();
+  #stopped = false;
 
   constructor(parts: BridgeAgentParts) {
     this.#parts = parts;
@@ -75,14 +85,14 @@ export class BridgeAgent {
         evb: parts.evb,
         limits: parts.limits,
         firstSequence: parts.firstSequence,
-        isVsiAddress: (mac) => this.#isVsiAddress(mac),
+        isVsiAddress: (mac) => this.#book.hasAddress(mac),
       });
       this.#ports.set(name, new Driver(machine, parts.clock, (output) => this.#handle(name, output, send)));
     }
   }
 
   get entries(): ReadonlyMap<VsiId, VsiEntry> {
-    return this.#entries;
+    return this.#book.entries;
   }
 
   /** The protocol state of every station port. */
@@ -94,7 +104,7 @@ export class BridgeAgent {
   start(): void {
     const { relay, links } = this.#parts;
     const held = relay.held();
-    for (const [vsiId, vsi] of held.vsis) this.#entries.set(vsiId, fromRelay(vsiId, vsi));
+    for (const [vsiId, vsi] of held.vsis) this.#adopt(fromRelay(vsiId, vsi));
     for (const [name, driver] of this.#ports) {
       const port = held.ports.get(name);
       const on = port?.kind === 'station' && port.reflectiveRelay;
@@ -104,19 +114,31 @@ export class BridgeAgent {
         return [];
       });
     }
-    this.#apply(this.#entries);
-    if (this.#entries.size) this.#parts.log('info', `adopted ${this.#entries.size} VSIs from the data plane`);
+    this.#apply();
+    const { size } = this.entries;
+    if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
     relay.watch((event) => this.#announced(event));
     for (const { name, runs } of links) if (runs) this.linkChanged(name, true);
   }
 
-  /** Says goodbye on every port (LLDP with TTL 0) and stops the machines; the data plane goes on. */
+  #adopt(entry: VsiEntry): void {
+    let adopted: VsiEntry | null = entry;
+    for (const port of entry.attachments.keys())
+      if (adopted && !this.#ports.has(port)) {
+        adopted = detach(adopted, port);
+        this.#parts.log('warn', `VSI ${entry.vsiId} is let go of at ${port}: it is no station port any more`);
+      }
+    if (adopted) this.#book.put(entry.vsiId, adopted);
+  }
+
+  /** Says goodbye on every port (LLDP with TTL 0) and stops the machines; the data plane goes on, and is not touched again. */
   stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
     for (const driver of this.#ports.values()) {
       driver.do((machine, now) => machine.shutdown(now));
       driver.stop();
     }
-    this.#parts.relay.close();
   }
 
   receive(port: PortName, frame: Uint8Array): void {
@@ -132,25 +154,49 @@ export class BridgeAgent {
   profileChanged(profile: PortProfile): void {
     const key = profileKey(profile.ref);
     const policy = policyOf(profile);
-    const next = new Map(this.#entries);
-    for (const entry of this.#entries.values())
-      if (profileKey(entry.profile) === key && !isDeepStrictEqual(entry.policy, policy))
-        next.set(entry.vsiId, { ...entry, policy });
-    if ([...next].some(([id, entry]) => this.#entries.get(id) !== entry))
-      this.#replace(next, `profile ${key} changed`);
+    const changed = [...this.entries.values()].filter(
+      (entry) => profileKey(entry.profile) === key && !isDeepStrictEqual(entry.policy, policy),
+    );
+    if (!changed.length) return;
+    for (const entry of changed) this.#book.put(entry.vsiId, { ...entry, policy });
+    try {
+      this.#apply();
+      this.#parts.log('info', `profile ${key} changed`);
+    } catch (error) {
+      for (const entry of changed) this.#book.put(entry.vsiId, entry);
+      if (!(error instanceof RelayError)) throw error;
+      this.#parts.log('warn', `profile ${key} changed, but the data plane refused: ${error.message}`);
+    }
   }
 
-  /** The administrator took the profile or the VSI away: whoever used it is de-associated. */
+  /** The administrator took away the profile or the VSI, or changed what it is granted: what is not granted any more ends. */
   withdrawn(what: { profile: ProfileKey } | { vsiId: VsiId }): void {
-    for (const entry of this.#entries.values())
+    for (const entry of this.entries.values())
       if ('vsiId' in what ? entry.vsiId === what.vsiId : profileKey(entry.profile) === what.profile)
-        this.#deassociate(entry);
+        this.#reconsider(entry);
+  }
+
+  #reconsider(entry: VsiEntry): void {
+    const { vsiId, profile } = entry;
+    const entitlement = this.#parts.directory.known(vsiId, profile);
+    for (const [port, attachment] of entry.attachments) {
+      const application = {
+        vsiId,
+        profile,
+        filter: filterOf(entry, attachment),
+        station: this.stationAt(port),
+      };
+      const admission = entitlement && admit(application, entitlement.grant, entitlement.profile);
+      if (admission?.admitted) continue;
+      this.#parts.log('info', `VSI ${vsiId} at ${port}: ${admission?.reason ?? 'withdrawn'}`);
+      this.#attempt(vsiId, null, (now) => now && detach(now, port));
+    }
   }
 
   /** A migration that an announcement may complete was opened: what is counted from here on is its own. */
   migrationOpened(vsiId: VsiId): void {
-    const entry = this.#entries.get(vsiId);
-    if (entry) this.#tallies.set(vsiId, this.#tally(entry));
+    const entry = this.entries.get(vsiId);
+    if (entry && !this.#tallies.has(vsiId)) this.#tallies.set(vsiId, this.#tally(entry));
   }
 
   #handle(port: PortName, output: BridgePortOutput, send: (frame: Uint8Array) => void): void {
@@ -165,7 +211,7 @@ export class BridgeAgent {
       case 'renewed':
         return; // a late keep-alive of the source must not move anything
       case 'released':
-        this.#attempt(output.vsiId, (entry) => entry && detach(entry, port));
+        this.#attempt(output.vsiId, port, (entry) => entry && detach(entry, port));
         log('info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
         return;
       case 'evb':
@@ -173,6 +219,7 @@ export class BridgeAgent {
         return;
       case 'neighbour':
         changed(null);
+        for (const { vsiId, attachments } of this.entries.values()) if (attachments.has(port)) changed(vsiId);
         return;
       case 'ignored':
         log('warn', `ignored on ${port}: ${output.reason}: ${output.detail}`);
@@ -189,7 +236,7 @@ export class BridgeAgent {
   #negotiated(port: PortName, { negotiated, reflectiveRelay }: EvbOperation): void {
     const on = negotiated ? reflectiveRelay : (this.#reflective.get(port)?.on ?? false);
     this.#reflective.set(port, { on, current: negotiated });
-    this.#apply(this.#entries);
+    this.#applyPorts();
     this.#parts.log(
       'info',
       negotiated ? `reflective relay on ${port} is ${on ? 'on' : 'off'}` : `no station on ${port}`,
@@ -198,43 +245,51 @@ export class BridgeAgent {
   }
 
   #requested(port: PortName, request: Request): void {
-    const { directory } = this.#parts;
-    const known = directory.known(request.vsiId, request.profile);
-    const moved = this.#entries.get(request.vsiId);
-    if (moved?.active && moved.active !== port && request.mode !== 'associate')
-      this.#report(request.vsiId, 'reserve', { source: moved.active, destination: port });
+    const { directory, timestamp } = this.#parts;
+    const { vsiId, profile } = request;
+    const at = timestamp();
+    const known = directory.known(vsiId, profile);
     if (known) {
-      this.#decide(port, request, known);
+      this.#decide(port, request, at, known);
       return;
     }
-    void directory.fetch(request.vsiId, request.profile).then(
-      (entitlement) => this.#decide(port, request, entitlement),
-      (error: Error) => this.#refuse(port, request, 'unable to contact VSI manager', error.message),
+    void directory.fetch(vsiId, profile).then(
+      // what became known meanwhile is newer than the answer
+      (fetched) => this.#decide(port, request, at, directory.known(vsiId, profile) ?? fetched),
+      (error: Error) => this.#refuse(port, request, 'unable to contact VSI manager', error.message, true),
     );
   }
 
-  #decide(port: PortName, request: Request, { grant, profile }: Entitlement): void {
+  #decide(port: PortName, request: Request, at: Timestamp, { grant, profile }: Entitlement): void {
     // the station may have given up, or asked for something else, while the manager was asked
-    if (!this.#ports.get(port)!.machine.awaits(request.token)) return;
+    if (this.#stopped || !this.#ports.get(port)!.machine.awaits(request.token)) return;
     const application: Application = {
       vsiId: request.vsiId,
       profile: request.profile,
       filter: request.filter,
-      station: this.#stationAt(port),
+      station: this.stationAt(port),
     };
     const admission = admit(application, grant, profile);
     if (!admission.admitted) {
       this.#refuse(port, request, admission.code, admission.reason);
       return;
     }
-    const attach = request.mode === 'associate' ? activate : reserve;
+    const { vsiId, mode } = request;
+    const source = this.entries.get(vsiId)?.active;
+    if (source && source !== port && mode !== 'associate')
+      this.#report(vsiId, 'reserve', { source, destination: port }, { at });
     try {
-      this.#commit(request.vsiId, (entry) =>
-        attach(newEntry(entry, request.vsiId, request.profile, admission), port, admission.wireVid),
-      );
+      this.#commit(vsiId, port, (entry) => {
+        if (mode === 'associate')
+          return activate(newEntry(entry, vsiId, request.profile, admission), port, admission.wireVid);
+        // prepare never harms the source: what it was granted stays until the cut-over
+        const base =
+          entry?.active && entry.active !== port ? entry : newEntry(entry, vsiId, request.profile, admission);
+        return reserve(base, port, admission.wireVid, reservations[mode]);
+      });
     } catch (error) {
       if (!(error instanceof RelayError)) throw error;
-      this.#refuse(port, request, 'insufficient resources', error.message);
+      this.#refuse(port, request, 'insufficient resources', error.message, true);
       return;
     }
     this.#ports
@@ -243,24 +298,23 @@ export class BridgeAgent {
     this.#parts.log('info', `VSI ${request.vsiId} ${request.mode} at ${port}: granted`);
   }
 
-  #refuse(port: PortName, request: Request, code: VdpErrorCode, reason: string): void {
-    if (!this.#ports.get(port)!.machine.awaits(request.token)) return;
+  /** @param passing it may be granted when asked again: what the VSI holds here, it keeps */
+  #refuse(port: PortName, request: Request, code: VdpErrorCode, reason: string, passing = false): void {
+    if (this.#stopped || !this.#ports.get(port)!.machine.awaits(request.token)) return;
     this.#parts.log('warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
-    const source = this.#entries.get(request.vsiId)?.active;
-    if (source && source !== port)
-      this.#report(request.vsiId, 'fail', { source, destination: port }, { reason: `${code}: ${reason}` });
-    // a station that is refused forgets the VSI, and a half-granted profile is no profile
-    this.#attempt(request.vsiId, (entry) => entry && detach(entry, port));
+    const keep = passing && this.entries.get(request.vsiId)?.attachments.has(port) === true;
+    // a station that is refused for good forgets the VSI, and a half-granted profile is no profile
+    if (!keep) this.#attempt(request.vsiId, port, (entry) => entry && detach(entry, port));
     this.#ports
       .get(port)!
-      .do((machine, now) => machine.answer(request.token, { kind: 'refuse', code, reason }, now));
+      .do((machine, now) => machine.answer(request.token, { kind: 'refuse', code, reason, keep }, now));
   }
 
   /** The classical way: the switch has seen the VM speak on another port, and fetches and sets its profile there now. */
   #announced(event: RelayEvent): void {
     const { directory, log } = this.#parts;
     for (const grant of directory.owners(event.mac)) {
-      const source = this.#entries.get(grant.vsiId)?.active ?? null;
+      const source = this.entries.get(grant.vsiId)?.active ?? null;
       if (source === event.port || !directory.followsAnnouncements(grant.vsiId)) continue;
       if (source && this.#speaks(grant.vsiId, source, event.at)) {
         log('warn', `announcement of ${event.mac} on ${event.port} ignored: it still speaks on ${source}`);
@@ -289,7 +343,7 @@ export class BridgeAgent {
       entries: (grant?.macs ?? []).map((mac) => ({ mac, vid: event.wireVid })),
     };
     const admission = admit(
-      { vsiId, profile: ref, filter, station: this.#stationAt(event.port) },
+      { vsiId, profile: ref, filter, station: this.stationAt(event.port) },
       grant,
       profile,
     );
@@ -297,46 +351,57 @@ export class BridgeAgent {
       this.#parts.log('warn', `announcement of ${event.mac} on ${event.port}: ${admission.reason}`);
       return;
     }
-    const known = this.#entries.get(vsiId) ?? null;
-    if ((known?.active ?? null) !== source) return; // it was moved meanwhile
+    const known = this.#book.get(vsiId);
+    // it was moved, or has spoken at the source again, meanwhile
+    if (this.#stopped || (known?.active ?? null) !== source) return;
+    if (source && this.#speaks(vsiId, source, event.at)) return;
     const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
-    if (!this.#attempt(vsiId, () => (source ? detach(arrived, source) : arrived))) return;
-    if (source) this.#ports.get(source)!.do((machine, now) => machine.deassociate(vsiId, now));
-    // the source had let go before: nothing here tells that this was a migration, but the announcement did
-    else
+    if (!this.#attempt(vsiId, event.port, () => (source ? detach(arrived, source) : arrived))) return;
+    // from now on its station has to keep it alive, as if it had asked for it
+    this.#ports.get(event.port)!.do((machine, now) => {
+      machine.adopt(
+        this.#heldAt(event.port).filter((held) => held.vsiId === vsiId),
+        now,
+      );
+      return [];
+    });
+    // where the source had let go before, nothing else tells that this was a migration
+    if (!source)
       for (const moment of ['active', 'release'] as const)
         this.#passed(vsiId, { moment, source, destination: event.port }, undefined);
   }
 
-  #deassociate(entry: VsiEntry): void {
-    this.#attempt(entry.vsiId, () => null);
-    for (const port of entry.attachments.keys())
-      this.#ports.get(port)!.do((machine, now) => machine.deassociate(entry.vsiId, now));
-  }
-
-  /** Changes one entry: in the data plane first, then here, then in the reports. @throws RelayError, and nothing changed */
-  #commit(vsiId: VsiId, change: (entry: VsiEntry | null) => VsiEntry | null): void {
-    const before = this.#entries.get(vsiId) ?? null;
+  /**
+   * Changes one entry: in the data plane first, then here, then in the reports. The stations that lose their attachment
+   * by it are told, but for the one at `by`, which knows. @throws RelayError, and nothing changed
+   */
+  #commit(vsiId: VsiId, by: PortName | null, change: (entry: VsiEntry | null) => VsiEntry | null): void {
+    const before = this.#book.get(vsiId);
     const after = change(before);
     if (after === before) return;
-    const next = new Map(this.#entries);
-    if (after) next.set(vsiId, after);
-    else next.delete(vsiId);
     const found = passages(before, after);
     // a place that goes takes its counters with it
     const ends = found.some(({ moment }) => moment === 'release' || moment === 'abort');
     const last = before && ends ? this.#tally(before) : null;
-    this.#apply(next);
-    this.#entries.clear();
-    for (const [id, entry] of next) this.#entries.set(id, entry);
+    this.#book.put(vsiId, after);
+    try {
+      this.#apply();
+    } catch (error) {
+      this.#book.put(vsiId, before);
+      throw error;
+    }
     for (const passage of found) this.#passed(vsiId, passage, last ?? undefined);
+    if (!after) this.#tallies.delete(vsiId);
+    for (const port of before?.attachments.keys() ?? [])
+      if (port !== by && !after?.attachments.has(port))
+        this.#ports.get(port)?.do((machine, now) => machine.deassociate(vsiId, now));
     this.#parts.changed(vsiId);
   }
 
   /** A change that nobody waits for an answer to: what the data plane refuses is told, and stays as it was. */
-  #attempt(vsiId: VsiId, change: (entry: VsiEntry | null) => VsiEntry | null): boolean {
+  #attempt(vsiId: VsiId, by: PortName | null, change: (entry: VsiEntry | null) => VsiEntry | null): boolean {
     try {
-      this.#commit(vsiId, change);
+      this.#commit(vsiId, by, change);
       return true;
     } catch (error) {
       if (!(error instanceof RelayError)) throw error;
@@ -347,7 +412,7 @@ export class BridgeAgent {
 
   #passed(vsiId: VsiId, passage: Passage, last: Tally | undefined): void {
     const { moment, source, destination } = passage;
-    const entry = this.#entries.get(vsiId);
+    const entry = this.entries.get(vsiId);
     if (moment === 'ready') {
       if (entry) this.#tallies.set(vsiId, this.#tally(entry));
       this.#report(vsiId, 'ready', passage);
@@ -371,7 +436,7 @@ export class BridgeAgent {
     vsiId: VsiId,
     moment: MigrationReport['moment'],
     { source, destination }: { source: PortName | null; destination: PortName },
-    more: Pick<MigrationReport, 'counts' | 'reason'> = {},
+    more: Partial<Pick<MigrationReport, 'counts' | 'at'>> = {},
   ): void {
     const { name, report, timestamp } = this.#parts;
     const at = (port: PortName): PortLocation => ({ bridge: name, port });
@@ -386,29 +451,25 @@ export class BridgeAgent {
     });
   }
 
-  #replace(next: ReadonlyMap<VsiId, VsiEntry>, why: string): void {
+  /** Nobody waits for an answer to this either. */
+  #applyPorts(): void {
     try {
-      this.#apply(next);
+      this.#apply();
     } catch (error) {
       if (!(error instanceof RelayError)) throw error;
-      this.#parts.log('warn', `${why}, but the data plane refused: ${error.message}`);
-      return;
+      this.#parts.log('warn', `ports changed, but the data plane refused: ${error.message}`);
     }
-    for (const [id, entry] of next) this.#entries.set(id, entry);
-    this.#parts.log('info', why);
   }
 
-  #apply(entries: ReadonlyMap<VsiId, VsiEntry>): void {
+  #apply(): void {
+    if (this.#stopped) return;
     const ports = new Map<PortName, RelayPort>(this.#parts.otherPorts);
     for (const name of this.#ports.keys()) {
       const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
-      const isUsed = current || [...entries.values()].some(({ attachments }) => attachments.has(name));
+      const isUsed = current || this.#book.isUsed(name);
       ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed });
     }
-    this.#parts.relay.apply({
-      ports,
-      vsis: new Map([...entries].map(([vsiId, entry]) => [vsiId, toRelay(entry)])),
-    });
+    this.#parts.relay.apply({ ports, vsis: this.#book.relayed });
   }
 
   #tally(entry: VsiEntry): Tally {
@@ -417,7 +478,7 @@ export class BridgeAgent {
 
   /** What VDP holds at a port, by the entries. */
   #heldAt(port: PortName) {
-    return [...this.#entries.values()].flatMap((entry) => {
+    return [...this.entries.values()].flatMap((entry) => {
       const attachment = entry.attachments.get(port);
       return attachment
         ? [
@@ -432,15 +493,16 @@ export class BridgeAgent {
     });
   }
 
-  #stationAt(port: PortName): string | null {
-    return this.#ports.get(port)?.machine.state().neighbour?.systemName ?? null;
-  }
-
-  #isVsiAddress(mac: MacAddress): boolean {
-    for (const entry of this.#entries.values()) if (entry.addresses.includes(mac)) return true;
-    return false;
+  /** The system name of the station at a port; null if there is none, or it does not say. */
+  stationAt(port: PortName): string | null {
+    return this.#ports.get(port)?.machine.neighbour?.systemName ?? null;
   }
 }
+
+const reservations = {
+  'pre-associate': 'pre-associated',
+  'pre-associate-rr': 'pre-associated with resource reservation',
+} as const satisfies Record<Exclude<Request['mode'], 'associate'>, Reservation>;
 
 /** An entry as it was admitted, attached as it was before. */
 function newEntry(
@@ -456,6 +518,7 @@ function newEntry(
     addresses: admission.addresses,
     filterFormat: admission.filter.format,
     group: admission.group,
+    pcp: admission.pcp,
     attachments: before?.attachments ?? new Map(),
     active: before?.active ?? null,
   };

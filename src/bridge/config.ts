@@ -44,7 +44,11 @@ export const bridgeConfig = strict({
     .refine(
       (ports) => Object.values(ports).some(({ kind }) => kind === 'station'),
       'has no port of kind station; at least one would be right',
-    ),
+    )
+    .refine((ports) => {
+      const sessions = Object.values(ports).flatMap((port) => (port.kind === 'mirror' ? [port.session] : []));
+      return new Set(sessions).size === sessions.length;
+    }, 'has two mirror ports of one session; one would be right'),
 }).superRefine(({ manager, profiles, vsis }, context) => {
   const refuse = (path: PropertyKey[], message: string) =>
     context.addIssue({ code: 'custom', path, message });

@@ -34,6 +34,7 @@ export class ManagerDirectory implements Directory {
   readonly #migrations = new Map<string, Migration>();
   readonly #stop = new AbortController();
   #saving: NodeJS.Timeout | undefined;
+  #warn: (message: string) => void = () => {};
 
   /** @throws an Error when the directory cannot be written */
   constructor(api: ApiClient, stateDirectory: string) {
@@ -44,6 +45,7 @@ export class ManagerDirectory implements Directory {
 
   /** Starts from the copy, then follows the manager until `close`. */
   open(listener: DirectoryListener): void {
+    this.#warn = (message) => listener.log('warn', message);
     this.#load(listener);
     const { signal } = this.#stop;
     const follow = <Name extends 'profiles' | 'vsis' | 'migrations'>(
@@ -75,8 +77,9 @@ export class ManagerDirectory implements Directory {
         this.#api.get('vsis', vsiId),
         this.#api.get('profiles', profileKey(ref)),
       ]);
-      if (vsi) this.#vsis.set(vsiId, vsi.value);
-      if (profile) this.#profiles.set(profileKey(ref), profile.value);
+      // what is known already is kept up to date by the watch, and may be newer
+      if (vsi && !this.#vsis.has(vsiId)) this.#vsis.set(vsiId, vsi.value);
+      if (profile && !this.#profiles.has(profileKey(ref))) this.#profiles.set(profileKey(ref), profile.value);
       this.#changed();
       return { grant: vsi?.value, profile: profile?.value };
     } catch (error) {
@@ -179,8 +182,12 @@ export class ManagerDirectory implements Directory {
       profiles: [...this.#profiles.values()],
       vsis: [...this.#vsis.values()],
     });
-    writeFileSync(`${this.#file}.new`, JSON.stringify(copy), { mode: 0o600 });
-    renameSync(`${this.#file}.new`, this.#file);
+    try {
+      writeFileSync(`${this.#file}.new`, JSON.stringify(copy), { mode: 0o600 });
+      renameSync(`${this.#file}.new`, this.#file);
+    } catch (error) {
+      this.#warn(`the copy of the manager's database: ${(error as Error).message}`);
+    }
   }
 }
 

@@ -1,13 +1,15 @@
 import { randomInt } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { evbParameters } from '../api/agent-config.ts';
+import { refuseIfServed } from '../api/local-socket.ts';
+import { Invalid } from '../domain/invalid.ts';
 import { fromMonotonic, monotonicMs, now, systemClock } from '../linux/clock.ts';
 import { interfaceAddress, interfaceIndex, interfaceRuns } from '../linux/interfaces.ts';
 import { monitorLinks } from '../linux/link-monitor.ts';
 import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
 import { etherTypes } from '../protocol/ethernet.ts';
+import { evbParameters } from '../protocol/evb/parameters.ts';
 import { EbpfRelay } from '../relay/ebpf/relay.ts';
 import type { PortName, RelayPort } from '../relay/relay.ts';
 import { BridgeAgent } from './agent.ts';
@@ -25,17 +27,29 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
   const stationPorts = Object.keys(config.ports).filter((name) => config.ports[name]!.kind === 'station');
   for (const name of Object.keys(config.ports)) interfaceIndex(name);
   const failed = (error: unknown) => logger.error({ err: error }, 'unexpected');
-  mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
-  const source = sourceOf(config, logger);
+  await refuseIfServed(controlPath(config)); // before the data plane is touched: it may be another agent's
   using cleanup = new DisposableStack();
+  if (makeStateDirectory(config.stateDirectory)) cleanup.defer(() => removeIfEmpty(config.stateDirectory));
+  const source = sourceOf(config, logger);
   const relay = EbpfRelay.open(join(config.stateDirectory, 'bpf'), failed);
-  cleanup.defer(() => relay.close());
+  const isNew = relay.held().ports.size === 0;
+  let started = false;
+  // an agent that cannot start leaves no data plane behind that was not there before
+  cleanup.defer(() => (started || !isNew ? relay.close() : relay.destroy()));
   const sockets = new Map<PortName, PacketSocket>();
   for (const name of stationPorts) {
     const socket = new PacketSocket(name, { filter: etherTypeFilter(Object.values(etherTypes)) });
     sockets.set(name, socket);
     cleanup.defer(() => socket.close());
   }
+
+  const portOf = new Map(stationPorts.map((name) => [interfaceIndex(name), name]));
+  // before the links are looked at, so that no change falls in between
+  const stopMonitor = monitorLinks(({ index, runs }) => {
+    const port = portOf.get(index);
+    if (port) agent.linkChanged(port, runs);
+  }, failed);
+  cleanup.defer(stopMonitor);
 
   const agent = new BridgeAgent({
     name: config.name,
@@ -60,24 +74,33 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
   });
   const control = await serveShow(controlPath(config), config.name, agent, relay, monotonicMs);
   cleanup.defer(() => control.close());
+  cleanup.defer(() => agent.stop());
   agent.start();
   source.follow(agent, relay);
   for (const [name, socket] of sockets) socket.listen((frame) => agent.receive(name, frame), failed);
-  const portOf = new Map(stationPorts.map((name) => [interfaceIndex(name), name]));
-  const stopMonitor = monitorLinks(({ index, runs }) => {
-    const port = portOf.get(index);
-    if (port) agent.linkChanged(port, runs);
-  }, failed);
-
+  started = true;
   const running = cleanup.move();
   return {
     async close() {
-      stopMonitor();
       agent.stop();
+      await source.close(); // its last words still ask the relay
       running.dispose();
-      await source.close();
     },
   };
+}
+
+/** True if it was not there before. */
+function makeStateDirectory(path: string): boolean {
+  try {
+    return mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
+  } catch (error) {
+    throw new Invalid(`stateDirectory: ${path} cannot be made (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
+/** A bridge that could not start leaves nothing behind. */
+function removeIfEmpty(directory: string): void {
+  if (readdirSync(directory).length === 0) rmdirSync(directory);
 }
 
 function sourceOf(config: BridgeConfig, logger: Logger): Source {

@@ -54,12 +54,11 @@ export class Whereabouts {
     if (port === undefined) return null;
     if (active ?? armed) this.#ports.set(vsiId, port);
     else this.#ports.delete(vsiId);
-    const state = agent.portStates().find(({ name }) => name === port)?.state;
     return {
       association: active ? 'associated' : armed ? 'pre-associated' : 'none',
       bridge: this.#bridge,
       port,
-      station: state?.neighbour?.systemName ?? null,
+      station: agent.stationAt(port),
       at,
     };
   }

@@ -17,6 +17,12 @@ export function tally(counters: RelayCounters, vsiId: VsiId, addresses: readonly
   return { ports: counters.vsis.get(vsiId) ?? new Map(), strangers };
 }
 
+/** What had been counted before: nothing, if the place was made anew since and counts from zero. */
+function counted(was: VsiCounters | undefined, is: VsiCounters | undefined): VsiCounters | undefined {
+  const anew = was && is && (is.fromVm.frames < was.fromVm.frames || is.toVm.frames < was.toVm.frames);
+  return anew ? undefined : was;
+}
+
 /** What was counted at `port` between two tallies. */
 export function difference(
   before: Tally | undefined,
@@ -24,8 +30,8 @@ export function difference(
   port: PortName,
   timestamp: (monotonic: bigint) => Timestamp,
 ): PortCount {
-  const was = before?.ports.get(port);
   const is = after.ports.get(port);
+  const was = counted(before?.ports.get(port), is);
   const dropped: Record<string, number> = {};
   for (const [reason, frames] of Object.entries(is?.dropped ?? {})) {
     const more = frames - ((was?.dropped as Record<string, number> | undefined)?.[reason] ?? 0);

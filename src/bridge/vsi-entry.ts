@@ -1,3 +1,4 @@
+import type { Association } from '../domain/association.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { FilterFormat } from '../domain/filter-info.ts';
 import type { Policy } from '../domain/port-profile.ts';
@@ -8,7 +9,7 @@ import type { PortName, Place, Places } from '../relay/relay.ts';
 
 /** How a VSI is attached to one station port. */
 export interface Attachment {
-  readonly association: 'pre-associated' | 'associated';
+  readonly association: Exclude<Association, 'none'>;
   readonly wireVid: Vid | NullVid;
 }
 
@@ -30,20 +31,31 @@ export interface VsiEntry {
   /** how the station describes the VSI's frames; the GroupID is for formats that have one */
   readonly filterFormat: FilterFormat;
   readonly group: number | null;
+  /** the station's own default, if its entries have one */
+  readonly pcp: number | null;
   readonly attachments: ReadonlyMap<PortName, Attachment>;
   readonly active: PortName | null;
 }
 
-/** Pre-associates at `port`. An earlier pre-association elsewhere gives way: the last announced destination counts. */
-export function reserve(entry: VsiEntry, port: PortName, wireVid: Vid | NullVid): VsiEntry {
-  const kept = [...entry.attachments].filter(
-    ([at, { association }]) => at === port || association === 'associated',
+/** How a VSI may be attached where it is not active. */
+export type Reservation = Exclude<Association, 'none' | 'associated'>;
+
+/**
+ * Pre-associates at `port`; where the VSI is active there, it stays so. An earlier pre-association elsewhere gives way:
+ * the last announced destination counts.
+ */
+export function reserve(
+  entry: VsiEntry,
+  port: PortName,
+  wireVid: Vid | NullVid,
+  association: Reservation,
+): VsiEntry {
+  if (entry.active === port) return entry;
+  const others = [...entry.attachments].filter(
+    ([at, held]) => at !== port && held.association === 'associated',
   );
-  const held = entry.attachments.get(port);
-  return {
-    ...entry,
-    attachments: new Map([...kept, [port, held ?? { association: 'pre-associated', wireVid }]]),
-  };
+  const reserved = { association, wireVid: entry.attachments.get(port)?.wireVid ?? wireVid };
+  return { ...entry, attachments: new Map([...others, [port, reserved]]) };
 }
 
 /** Associates at `port`: the VSI is active there from now on, and its previous port is released. */
@@ -79,8 +91,8 @@ export function places(entry: VsiEntry): Places {
   let released: Place | null = null;
   for (const [port, { association, wireVid }] of entry.attachments)
     if (port === entry.active) active = { port, wireVid };
-    else if (association === 'pre-associated') armed = { port, wireVid };
-    else released = { port, wireVid };
+    else if (association === 'associated') released = { port, wireVid };
+    else armed = { port, wireVid };
   return { active, armed, released };
 }
 

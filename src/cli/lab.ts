@@ -83,10 +83,11 @@ async function up(options: UpOptions): Promise<void> {
   }
   const stop = new AbortController();
   const interrupted = () => stop.abort();
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  for (const signal of endings) process.on(signal, interrupted);
   const lab = newLab(options, options.vms, options.listen);
   await lab.up();
   try {
+    if (stop.signal.aborted) return;
     const served = serveLab(lab, labSocket(options.id), stop.signal);
     process.send?.(lab.status());
     process.disconnect?.();
@@ -96,8 +97,10 @@ async function up(options: UpOptions): Promise<void> {
     console.error('taking the lab down');
     await lab.down();
   }
-  process.exit(0);
 }
+
+/** What a person or a terminal that goes away ends a lab with; it is taken down in order then. */
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Runs `lab up` in a process of its own and returns when that is up. */
 async function detach({ id, vms, listen, simulated, json }: UpOptions): Promise<void> {
@@ -162,20 +165,15 @@ async function compareStrategies({
   // a lab of its own, beside one that may be up
   const own = id === 'lab' ? 'cmp' : id;
   const lab = newLab({ id: own, simulated: simulated ?? false }, vms, '127.0.0.1:0');
-  let interrupted = false;
-  const interrupt = () => {
-    interrupted = true;
-    void lab.down().then(() => process.exit(1));
-  };
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const stop = new AbortController();
+  for (const signal of endings) process.on(signal, () => stop.abort());
   await lab.up();
   try {
-    const result = await compare(lab, runs, note);
+    const result = await compare(lab, runs, note, stop.signal);
     print(result, json, () => comparisonText(result));
   } finally {
-    if (!interrupted) await lab.down();
+    await lab.down();
   }
-  process.exit(0);
 }
 
 function newLab({ id, simulated }: { id: string; simulated?: boolean }, vms: VmKind, listen: string): Lab {
@@ -223,17 +221,17 @@ function hint(id: string): string {
 
 function runText(run: MigrationRun): string {
   const { report } = run;
-  const start = Math.min(...Object.values(report?.times ?? {}));
-  const times = Object.entries(report?.times ?? {})
+  const start = Math.min(...Object.values(report.times));
+  const times = Object.entries(report.times)
     .sort(([, a], [, b]) => a - b)
     .map(([moment, at]) => `  ${moment.padEnd(10)}${((at - start) / 1000).toFixed(1).padStart(9)} ms`);
   const counts = (['source', 'destination'] as const).map((end) => {
-    const count = report?.counts[end];
+    const count = report.counts[end];
     const drops = Object.entries(count?.dropped ?? {}).map(([reason, frames]) => `${frames} ${reason}`);
-    return `  ${end.padEnd(12)}${(report?.[end]?.port ?? '-').padEnd(6)}from VM ${count?.framesFromVm ?? '-'}, to VM ${count?.framesToVm ?? '-'}, dropped ${drops.join(', ') || 'none'}`;
+    return `  ${end.padEnd(12)}${(report[end]?.port ?? '-').padEnd(6)}from VM ${count?.framesFromVm ?? '-'}, to VM ${count?.framesToVm ?? '-'}, dropped ${drops.join(', ') || 'none'}`;
   });
   return [
-    `VM ${run.vm}, ${run.from} to ${run.to}, ${run.strategy}: ${report?.state ?? 'no report'}`,
+    `VM ${run.vm}, ${run.from} to ${run.to}, ${run.strategy}: ${report.state}`,
     ...times,
     'at the switch',
     ...counts,

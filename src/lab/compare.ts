@@ -1,5 +1,5 @@
 import { strategies, type Strategy } from '../domain/migration.ts';
-import type { Lab } from './lab.ts';
+import { LabError, type Lab } from './lab.ts';
 import type { MigrationRun } from './migrate.ts';
 
 type Measured = Pick<
@@ -23,11 +23,17 @@ export interface Comparison {
  * Moves one VM there and back, `runs` times by each strategy, in turn, so that whatever else the machine does falls on
  * both alike.
  */
-export async function compare(lab: Lab, runs: number, progress: (line: string) => void): Promise<Comparison> {
+export async function compare(
+  lab: Lab,
+  runs: number,
+  progress: (line: string) => void,
+  stop: AbortSignal,
+): Promise<Comparison> {
   const vm = 'a';
   const measured: Record<Strategy, Measured[]> = { 'profile-first': [], garp: [] };
   for (let run = 1; run <= runs; run++)
     for (const strategy of strategies) {
+      if (stop.aborted) throw new LabError('interrupted');
       const host = lab.status().vms.find(({ name }) => name === vm)!.host === 'h1' ? 'h2' : 'h1';
       const { stopMs, haltedMs, gapMs, networkAddedMs, heldMs, lost, droppedAtSwitch, duplicated } =
         await lab.migrate(vm, host, strategy);

@@ -17,6 +17,7 @@ export type Move = z.input<typeof move>;
 /** Serves a lab that is up to `hairpin lab status|migrate|down`; resolves when it is to go down. */
 export async function serveLab(lab: Lab, socket: string, stop: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
+  if (stop.aborted) return;
   stop.addEventListener('abort', () => resolve(), { once: true });
   if (stop.aborted) resolve(); // while it came up
   let busy: Promise<unknown> = Promise.resolve();

@@ -22,6 +22,14 @@ import { sweep } from './sweep.ts';
 import { buildTopology, namesOf, peerLink, type LabNames } from './topology.ts';
 import type { LabVm } from './vm.ts';
 
+/** Promise.all that settles only when all have: a failure does not race with what the others still set up. */
+async function together<const T extends readonly Promise<unknown>[]>(
+  promises: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
+
 const setupScript = fileURLToPath(new URL('../../scripts/setup', import.meta.url));
 
 /** The agents of the lab: the manager, the bridge, and a station for each host. */
@@ -55,15 +63,15 @@ export class KernelLab implements Lab {
     try {
       mkdirSync(this.directory, { recursive: true, mode: 0o700 });
       progress('namespaces and links');
-      const [, ready] = await Promise.all([buildTopology(this.names), this.startAgent('manager')]);
+      const [, ready] = await together([buildTopology(this.names), this.startAgent('manager')]);
       this.#manager = (ready as { addresses: string[] }).addresses[0]!;
       await populate(this.api);
       progress('manager, bridge and stations');
       for (const { name } of hosts) mkdirSync(this.#files.monitors(name));
-      await Promise.all([this.startAgent(bridgeName), ...hosts.map(({ name }) => this.startAgent(name))]);
+      await together([this.startAgent(bridgeName), ...hosts.map(({ name }) => this.startAgent(name))]);
       const newVm = await this.#vmFactory();
       progress(`virtual machines (${this.#options.vms})`);
-      await Promise.all(vms.map((plan) => this.#startVm(newVm(plan))));
+      await together(vms.map((plan) => this.#startVm(newVm(plan))));
     } catch (error) {
       await this.down();
       throw error;
@@ -72,7 +80,8 @@ export class KernelLab implements Lab {
 
   async down(): Promise<void> {
     this.api.close();
-    await Promise.all(this.#vms.map((vm) => vm.stop()));
+    // what one of them complains of does not keep the others, and the sweep takes what is left
+    await Promise.allSettled(this.#vms.map((vm) => vm.stop()));
     await this.#processes.stopAll();
     await sweep(this.names, this.directory);
   }

@@ -7,6 +7,7 @@ import type { Outcome } from '../station/agent.ts';
 import type { HostName, LabVmPlan } from './scenario.ts';
 import type { StreamResult } from './stream/accounting.ts';
 import type { Streams } from './stream/peer.ts';
+import { LabError } from './lab.ts';
 import type { LabVm, MigrationHooks } from './vm.ts';
 
 /** What a migration needs of a lab, real or simulated. */
@@ -40,7 +41,7 @@ export interface MigrationRun {
   readonly droppedAtSwitch: number;
   /** frames of the streams that arrived twice */
   readonly duplicated: number;
-  readonly report: Migration | null;
+  readonly report: Migration;
 }
 
 const settleMs = 300;
@@ -58,6 +59,7 @@ export async function migrate(
   let counted: StreamResult;
   let heldMs = 0;
   let stop: Awaited<ReturnType<LabVm['migrate']>>;
+  const asides: Promise<unknown>[] = [];
   const watching = new AbortController();
   const report = ending(ground.api, vm.plan, ground.timestamp(), watching.signal);
   try {
@@ -70,6 +72,7 @@ export async function migrate(
     watching.abort();
     counted = await stream.stop();
   }
+  await Promise.all(asides);
   if (strategy === 'garp') {
     // nobody told the stations; now that it is measured, they learn where the VM is, for the next migration
     await tell(from, 'left');
@@ -83,6 +86,8 @@ export async function migrate(
   const ended = await report;
   // the VM's own stop and resume may have been told after the release
   const migration = ended && ((await ground.api.get('migrations', ended.id))?.value ?? ended);
+  if (!migration?.counts.destination)
+    throw new LabError('the bridge has not reported the migration, so that what it dropped is not known');
   return {
     vm: vm.plan.name,
     from,
@@ -99,6 +104,12 @@ export async function migrate(
     report: migration,
   };
 
+  /** Goes on beside the migration, and is waited for after it. */
+  function aside(told: Promise<unknown>): void {
+    told.catch(() => {}); // not before it is waited for
+    asides.push(told);
+  }
+
   function tell(host: HostName, kind: HypervisorEvent['kind'], at = ground.timestamp()): Promise<Outcome> {
     return ground.announce(host, { kind, vm: vm.plan.name, macs: [vm.plan.mac], at });
   }
@@ -110,7 +121,7 @@ export async function migrate(
     return {
       begins: async () => insist(await say(to, 'incoming')),
       stopped: (at) => {
-        void say(from, 'stopped', at);
+        aside(say(from, 'stopped', at));
         // it cannot speak at the source any more: the bridge may cut over while the last pages are copied
         associated = tell(to, 'arrived');
         associated.catch(() => {}); // beforeResume tells
@@ -121,8 +132,8 @@ export async function migrate(
         heldMs = performance.now() - start;
       },
       resumed: (at) => {
-        void say(to, 'resumed', at);
-        void say(from, 'left');
+        aside(say(to, 'resumed', at));
+        aside(say(from, 'left'));
       },
       aborted: async () => {
         await say(to, 'aborted');
@@ -137,9 +148,9 @@ export async function migrate(
       ground.api.report({ vsiId: vm.plan.vsiId, moment, at, by: 'lab', strategy: 'garp' });
     return {
       begins: async () => void (await say('announce')),
-      stopped: (at) => void say('stop', at),
+      stopped: (at) => aside(say('stop', at)),
       beforeResume: () => Promise.resolve(),
-      resumed: (at) => void say('resume', at),
+      resumed: (at) => aside(say('resume', at)),
       aborted: async () => void (await say('abort')),
     };
   }
@@ -152,12 +163,11 @@ function source(vm: LabVm, to: HostName): HostName {
 }
 
 function insist(outcome: Outcome): void {
-  if (!outcome.granted) throw new Error(`the network refused VSI ${outcome.vsiId}: ${outcome.reason}`);
+  if (!outcome.granted) throw new LabError(`the network refused: ${outcome.reason}`);
 }
 
-function dropped(migration: Migration | null): number {
-  const counts = [migration?.counts.source, migration?.counts.destination];
-  return counts
+function dropped({ counts: { source, destination } }: Migration): number {
+  return [source, destination]
     .flatMap((count) => Object.values(count?.dropped ?? {}))
     .reduce((sum, frames) => sum + frames, 0);
 }

@@ -39,6 +39,9 @@ function load() {
     bind: declare<(fd: number, address: Uint8Array, length: number) => number>(
       'int bind(int fd, const void *address, uint32_t length)',
     ),
+    connect: declare<(fd: number, address: Uint8Array, length: number) => number>(
+      'int connect(int fd, const void *address, uint32_t length)',
+    ),
     setsockopt: declare<
       (fd: number, level: number, option: number, value: Uint8Array, length: number) => number
     >('int setsockopt(int fd, int level, int option, const void *value, uint32_t length)'),

@@ -1,6 +1,7 @@
 import type { VsiId } from '../domain/vsi-id.ts';
 import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
 import { earliest } from './deadline.ts';
+import type { Neighbour } from './lldp/neighbour.ts';
 import { portState, type PortState } from './port-state.ts';
 import {
   defaultLimits,
@@ -44,7 +45,7 @@ export class BridgePort {
     // An answer and a de-associate for each VSI, and as many answers again to VSIs that are refused.
     this.#adjacency = new Adjacency('bridge', options, 3 * limits.vsis, {
       emit,
-      connected: () => {},
+      connected: (now) => this.#vdp.connected(now),
       disconnected: () => this.#vdp.disconnected(),
       replaced: () => this.#vdp.stationGone(),
       received: (tlvs, now) => this.#vdp.receive(tlvs, now),
@@ -91,6 +92,10 @@ export class BridgePort {
   /** When to call `tick` next; null: not before something else happens. */
   deadline(): number | null {
     return earliest(this.#vdp.deadline(), this.#adjacency.deadline());
+  }
+
+  get neighbour(): Neighbour | null {
+    return this.#adjacency.neighbour;
   }
 
   /** Whether `answer` would still count: to be asked before anything is set up for the request. */

@@ -1,9 +1,9 @@
+import type { DialectName } from '../domain/dialect.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import { managerIdToBytes } from '../domain/manager-id.ts';
 import { decodeDraftEcpdu, draftVdpSubtype, encodeDraftEcpdu } from './ecp/draft.ts';
 import { decodeEcpdu, encodeEcpdu, vdpSubtype, type Ecpdu } from './ecp/ratified.ts';
 import { etherTypes, nearestBridge, nearestCustomerBridge } from './ethernet.ts';
-import type { DialectName } from './evb/parameters.ts';
 import type { EvbRole } from './evb/ratified.ts';
 import type { Result } from './result.ts';
 import { encodeTlv } from './tlv.ts';

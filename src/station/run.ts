@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import type { Logger } from 'pino';
-import { evbParameters } from '../api/agent-config.ts';
 import { ApiClient } from '../api/client.ts';
 import { Reporter } from '../api/reporter.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
@@ -10,9 +9,11 @@ import { interfaceAddress, interfaceIndex, interfaceRuns } from '../linux/interf
 import { monitorLinks } from '../linux/link-monitor.ts';
 import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
 import { etherTypes } from '../protocol/ethernet.ts';
+import { evbParameters } from '../protocol/evb/parameters.ts';
 import { StationAgent } from './agent.ts';
 import type { StationConfig } from './config.ts';
 import { serveControl } from './control.ts';
+import { RunningVmsFile } from './running-vms.ts';
 import { VsiDirectory } from './vsi-directory.ts';
 
 /**
@@ -27,9 +28,13 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
   const index = interfaceIndex(config.uplink);
   const socket = new PacketSocket(config.uplink, { filter: etherTypeFilter(Object.values(etherTypes)) });
   cleanup.defer(() => socket.close());
-  const vsis = new VsiDirectory(api, (message) => logger.warn(message));
+  const file = new RunningVmsFile(config.control, (message) => logger.warn(message));
+  const remembered = file.load();
+  const known = remembered.flatMap(({ vsis }) => vsis);
+  const vsis = new VsiDirectory(api, (message) => logger.warn(message), known);
   cleanup.defer(() => vsis.close());
 
+  const watched = new Set<string>();
   const agent = new StationAgent({
     name: config.name,
     evb: evbParameters(config.evb),
@@ -43,12 +48,17 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
     timestamp: now,
     vsisOf: (macs) => vsis.of(macs),
     report: (report) => reporter.tell(() => api.report(report)),
+    // the hypervisor itself tells of those that are watched
+    remember: (running) => file.save(running.filter(({ vm }) => !watched.has(vm))),
     log: (level, message) => logger[level](message),
   });
   const control = await serveControl(config.control, agent, now);
   cleanup.defer(() => control.close());
   if (config.qemu) {
-    const happened = (event: HypervisorEvent) => void agent.happened(event).catch(failed);
+    const happened = (event: HypervisorEvent) => {
+      watched.add(event.vm);
+      agent.happened(event).catch(failed);
+    };
     const watcher = watchDirectory(config.qemu.directory, {
       suffix: config.qemu.suffix,
       emit: happened,
@@ -64,6 +74,8 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
     }, failed),
   );
   if (interfaceRuns(config.uplink)) agent.linkChanged(true);
+  for (const { vm, macs } of remembered)
+    agent.happened({ kind: 'started', vm, macs, at: now() }).catch(failed);
 
   const running = cleanup.move();
   return {

@@ -1,20 +1,23 @@
 import type { ApiClient } from '../api/client.ts';
 import type { VsiSpec } from '../api/vsi.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
-import { parseProfileKey } from '../domain/profile-ref.ts';
+import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
 import type { StationVsi } from './agent.ts';
 
 /** The VSIs in the manager's database by their addresses; follows the manager until `close`. */
 export class VsiDirectory {
   readonly #api: ApiClient;
-  readonly #vsis = new Map<string, VsiSpec>();
+  readonly #vsis = new Map<string, Pick<VsiSpec, 'vsiId' | 'macs' | 'profile'>>();
   readonly #stop = new AbortController();
   readonly #warn: (message: string) => void;
 
-  constructor(api: ApiClient, warn: (message: string) => void) {
+  /** @param known what an earlier agent knew: it counts until the manager has said what there is */
+  constructor(api: ApiClient, warn: (message: string) => void, known: readonly StationVsi[] = []) {
+    for (const { vsiId, macs, profile } of known)
+      this.#vsis.set(vsiId, { vsiId, macs, profile: profileKey(profile) });
     this.#api = api;
     this.#warn = warn;
-    void api.watch(
+    const watching = api.watch(
       'vsis',
       null,
       (event) => {
@@ -27,6 +30,7 @@ export class VsiDirectory {
       },
       this.#stop.signal,
     );
+    watching.catch((error: Error) => warn(error.message));
   }
 
   close(): void {

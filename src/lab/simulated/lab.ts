@@ -190,6 +190,7 @@ export class SimulatedLab implements Lab {
         timestamp,
         vsisOf: (macs) => known.of(macs),
         report: (report) => reports.tell(() => api.report(report)),
+        remember: () => {},
         log: () => {},
       });
       this.#stations.set(name, station);

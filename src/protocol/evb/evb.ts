@@ -1,3 +1,4 @@
+import { dialectNames, type DialectName } from '../../domain/dialect.ts';
 import {
   decodeDraftEvbTlv,
   draftEvbSubtype,
@@ -7,13 +8,7 @@ import {
 } from './draft.ts';
 import { draftForgot, draftOperation, localDraftTlv } from './draft-negotiation.ts';
 import { forgot, localTlv, operation } from './negotiation.ts';
-import {
-  dialectNames,
-  type DialectName,
-  type EvbOperation,
-  type EvbParameters,
-  type VsiCount,
-} from './parameters.ts';
+import type { EvbOperation, EvbParameters, VsiCount } from './parameters.ts';
 import { decodeEvbTlv, encodeEvbTlv, evbOui, evbSubtype, type EvbRole, type EvbTlv } from './ratified.ts';
 import { findOrganizational as find, organizational } from '../lldp/organizational.ts';
 import type { Lldpdu, LldpTlv } from '../lldp/packet.ts';

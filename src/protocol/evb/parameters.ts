@@ -1,8 +1,5 @@
+import type { DialectName } from '../../domain/dialect.ts';
 import type { EvbTimers, Timing } from './timers.ts';
-
-/** The two versions of 802.1Qbg on the wire: of 2012, and draft 0.2, which lldpad and libvirt use by default. */
-export const dialectNames = ['ratified', 'draft'] as const;
-export type DialectName = (typeof dialectNames)[number];
 
 /** What one side wants of EVB. */
 export interface EvbParameters {
@@ -13,6 +10,13 @@ export interface EvbParameters {
   readonly timers: EvbTimers;
   /** the versions to offer, the default being both; where both sides speak both, the ratified one rules */
   readonly dialects?: readonly DialectName[];
+}
+
+/** The same in one row, as a configuration file has it. */
+export type EvbSettings = Omit<EvbParameters, 'timers'> & EvbTimers;
+
+export function evbParameters({ retries, rte, rwd, rka, ...rest }: EvbSettings): EvbParameters {
+  return { ...rest, timers: { retries, rte, rwd, rka } };
 }
 
 /** What both sides hold to. */

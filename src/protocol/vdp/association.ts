@@ -67,7 +67,18 @@ const held = {
   associate: 'associated',
 } as const satisfies Record<AssociateMode, Held>;
 
+const modes = {
+  'pre-associated': 'pre-associate',
+  'pre-associated with resource reservation': 'pre-associate-rr',
+  associated: 'associate',
+} as const satisfies Record<Held, AssociateMode>;
+
 /** What a granted request leads to. */
 export function associationOf(mode: AssociateMode): Held {
   return held[mode];
+}
+
+/** What was asked for to get there. */
+export function modeOf(association: Held): AssociateMode {
+  return modes[association];
 }

@@ -7,6 +7,7 @@ import { earliest } from '../deadline.ts';
 import type { EvbOperation } from '../evb/parameters.ts';
 import {
   associationOf,
+  modeOf,
   noHints,
   type Held,
   type Hints,
@@ -210,9 +211,22 @@ export class VdpBridge {
     for (const [vsiId, vsi] of this.#vsis) this.#forget(vsiId, vsi, 'station gone');
   }
 
-  /** ECP is done with these TLVs, acknowledged or not. */
+  /** These TLVs were acknowledged, or given up. */
   settled(tlvs: readonly AssociationTlv[]): void {
     for (const tlv of tlvs) if (tlv.kind === 'request') this.#leaving.delete(tlv.vsiId);
+  }
+
+  /**
+   * The station can be told things, again or for the first time: what it holds here is confirmed. A keep-alive that
+   * fell into the silence is asked only once by lldpad, which would wait for its answer, and then drop the VSI. As
+   * after any answer, its next keep-alive comes a whole interval later.
+   */
+  connected(now: number): void {
+    for (const { held, pending } of this.#vsis.values())
+      if (held && !pending) {
+        this.#confirm(held);
+        this.#renewed.touch(held.vsiId, now);
+      }
   }
 
   /** What ECP had to send is lost. */
@@ -315,6 +329,11 @@ export class VdpBridge {
   #succeed(request: VdpRequest, filter: FilterInfo): void {
     this.counters.commandsSucceeded++;
     const { mode, vsiId, profile } = request;
+    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
+  }
+
+  #confirm({ vsiId, association, profile, filter }: BridgeVsi): void {
+    const mode = modeOf(association);
     this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
   }
 

@@ -7,6 +7,7 @@ import { earliest } from '../deadline.ts';
 import type { EvbOperation } from '../evb/parameters.ts';
 import {
   associationOf,
+  modeOf,
   noHints,
   type Hints,
   type Held,
@@ -212,7 +213,7 @@ export class VdpStation {
     if (held === null) this.#remove(vsiId);
     else {
       this.counters.commandReverts++;
-      vsi.mode = modeOf[held.association];
+      vsi.mode = modeOf(held.association);
       vsi.description = held.description;
       this.#settle(vsi, now);
     }
@@ -246,12 +247,6 @@ export class VdpStation {
     this.#settled.delete(vsiId);
   }
 }
-
-const modeOf = {
-  'pre-associated': 'pre-associate',
-  'pre-associated with resource reservation': 'pre-associate-rr',
-  associated: 'associate',
-} as const satisfies Record<Held, VdpMode>;
 
 function answers({ profile, filter }: VdpAnswer, asked: VsiDescription): boolean {
   return sameProfile(profile, asked.profile) && grants(filter, asked.filter);

@@ -24,6 +24,7 @@ test('what the database grants is admitted, and the null VID is answered as it c
     addresses: [mac],
     wireVid: nullVid,
     group: null,
+    pcp: null,
     filter: asked.filter,
   });
 });
@@ -61,6 +62,7 @@ test('every format is granted the addresses of the database at most, and answere
     assert.deepEqual(admission.addresses, addresses);
     assert.deepEqual(admission.filter, filter);
     assert.equal(admission.group, filter.entries[0]?.group ?? null);
+    assert.equal(admission.pcp, filter.entries[0]?.pcp ?? null);
   }
 });
 

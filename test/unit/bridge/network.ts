@@ -41,7 +41,8 @@ export class TestDirectory implements Directory {
   garp = false;
 
   known(vsiId: VsiId): Entitlement | null {
-    return this.hasCopy ? { grant: this.grants.get(vsiId), profile: this.profile } : null;
+    const grant = this.grants.get(vsiId);
+    return this.hasCopy && grant && this.profile ? { grant, profile: this.profile } : null;
   }
 
   fetch(vsiId: VsiId): Promise<Entitlement> {
@@ -190,6 +191,7 @@ export class TestNetwork {
       timestamp: () => Math.round(this.time.now * 1000),
       vsisOf: () => [{ vsiId: web1.vsiId, macs: web1.macs, profile: profile.ref }],
       report: (report) => this.reports.push(report),
+      remember: () => {},
       log: () => {},
     });
   }

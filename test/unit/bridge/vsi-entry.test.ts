@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import type { FilterInfo } from '../../../src/domain/filter-info.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
-import { nullVid, parseVid, type NullVid, type Vid } from '../../../src/domain/vid.ts';
+import { nullVid, parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId } from '../../../src/domain/vsi-id.ts';
 import { filterOf, fromRelay, toRelay } from '../../../src/bridge/label.ts';
 import { activate, detach, passages, places, reserve, type VsiEntry } from '../../../src/bridge/vsi-entry.ts';
@@ -15,12 +16,14 @@ const nobody: VsiEntry = {
   addresses: [parseMac('52:54:00:00:00:0a')],
   filterFormat: 'mac-vid',
   group: null,
+  pcp: null,
   attachments: new Map(),
   active: null,
 };
 const at = (port: string) => ({ port, wireVid: nullVid });
 const running = activate(nobody, 'p1', nullVid);
-const prepared = reserve(running, 'p2', nullVid);
+const rr = 'pre-associated with resource reservation';
+const prepared = reserve(running, 'p2', nullVid, rr);
 const moved = activate(prepared, 'p2', nullVid);
 
 test('a migration passes ready, active and release', () => {
@@ -58,12 +61,18 @@ test('a source that lets go first leaves the destination armed until it associat
 });
 
 test('the last announced destination counts', () => {
-  const elsewhere = reserve(prepared, 'p3', nullVid);
+  const elsewhere = reserve(prepared, 'p3', nullVid, 'pre-associated');
   assert.deepEqual(places(elsewhere), { active: at('p1'), armed: at('p3'), released: null });
 });
 
+test('a source that has not let go yet can be prepared again', () => {
+  const back = reserve(moved, 'p1', nullVid, rr);
+  assert.deepEqual(places(back), { active: at('p2'), armed: at('p1'), released: null });
+  assert.deepEqual(passages(moved, back), [{ moment: 'ready', source: 'p2', destination: 'p1' }]);
+});
+
 test('a wire VID is settled by the first request at a port', () => {
-  const asked = activate(reserve(nobody, 'p1', nullVid), 'p1', parseVid(100));
+  const asked = activate(reserve(nobody, 'p1', nullVid, rr), 'p1', parseVid(100));
   assert.deepEqual(places(asked).active, at('p1'));
 });
 
@@ -80,10 +89,9 @@ test('whatever is asked in whatever order, there is at most one place of each ki
       let entry: VsiEntry | null = nobody;
       for (const { step, port } of list) {
         const before: VsiEntry = entry ?? nobody;
-        entry =
-          step === 'detach'
-            ? detach(before, port)
-            : (step === 'reserve' ? reserve : activate)(before, port, nullVid);
+        if (step === 'detach') entry = detach(before, port);
+        else
+          entry = step === 'reserve' ? reserve(before, port, nullVid, rr) : activate(before, port, nullVid);
         if (!entry) continue;
         const { active, armed, released } = places(entry);
         const shown = [active, armed, released].filter((place) => place !== null);
@@ -93,6 +101,7 @@ test('whatever is asked in whatever order, there is at most one place of each ki
         if (step === 'activate') assert.equal(active?.port, port);
         const restored = fromRelay(entry.vsiId, toRelay(entry));
         assert.deepEqual(places(restored), places(entry));
+        assert.deepEqual(new Set(restored.attachments), new Set(entry.attachments));
         assert.deepEqual({ ...restored, attachments: 0 }, { ...entry, attachments: 0 });
       }
     }),
@@ -100,22 +109,34 @@ test('whatever is asked in whatever order, there is at most one place of each ki
 });
 
 test('what a station may renew after a restart of the agent is what it was granted, in every format', () => {
-  for (const vid of [nullVid, parseVid(100)]) restoresFilters(vid);
-});
-
-function restoresFilters(vid: Vid | NullVid): void {
   const [mac] = nobody.addresses;
   assert.ok(mac);
-  const filters = [
-    { format: 'vid', entries: [{ vid }] },
-    { format: 'mac-vid', entries: [{ vid, mac }] },
-    { format: 'group-vid', entries: [{ vid, group: 7 }] },
-    { format: 'group-mac-vid', entries: [{ vid, group: 7, mac }] },
-  ] as const;
-  for (const filter of filters) {
-    const group = filter.format.startsWith('group') ? 7 : null;
-    const entry = activate({ ...nobody, filterFormat: filter.format, group }, 'p1', vid);
-    const restored = fromRelay(entry.vsiId, toRelay(entry));
-    assert.deepEqual(filterOf(restored, restored.attachments.get('p1')!), filter);
+  for (const vid of [nullVid, parseVid(100)]) {
+    const filters: readonly FilterInfo[] = [
+      { format: 'vid', entries: [{ vid }] },
+      { format: 'mac-vid', entries: [{ vid, mac }] },
+      { format: 'group-vid', entries: [{ vid, group: 7 }] },
+      { format: 'group-mac-vid', entries: [{ vid, group: 7, mac }] },
+      { format: 'vid', entries: [{ vid, pcp: 5 }] },
+    ];
+    for (const filter of filters) {
+      const { group = null, pcp = null } = filter.entries[0]!;
+      const entry = activate({ ...nobody, filterFormat: filter.format, group, pcp }, 'p1', vid);
+      const restored = fromRelay(entry.vsiId, toRelay(entry));
+      assert.deepEqual(filterOf(restored, restored.attachments.get('p1')!), filter);
+    }
   }
-}
+});
+
+test('the order of the addresses survives a data plane that keeps none', () => {
+  const many = Array.from({ length: 64 }, (_, i) => parseMac(`52:54:00:00:00:${(i + 16).toString(16)}`));
+  fc.assert(
+    fc.property(fc.shuffledSubarray(many, { minLength: 1 }), (addresses) => {
+      const entry = activate({ ...nobody, addresses }, 'p1', nullVid);
+      const held = toRelay(entry);
+      assert.ok(held.label.length <= 255);
+      const restored = fromRelay(entry.vsiId, { ...held, addresses: held.addresses.toSorted() });
+      assert.deepEqual(restored.addresses, addresses);
+    }),
+  );
+});

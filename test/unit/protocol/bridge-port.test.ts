@@ -373,11 +373,11 @@ test('a repeat is acknowledged again and not delivered, also one that the networ
   assert.equal(bridge.state().counters.ecp.rxRepeatCount, 2);
 });
 
-test('what is not acknowledged is sent again R times, each after the acknowledgement time, then given up', () => {
+test('what is not acknowledged is sent again R times, each after the acknowledgement time', () => {
   const bridge = connected();
   const token = tokenIn(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_000));
   assert.equal(sent(bridge.answer(token, accept, 10_000)).length, 1);
-  const repeats = pass(bridge, 10_000, 10_100);
+  const repeats = pass(bridge, 10_000, 10_010);
   const wait = bridge.state().timers.acknowledgement;
   assert.deepEqual(
     repeats.map(({ at }) => Number(at.toFixed(3))),
@@ -385,10 +385,38 @@ test('what is not acknowledged is sent again R times, each after the acknowledge
   );
   const sequences = repeats.map(({ output }) => sentSequence([output]));
   assert.deepEqual(new Set(sequences).size, 1);
+});
+
+test('what no ECPDU got across goes into another one, ten times, unless it is old by then', () => {
+  const bridge = connected();
+  const associated = tokenIn(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_000));
+  bridge.answer(associated, accept, 10_000);
+  const again = pass(bridge, 10_000, 10_400).map(({ output }) => output);
+  assert.equal(new Set(again.map((output) => sentSequence([output]))).size, 10);
   const { txFrameCount, txRetryCount, txFailures } = bridge.state().counters.ecp;
+  assert.deepEqual([txFrameCount, txRetryCount, txFailures], [10, 30, 10]);
+
+  const first = bridge.receive(station.ecp(2, [asked('associate', vsi(1))]), 10_500);
+  assert.equal(sentSequence(first.slice(1)), 11, 'the answer to a keep-alive, which is lost');
+  bridge.receive(station.ecp(3, [asked('de-associate', vsi(1))]), 10_501);
+  const next = pass(bridge, 10_501, 10_511.5).map(({ output }) => sent([output])[0]);
+  const last = next.at(-1);
+  assert.ok(last && 'seq' in last && last.seq === 12);
   assert.deepEqual(
-    { txFrameCount, txRetryCount, txFailures },
-    { txFrameCount: 1, txRetryCount: 3, txFailures: 1 },
+    last.tlvs.map((tlv) => tlv.kind === 'answer' && tlv.mode),
+    ['de-associate'],
+  );
+});
+
+test('when the station is met again, what it holds is confirmed: a keep-alive may have been lost', () => {
+  const bridge = bridgePort();
+  const { profile, filter } = vsi(1);
+  bridge.adopt([{ vsiId: vsiId(1), association: 'associated', profile, filter }], 0);
+  bridge.linkUp(0);
+  const frames = sent(bridge.receive(station.lldp(stationEvb), 10)).filter((frame) => 'seq' in frame);
+  assert.deepEqual(
+    frames.flatMap(({ tlvs }) => tlvs),
+    [{ kind: 'answer', mode: 'associate', vsiId: vsiId(1), profile, filter, refusal: null }],
   );
 });
 

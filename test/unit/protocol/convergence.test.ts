@@ -5,7 +5,7 @@ import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import type { BridgePort, BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
 import type { StationPort, StationPortOutput } from '../../../src/protocol/station-port.ts';
-import { dialectNames, type DialectName } from '../../../src/protocol/evb/parameters.ts';
+import { dialectNames, type DialectName } from '../../../src/domain/dialect.ts';
 import { vdpModes } from '../../../src/protocol/vdp/association.ts';
 import { bridgePort, evb, filled, stationPort, vsi, vsiId } from './fixtures.ts';
 import { Chance, End, SimulatedLink, VirtualClock, goodLink } from './simulated-link.ts';

@@ -19,7 +19,7 @@ import {
   encodeDraftEvbTlv,
   type DraftEvbTlv,
 } from '../../../src/protocol/evb/draft.ts';
-import type { DialectName } from '../../../src/protocol/evb/parameters.ts';
+import type { DialectName } from '../../../src/domain/dialect.ts';
 import { encodeEvbTlv, evbOui, evbSubtype } from '../../../src/protocol/evb/ratified.ts';
 import { decodeLldpdu, encodeLldpdu, type LldpTlv } from '../../../src/protocol/lldp/packet.ts';
 import { encodeTlvs } from '../../../src/protocol/tlv.ts';
@@ -238,7 +238,7 @@ test('what is not acknowledged is sent three times in all, each with a number of
   const bridge = connected();
   const token = tokenIn(bridge.receive(ecp(stationMac, 1, [asked('associate', draftVsi(1))]), 10_000));
   const [first] = heard(bridge.answer(token, accept, 10_000));
-  const repeats = pass(bridge, 10_000, 11_999).flatMap(({ at, output }) =>
+  const repeats = pass(bridge, 10_000, 11_499).flatMap(({ at, output }) =>
     heard([output]).map((seen) => ({ at, seen })),
   );
   assert.deepEqual(
@@ -250,13 +250,9 @@ test('what is not acknowledged is sent three times in all, each with a number of
   );
   assert.ok(first && 'seq' in first && first.seq === 1);
   const { txFrameCount, txRetryCount, txFailures } = bridge.state().counters.ecp;
-  assert.deepEqual([txFrameCount, txRetryCount, txFailures], [1, 2, 1]);
-
-  const again = tokenIn(bridge.receive(ecp(stationMac, 2, [asked('associate', draftVsi(2))]), 12_000));
-  bridge.answer(again, accept, 12_000);
-  assert.equal(pass(bridge, 12_000, 12_500).length, 1, 'sent again');
-  bridge.receive(ecp(stationMac, 4, null), 12_600);
-  assert.deepEqual(pass(bridge, 12_600, 20_000), [], 'the acknowledgement of the first sending was enough');
+  assert.deepEqual([txFrameCount, txRetryCount, txFailures], [1, 2, 0]);
+  bridge.receive(ecp(stationMac, 1, null), 11_400);
+  assert.deepEqual(pass(bridge, 11_400, 20_000), [], 'the acknowledgement of the first sending was enough');
 });
 
 test('a refusal leaves the station with nothing, and so the bridge', () => {

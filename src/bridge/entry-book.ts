@@ -1,0 +1,72 @@
+import type { MacAddress } from '../domain/mac-address.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import type { PortName, RelayVsi } from '../relay/relay.ts';
+import { toRelay } from './label.ts';
+import type { VsiEntry } from './vsi-entry.ts';
+
+/**
+ * The bridge's VSIs, and what of them has to be at hand at once however many there are. What the relay is told of an
+ * entry is the same object as long as the entry is, so that a driver sees at a glance what did not change.
+ */
+export class EntryBook {
+  readonly #entries = new Map<VsiId, VsiEntry>();
+  readonly #relayed = new Map<VsiId, RelayVsi>();
+  readonly #addresses = new Multiset<MacAddress>();
+  readonly #ports = new Multiset<PortName>();
+
+  get entries(): ReadonlyMap<VsiId, VsiEntry> {
+    return this.#entries;
+  }
+
+  get relayed(): ReadonlyMap<VsiId, RelayVsi> {
+    return this.#relayed;
+  }
+
+  get(vsiId: VsiId): VsiEntry | null {
+    return this.#entries.get(vsiId) ?? null;
+  }
+
+  /** Whether it is a VSI's address, wherever that is attached. */
+  hasAddress(mac: MacAddress): boolean {
+    return this.#addresses.has(mac);
+  }
+
+  /** Whether a VSI is attached at the port. */
+  isUsed(port: PortName): boolean {
+    return this.#ports.has(port);
+  }
+
+  /** Null: the VSI is nowhere any more. */
+  put(vsiId: VsiId, entry: VsiEntry | null): void {
+    const before = this.#entries.get(vsiId);
+    for (const mac of before?.addresses ?? []) this.#addresses.delete(mac);
+    for (const port of before?.attachments.keys() ?? []) this.#ports.delete(port);
+    if (!entry) {
+      this.#entries.delete(vsiId);
+      this.#relayed.delete(vsiId);
+      return;
+    }
+    this.#entries.set(vsiId, entry);
+    this.#relayed.set(vsiId, toRelay(entry));
+    for (const mac of entry.addresses) this.#addresses.add(mac);
+    for (const port of entry.attachments.keys()) this.#ports.add(port);
+  }
+}
+
+class Multiset<T> {
+  readonly #counts = new Map<T, number>();
+
+  has(value: T): boolean {
+    return this.#counts.has(value);
+  }
+
+  add(value: T): void {
+    this.#counts.set(value, (this.#counts.get(value) ?? 0) + 1);
+  }
+
+  delete(value: T): void {
+    const count = this.#counts.get(value) ?? 0;
+    if (count > 1) this.#counts.set(value, count - 1);
+    else this.#counts.delete(value);
+  }
+}

@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { callLocal } from '../../src/api/local-socket.ts';
+import { Lldpad, type LldpadOptions, type LldpadVsi } from '../../src/bench/peers/lldpad.ts';
+import { LldpadNetlink } from '../../src/bench/peers/lldpad-netlink.ts';
+import type { ShownBridge, ShownPort } from '../../src/bridge/show.ts';
+import { parseMac, type MacAddress } from '../../src/domain/mac-address.ts';
+import { parseVsiId, type VsiId } from '../../src/domain/vsi-id.ts';
+import { Processes } from '../../src/lab/processes.ts';
+import { systemClock } from '../../src/linux/clock.ts';
+import { interfaceAddress } from '../../src/linux/interfaces.ts';
+import { libc } from '../../src/linux/libc.ts';
+import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
+import { etherTypeFilter, PacketSocket } from '../../src/linux/packet-socket.ts';
+import { ip } from '../../src/linux/run.ts';
+import { silenceIpv6 } from '../../src/linux/sysctl.ts';
+import { BridgePort, type BridgePortOutput } from '../../src/protocol/bridge-port.ts';
+import { Driver } from '../../src/protocol/driver.ts';
+import { etherTypes } from '../../src/protocol/ethernet.ts';
+import type { EvbTimers } from '../../src/protocol/evb/timers.ts';
+import type { Verdict } from '../../src/protocol/vdp/bridge.ts';
+
+export type Request = Extract<BridgePortOutput, { kind: 'request' }>;
+
+/** lldpad waits 4 s for an answer, and sends keep-alives every 1.3 s. */
+export const quick: EvbTimers = { retries: 3, rte: 8, rwd: 18, rka: 17 };
+
+const stationLink = 'eth0';
+let count = 0;
+
+/** A switch with ports p1 and p2, and a host's uplink at the other end of each. */
+export class Wires implements AsyncDisposable {
+  readonly switch = `hp-lldpad-${process.pid}-${count++}-sw`;
+  readonly directory = mkdtempSync(join(tmpdir(), 'hp-lldpad-'));
+  readonly processes = new Processes(this.directory);
+  readonly #stations = new Set<Lldpad>();
+  readonly #closing: (() => void)[] = [];
+
+  static async lay(): Promise<Wires> {
+    const wires = new Wires();
+    try {
+      for (const namespace of [wires.switch, wires.host('p1'), wires.host('p2')]) {
+        await createNamespace(namespace);
+        inNamespace(namespace, silenceIpv6);
+      }
+      for (const port of ['p1', 'p2'] as const) {
+        const namespace = wires.host(port);
+        await ip(wires.switch, [
+          `link add ${port} type veth peer name ${stationLink} netns ${namespace}`,
+          `link set ${port} up`,
+        ]);
+        await ip(namespace, [`link set ${stationLink} up`]);
+      }
+      return wires;
+    } catch (error) {
+      await wires[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  host(port: 'p1' | 'p2'): string {
+    return `${this.switch}-${port}`;
+  }
+
+  /** Starts lldpad as the station at a port, and waits until it can ask. */
+  async station(port: 'p1' | 'p2', options: Partial<LldpadOptions> = {}): Promise<Lldpad> {
+    const station = new Lldpad({
+      namespace: this.host(port),
+      link: stationLink,
+      directory: join(this.directory, `lldpad-${port}`),
+      dialect: 'ratified',
+      timers: quick,
+      groupIds: true,
+      ...options,
+    });
+    this.#stations.add(station);
+    await station.ready();
+    return station;
+  }
+
+  netlink(port: 'p1' | 'p2', station: Lldpad): LldpadNetlink {
+    const netlink = new LldpadNetlink(this.host(port), stationLink, station.pid);
+    this.#closing.push(() => netlink.close());
+    return netlink;
+  }
+
+  async stop(station: Lldpad): Promise<void> {
+    this.#stations.delete(station);
+    await station.stop();
+  }
+
+  async setUplink(port: 'p1' | 'p2', up: boolean): Promise<void> {
+    await ip(this.host(port), [`link set ${stationLink} ${up ? 'up' : 'down'}`]);
+  }
+
+  /** Our machine at p1 with a decision of the test's own. */
+  scripted(decide: (request: Request) => Verdict): ScriptedBridge {
+    const bridge = new ScriptedBridge(this.switch, decide);
+    this.#closing.push(() => bridge.close());
+    return bridge;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const close of this.#closing) close();
+    for (const station of this.#stations) await station.stop('SIGKILL');
+    await this.processes.stopAll();
+    libc().umount2(join(this.directory, 'state', 'bpf'), 2);
+    for (const namespace of [this.host('p1'), this.host('p2'), this.switch]) await deleteNamespace(namespace);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+export class ScriptedBridge {
+  readonly driver: Driver<BridgePort, BridgePortOutput>;
+  readonly seen: BridgePortOutput[] = [];
+  readonly #socket: PacketSocket;
+
+  constructor(namespace: string, decide: (request: Request) => Verdict) {
+    const filter = etherTypeFilter(Object.values(etherTypes));
+    this.#socket = inNamespace(namespace, () => new PacketSocket('p1', { filter }));
+    const machine = new BridgePort({
+      mac: inNamespace(namespace, () => interfaceAddress('p1')),
+      systemName: 'leaf1',
+      portId: 'p1',
+      evb: { reflectiveRelay: true, groupIds: true, timers: quick },
+    });
+    this.driver = new Driver<BridgePort, BridgePortOutput>(machine, systemClock, (output) => {
+      if (output.kind === 'send') this.#socket.send(output.frame);
+      else this.seen.push(output);
+      if (output.kind === 'request')
+        this.driver.do((port, now) => port.answer(output.token, decide(output), now));
+    });
+    this.#socket.listen(
+      (frame) => this.driver.receive(frame),
+      (error) => {
+        throw error;
+      },
+    );
+    this.driver.do((port, now) => port.linkUp(now));
+  }
+
+  close(): void {
+    this.driver.stop();
+    this.#socket.close();
+  }
+}
+
+/** What the agent's configuration file says of profiles and VSIs. */
+export interface Book {
+  readonly profiles: readonly {
+    readonly managerId: string;
+    readonly typeId: number;
+    readonly vlan: number;
+  }[];
+  readonly vsis: readonly {
+    readonly vsiId: VsiId;
+    readonly macs: readonly MacAddress[];
+    readonly profile: string;
+  }[];
+}
+
+/** The real agent, `hairpin bridge --config FILE`, on p1 and p2. */
+export class Agent {
+  readonly #wires: Wires;
+  readonly #name: string;
+
+  private constructor(wires: Wires, name: string) {
+    this.#wires = wires;
+    this.#name = name;
+  }
+
+  static async start(
+    wires: Wires,
+    book: Book | { manager: string },
+    timers: EvbTimers = quick,
+  ): Promise<Agent> {
+    const stateDirectory = join(wires.directory, 'state');
+    mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+    const path = join(wires.directory, 'bridge.yaml');
+    const named =
+      'manager' in book
+        ? book
+        : {
+            profiles: book.profiles.map((profile) => ({
+              typeVersion: 1,
+              name: 'test',
+              tenant: 'red',
+              ...profile,
+            })),
+            vsis: book.vsis.map((vsi) => ({ name: 'vm', tenant: 'red', ...vsi })),
+          };
+    const config = {
+      name: 'leaf1',
+      stateDirectory,
+      evb: timers,
+      limits: { vsisPerPort: 2048 },
+      ports: { p1: { kind: 'station' }, p2: { kind: 'station' } },
+      ...named,
+    };
+    writeFileSync(path, JSON.stringify(config));
+    const name = `bridge-${count++}`;
+    await wires.processes.start(name, wires.switch, ['bridge', '--config', path]);
+    return new Agent(wires, name);
+  }
+
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    return this.#wires.processes.stop(this.#name, signal);
+  }
+
+  async port(name: 'p1' | 'p2'): Promise<NonNullable<ShownPort['station']>> {
+    const control = join(this.#wires.directory, 'state', 'control.sock');
+    const { ports } = (await callLocal(control, 'show')) as ShownBridge;
+    const station = ports.find((port) => port.name === name)?.station;
+    assert.ok(station);
+    return station;
+  }
+
+  /** The associations at a port by VSI. */
+  async held(name: 'p1' | 'p2'): Promise<Record<string, string>> {
+    const { vsis } = await this.port(name);
+    return Object.fromEntries(vsis.map(({ vsiId, association }) => [vsiId, association]));
+  }
+}
+
+/** Asks again until `is` holds, for 15 s at most. */
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T> | T,
+  is: (value: T) => boolean,
+  everyMs = 20,
+): Promise<T> {
+  const end = Date.now() + 15_000;
+  for (;;) {
+    const value = await ask();
+    if (is(value)) return value;
+    assert.ok(Date.now() < end, `${what}: ${JSON.stringify(value)?.slice(-900)}`);
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+export function vsiId(n: number): VsiId {
+  return parseVsiId(`a0000000-0000-4000-8000-${String(n).padStart(12, '0')}`);
+}
+
+export function mac(n: number): MacAddress {
+  const hex = n.toString(16).padStart(4, '0');
+  return parseMac(`52:54:00:00:${hex.slice(0, 2)}:${hex.slice(2)}`);
+}
+
+/** VSI n as vdptool is told of it. */
+export function asked(n: number, filters: readonly string[], more: Partial<LldpadVsi> = {}): LldpadVsi {
+  return { vsiId: vsiId(n), managerId: 'mgr1', typeId: 17, typeVersion: 1, filters, ...more };
+}
