@@ -33,7 +33,7 @@ export type Admission =
       readonly group: number | null;
       /** the PCP of all entries, if they have the same */
       readonly pcp: number | null;
-      /** what the bridge answers: the null VID replaced by the VID of the profile */
+      /** what the bridge answers: as asked */
       readonly filter: FilterInfo;
     }
   | { readonly admitted: false; readonly code: VdpErrorCode; readonly reason: string };
@@ -45,6 +45,10 @@ export type Admission =
  * The relay tells VSIs apart by port, wire VID and source address. So a filter without addresses gets the VSI's own
  * from the database, and not every frame of the VLAN; and all entries need one VID (null, or the profile's VLAN) and
  * one GroupID, as the relay knows one VLAN per VSI. A PCP is the station's own default for what it sends.
+ *
+ * The null VID leaves the VLAN to the bridge, and the VSI's frames untagged on the link. So it is answered as it came:
+ * a station that is answered the profile's VID may tag with it, and lldpad from then on knows the VSI by that VID alone
+ * and refuses libvirt, which goes on to say 0, the next request (to associate, to de-associate) on the spot.
  */
 export function admit(
   application: Application,
@@ -95,12 +99,7 @@ function admitFilter(filter: FilterInfo, grant: Grant, profile: PortProfile): Ad
     pcp: filter.entries.every(({ pcp }) => pcp === filter.entries[0]?.pcp)
       ? (filter.entries[0]?.pcp ?? null)
       : null,
-    filter: {
-      format: filter.format,
-      entries: filter.entries.map((entry) =>
-        entry.vid === nullVid ? { ...entry, vid: profile.vlan } : entry,
-      ),
-    },
+    filter,
   };
 }
 

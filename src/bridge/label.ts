@@ -1,7 +1,6 @@
 import { filterFormats, type FilterFormat, type FilterInfo } from '../domain/filter-info.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
-import { nullVid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { RelayVsi } from '../relay/relay.ts';
 import { places, type Attachment, type VsiEntry } from './vsi-entry.ts';
@@ -72,11 +71,11 @@ export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
 
 /** The filter info that VDP holds for an entry at a port. */
 export function filterOf(
-  { filterFormat, group, pcp, addresses, policy }: VsiEntry,
+  { filterFormat, group, pcp, addresses }: VsiEntry,
   { wireVid }: Attachment,
 ): FilterInfo {
   const common = {
-    vid: wireVid === nullVid ? policy.vlan : wireVid,
+    vid: wireVid,
     ...(group === null ? {} : { group }),
     ...(pcp === null ? {} : { pcp }),
   };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import type { FilterInfo } from '../../../src/domain/filter-info.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { nullVid, parseVid } from '../../../src/domain/vid.ts';
@@ -108,23 +109,22 @@ test('whatever is asked in whatever order, there is at most one place of each ki
 });
 
 test('what a station may renew after a restart of the agent is what it was granted, in every format', () => {
-  const vid = parseVid(100);
   const [mac] = nobody.addresses;
   assert.ok(mac);
-  const filters = [
-    { format: 'vid', entries: [{ vid }] },
-    { format: 'mac-vid', entries: [{ vid, mac }] },
-    { format: 'group-vid', entries: [{ vid, group: 7 }] },
-    { format: 'group-mac-vid', entries: [{ vid, group: 7, mac }] },
-    { format: 'vid', entries: [{ vid, pcp: 5 }] },
-  ] as const;
-  for (const filter of filters) {
-    const group = filter.format.startsWith('group') ? 7 : null;
-    const [first] = filter.entries;
-    const pcp = 'pcp' in first ? first.pcp : null;
-    const entry = activate({ ...nobody, filterFormat: filter.format, group, pcp }, 'p1', nullVid);
-    const restored = fromRelay(entry.vsiId, toRelay(entry));
-    assert.deepEqual(filterOf(restored, restored.attachments.get('p1')!), filter);
+  for (const vid of [nullVid, parseVid(100)]) {
+    const filters: readonly FilterInfo[] = [
+      { format: 'vid', entries: [{ vid }] },
+      { format: 'mac-vid', entries: [{ vid, mac }] },
+      { format: 'group-vid', entries: [{ vid, group: 7 }] },
+      { format: 'group-mac-vid', entries: [{ vid, group: 7, mac }] },
+      { format: 'vid', entries: [{ vid, pcp: 5 }] },
+    ];
+    for (const filter of filters) {
+      const { group = null, pcp = null } = filter.entries[0]!;
+      const entry = activate({ ...nobody, filterFormat: filter.format, group, pcp }, 'p1', vid);
+      const restored = fromRelay(entry.vsiId, toRelay(entry));
+      assert.deepEqual(filterOf(restored, restored.attachments.get('p1')!), filter);
+    }
   }
 });
 

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { parseMac } from '../../src/domain/mac-address.ts';
+import { parseVsiId } from '../../src/domain/vsi-id.ts';
+import { guestImages, type GuestImages } from '../../src/lab/guest/images.ts';
+import type { StreamResult } from '../../src/lab/stream/accounting.ts';
+import { openStreams } from '../../src/lab/stream/peer.ts';
+import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
+import { ip } from '../../src/linux/run.ts';
+import { silenceIpv6 } from '../../src/linux/sysctl.ts';
+import { domainXml, type DomainPlan } from '../peers/domain.ts';
+import { Host } from '../peers/host.ts';
+import { Libvirtd } from '../peers/libvirtd.ts';
+import { dialects, startStation } from '../peers/lldpad.ts';
+import { LoneBridge } from '../peers/lone-bridge.ts';
+import { until } from '../peers/until.ts';
+import { plugUplink, skipIndexes } from '../peers/uplink.ts';
+
+const prefix = `hp-lv${process.pid}`;
+const directory = mkdtempSync(join(tmpdir(), `${prefix}-`));
+const namespaces = { bridge: `${prefix}-sw`, peer: `${prefix}-peer`, h1: `${prefix}-h1`, h2: `${prefix}-h2` };
+
+const vsiId = parseVsiId('09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f');
+const mac = parseMac('52:54:00:00:9a:01');
+const address = '10.77.9.11';
+const profile = { managerId: 12, typeId: 1193047, typeVersion: 2 };
+/** a keep-alive each 1.3 s, so that one comes soon from a source that is held */
+const timers = { rte: 8, rwd: 20, rka: 17 };
+const activeAtP2 = 'associate at p2: granted';
+/** frames that the peer, starved of its processor, may send at once: these may all fall into the VM's stop */
+const latePeer = 100;
+
+let images: GuestImages;
+let bridge: LoneBridge;
+let h1: Libvirtd;
+let h2: Libvirtd;
+const hosts: Host[] = [];
+
+/** Two hosts with lldpad and libvirtd, a bridge by itself whose file grants one VM, and a peer on its network port. */
+before(async () => {
+  for (const namespace of [namespaces.bridge, namespaces.peer]) {
+    await createNamespace(namespace);
+    inNamespace(namespace, silenceIpv6);
+  }
+  const [one, two] = [await host('h1', 'p1', 100), await host('h2', 'p2', 200)];
+  await cable([one.namespace, 'mig0', '10.77.8.1/24'], [two.namespace, 'mig0', '10.77.8.2/24']);
+  await cable([namespaces.bridge, 'n1'], [namespaces.peer, 'eth0', '10.77.9.1/24']);
+  bridge = await LoneBridge.start(namespaces.bridge, directory, {
+    evb: timers,
+    ports: { p1: { kind: 'station' }, p2: { kind: 'station' }, n1: { kind: 'network', nativeVlan: 100 } },
+    profiles: [{ ...profile, managerId: '0x0c', name: 'web servers', tenant: 'red', vlan: 100 }],
+    vsis: [{ vsiId, name: 'web1', tenant: 'red', macs: [mac], profile: '0x0c/1193047/2' }],
+  });
+  [h1, h2] = await Promise.all([
+    Libvirtd.start(one, 'a1b2c3d4-0001-4000-8000-000000000001', '10.77.8.1'),
+    Libvirtd.start(two, 'a1b2c3d4-0002-4000-8000-000000000002', '10.77.8.2'),
+  ]);
+  images = await guestImages(directory, (line) => console.log(line));
+});
+
+after(async () => {
+  for (const host of hosts) await host.remove();
+  await bridge?.remove();
+  for (const namespace of Object.values(namespaces)) await deleteNamespace(namespace);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function host(name: 'h1' | 'h2', port: string, firstIndex: number): Promise<Host> {
+  const host = await Host.create(namespaces[name], join(directory, name));
+  hosts.push(host);
+  await skipIndexes(host.namespace, firstIndex);
+  await plugUplink(host.namespace, namespaces.bridge, port);
+  return host;
+}
+
+type End = readonly [namespace: string, link: string, address?: string];
+
+async function cable(a: End, b: End): Promise<void> {
+  await ip(a[0], [`link add ${a[1]} type veth peer name ${b[1]} netns ${b[0]}`]);
+  for (const [namespace, link, address] of [a, b])
+    await ip(namespace, [
+      `link set ${link} up`,
+      ...(address === undefined ? [] : [`addr add ${address} dev ${link}`]),
+    ]);
+}
+
+function domain(plan: Partial<DomainPlan> = {}): string {
+  const console = join(directory, 'console');
+  return domainXml({ name: 'web1', mac, address: `${address}/24`, vsiId, profile, images, console, ...plan });
+}
+
+/** What the bridge says of the station at a port. */
+async function station(port: string) {
+  const { station } = await bridge.port(port);
+  assert.ok(station);
+  return station;
+}
+
+async function held(port: string): Promise<string[]> {
+  return (await station(port)).vsis.map(({ vsiId, association }) => `${vsiId} ${association}`);
+}
+
+/** Frames that the bridge has dropped, by port and reason. */
+async function dropped(): Promise<Record<string, number>> {
+  const ports = await Promise.all(['p1', 'p2', 'n1'].map((name) => bridge.port(name)));
+  return Object.fromEntries(
+    ports.flatMap(({ name, frames }) =>
+      Object.entries(frames.dropped).map(([reason, count]) => [`${name} ${reason}`, count]),
+    ),
+  );
+}
+
+/** What became of VSIs at the bridge's ports, in order. */
+function story(): string[] {
+  return bridge
+    .log()
+    .filter(({ msg }) => msg.startsWith('VSI '))
+    .map(({ msg }) => msg.replace(/^VSI \S+ /, ''));
+}
+
+/** What became of the streams between the peer and the VM while `body` ran. */
+async function streamsDuring(body: () => Promise<void>): Promise<StreamResult> {
+  const streams = await openStreams({
+    namespace: namespaces.peer,
+    link: 'eth0',
+    address,
+    entries: ['p1', 'p2'].map((link) => ({ namespace: namespaces.bridge, link })),
+    timeoutMs: 20_000,
+  });
+  let result: StreamResult;
+  try {
+    await body();
+  } finally {
+    result = await streams.stop();
+  }
+  return result;
+}
+
+async function framesComeIn(port: string, count: number): Promise<void> {
+  const frames = async () => (await bridge.port(port)).frames.in;
+  const first = await frames();
+  await until(`${count} frames come in by ${port}`, async () => (await frames()) >= first + count);
+}
+
+for (const dialect of dialects)
+  describe(`a libvirt domain with an 802.1Qbg virtual port, lldpad as its station (${dialect})`, () => {
+    const stops: (() => Promise<void>)[] = [];
+    before(async () => {
+      stops.push(...(await Promise.all(hosts.map((host) => startStation(host, dialect, timers)))));
+      for (const port of ['p1', 'p2'])
+        await until(`${port} has negotiated ${dialect}`, async () => {
+          const { evb } = await station(port);
+          return evb.negotiated && evb.dialect === dialect;
+        });
+    });
+    after(() => Promise.all(stops.map((stop) => stop())));
+
+    it('does not start with a profile that the VSI is not granted', async () => {
+      const { commandsFailed } = (await station('p1')).counters.vdp;
+      const greedy = domain({ profile: { ...profile, typeVersion: 3 } });
+      await assert.rejects(h1.create(greedy), /802\.1Qbg|port.?profile/i);
+      assert.equal((await station('p1')).counters.vdp.commandsFailed, commandsFailed + 1);
+      assert.match((await station('p1')).lastRefusal!.reason, /asked for profile 0x0c\/1193047\/3/);
+      assert.deepEqual(await held('p1'), []);
+    });
+
+    it('starts: it is associated, and talks to the network', async () => {
+      const since = story().length;
+      await h1.create(domain());
+      assert.deepEqual(story().slice(since), ['associate at p1: granted']);
+      assert.deepEqual(await held('p1'), [`${vsiId} associated`]);
+      const { fromVm, toVm } = await streamsDuring(() => framesComeIn('p1', 300));
+      assert.ok(fromVm.received > 0 && toVm.received > 0);
+      assert.equal(fromVm.lost, 0);
+    });
+
+    it('migrates: its port is armed, then active, and the source does not take it back', async (t) => {
+      const since = story().length;
+      const before = await dropped();
+      const { fromVm, toVm, own } = await streamsDuring(async () => {
+        const letGo = h1.holdStopped();
+        const migrated = h1.migrate('web1', h2);
+        await Promise.race([migrated, until('it is active at p2', () => story().at(-1) === activeAtP2)]);
+        assert.deepEqual(story().slice(since), ['pre-associate at p2: granted', activeAtP2]);
+        // the source's lldpad knows nothing of this yet, and goes on to say that the VSI is associated at p1
+        const renewals = async () => (await station('p1')).counters.vdp.commandsSucceeded;
+        const first = await renewals();
+        await until('the source has renewed', async () => (await renewals()) > first);
+        assert.deepEqual(await held('p1'), [`${vsiId} associated`]);
+        letGo();
+        await migrated;
+        await until('the source has let go', async () => (await held('p1')).length === 0);
+        assert.deepEqual(story().slice(since + 2), ['released at p1: requested']);
+        assert.deepEqual(await held('p2'), [`${vsiId} associated`]);
+        await framesComeIn('p2', 300);
+      });
+      const active = bridge.log().findLast(({ msg }) => msg.endsWith(activeAtP2))!.time;
+      t.diagnostic(
+        `silent for ${own!.gapMs} ms, ${toVm.lost} frames to it lost in that; ` +
+          `active ${Math.round(own!.gapEnd / 1000 - active)} ms before its first frame at p2`,
+      );
+      // its frames at p2 would be dropped as armed before it is active there, and as moved if it were taken back to p1
+      assert.deepEqual(await dropped(), before);
+      assert.deepEqual([fromVm.lost, fromVm.duplicated, toVm.duplicated], [0, 0, 0]);
+      assert.ok(toVm.lost <= own!.gapMs + latePeer, `${toVm.lost} frames to the VM lost`);
+    });
+
+    it('stops: it is de-associated, and nothing is left of it', async () => {
+      const since = story().length;
+      await h2.virsh('destroy', 'web1');
+      await until('p2 has let go', async () => (await held('p2')).length === 0);
+      assert.deepEqual(story().slice(since), ['released at p2: requested']);
+    });
+  });
