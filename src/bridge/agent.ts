@@ -11,7 +11,14 @@ import { Driver, type Clock } from '../protocol/driver.ts';
 import type { EvbOperation, EvbParameters } from '../protocol/evb/parameters.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import type { VdpLimits } from '../protocol/vdp/bridge.ts';
-import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
+import {
+  defaultAgeingTime,
+  RelayError,
+  type PortName,
+  type Relay,
+  type RelayEvent,
+  type RelayPort,
+} from '../relay/relay.ts';
 import { admit, type Admission, type Application } from './admission.ts';
 import type { Directory, Entitlement } from './directory.ts';
 import { EntryBook } from './entry-book.ts';
@@ -469,7 +476,12 @@ export class BridgeAgent {
       const isUsed = current || this.#book.isUsed(name);
       ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed });
     }
-    this.#parts.relay.apply({ ports, vsis: this.#book.relayed });
+    this.#parts.relay.apply({
+      ports,
+      vsis: this.#book.relayed,
+      tenants: new Map(),
+      ageingTime: defaultAgeingTime,
+    });
   }
 
   #tally(entry: VsiEntry): Tally {
@@ -516,6 +528,7 @@ function newEntry(
     profile,
     policy: policyOf(admission.profile),
     addresses: admission.addresses,
+    ips: admission.ips,
     filterFormat: admission.filter.format,
     group: admission.group,
     pcp: admission.pcp,

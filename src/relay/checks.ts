@@ -90,7 +90,7 @@ function checkPolicy(policy: Policy, where: string): void {
 function checkRule(rule: AccessRule, where: string): void {
   for (const field of ['source', 'destination'] as const) {
     const prefix = rule[field];
-    if (prefix && !isPrefix(prefix))
+    if (prefix && 'address' in prefix && !isPrefix(prefix))
       throw new RelayError(`${where}: ${field} ${prefix.address}/${prefix.length} is no IP prefix`);
   }
 }

@@ -1,11 +1,12 @@
 import ipaddr from 'ipaddr.js';
-import type {
-  AccessRule,
-  Direction,
-  IpPrefix,
-  Mirror,
-  Policy,
-  PortRange,
+import {
+  plainForwarding,
+  type AccessRule,
+  type Direction,
+  type IpPrefix,
+  type Mirror,
+  type Policy,
+  type PortRange,
 } from '../../domain/port-profile.ts';
 import type { Vid } from '../../domain/vid.ts';
 import { bucketOf, concerns } from '../policy.ts';
@@ -66,6 +67,8 @@ export function decodeProfile(bytes: Uint8Array<ArrayBuffer>): Policy {
     decodeRule(new DataView(bytes.buffer, bytes.byteOffset + rulesOffset + i * ruleSize, ruleSize)),
   );
   return {
+    ...plainForwarding,
+    tenant: 'red',
     vlan: view.getUint16(vlanOffset, true) as Vid,
     rate,
     accessList: { rules, otherwise: view.getUint8(otherwiseOffset) ? 'allow' : 'deny' },
@@ -77,8 +80,9 @@ function encodeRule(rule: AccessRule, view: DataView<ArrayBuffer>): void {
   let matches = 0;
   for (const [field, bit] of Object.entries(asks))
     if (rule[field as keyof typeof asks] !== undefined) matches |= bit;
-  if (rule.source) view.setUint8(75, encodePrefix(rule.source, view, 0));
-  if (rule.destination) view.setUint8(76, encodePrefix(rule.destination, view, 32));
+  if (rule.source && 'address' in rule.source) view.setUint8(75, encodePrefix(rule.source, view, 0));
+  if (rule.destination && 'address' in rule.destination)
+    view.setUint8(76, encodePrefix(rule.destination, view, 32));
   view.setUint16(64, rule.etherType ?? 0, true);
   [
     rule.sourcePorts?.from,

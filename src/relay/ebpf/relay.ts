@@ -3,8 +3,10 @@ import { onReadable } from '../../linux/readable.ts';
 import { macFromBytes } from '../../domain/mac-address.ts';
 import type { Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { checkPorts } from '../checks.ts';
+import type { Capabilities } from '../capabilities.ts';
+import { checkPorts, limits } from '../checks.ts';
 import {
+  defaultAgeingTime,
   dropReasons,
   type PortName,
   type Relay,
@@ -20,6 +22,7 @@ import { VsiTable } from './vsi-table.ts';
 
 /** The relay in the kernel: an eBPF program at tc ingress of every port, in the calling thread's network namespace. */
 export class EbpfRelay implements Relay {
+  readonly capabilities: Capabilities = { relay: 'ebpf', features: new Set(['mirror']), rules: limits.rules };
   readonly #plane: DataPlane;
   readonly #ports: PortTable;
   readonly #vsis: VsiTable;
@@ -52,7 +55,20 @@ export class EbpfRelay implements Relay {
   }
 
   held(): RelayState {
-    return { ports: this.#ports.held(), vsis: this.#vsis.held() };
+    return {
+      ports: this.#ports.held(),
+      vsis: this.#vsis.held(),
+      tenants: new Map(),
+      ageingTime: defaultAgeingTime,
+    };
+  }
+
+  ruleFrames(): readonly number[] | null {
+    return null;
+  }
+
+  watchDrops(): () => void {
+    return () => {};
   }
 
   apply(desired: RelayState): void {

@@ -74,6 +74,7 @@ export function readVsis(plane: DataPlane, nameOf: (port: number) => PortName | 
       released,
       vsi: {
         addresses,
+        ips: [],
         policy: decodeProfile(encoded),
         places: { active: place(active), armed: place(armed), released: place(released) },
         label,

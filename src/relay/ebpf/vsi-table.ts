@@ -184,10 +184,12 @@ export class VsiTable {
   #commit(changes: readonly Change[]): void {
     const plane = this.#plane;
     const stationed = this.#touched(changes);
-    const shared = new Map(Array.from(stationed, (name) => [name, sharedVlan(this.#occupants(name))]));
+    const shared = new Map(
+      Array.from(stationed, (name) => [name, sharedVlan(this.#occupants(name), new Map())]),
+    );
     this.#enter(changes);
     for (const [name, vlan] of shared)
-      if (this.#ports.isStation(name) && sharedVlan(this.#occupants(name)) !== vlan)
+      if (this.#ports.isStation(name) && sharedVlan(this.#occupants(name), new Map()) !== vlan)
         this.#ports.entry(name).shares = false;
 
     const moving = changes.filter(
@@ -289,7 +291,7 @@ export class VsiTable {
   }
 
   #share(port: PortName): void {
-    this.#ports.entry(port).shares = sharedVlan(this.#occupants(port)) !== null;
+    this.#ports.entry(port).shares = sharedVlan(this.#occupants(port), new Map()) !== null;
   }
 }
 

@@ -43,8 +43,14 @@ export function allows(list: AccessList, direction: Direction, frame: Frame): bo
 
 function matches(rule: AccessRule, headers: Headers): boolean {
   if (rule.etherType !== undefined && rule.etherType !== headers.etherType) return false;
-  if (rule.source && !(headers.ip && contains(rule.source, headers.ip.source))) return false;
-  if (rule.destination && !(headers.ip && contains(rule.destination, headers.ip.destination))) return false;
+  if (rule.source && 'address' in rule.source && !(headers.ip && contains(rule.source, headers.ip.source)))
+    return false;
+  if (
+    rule.destination &&
+    'address' in rule.destination &&
+    !(headers.ip && contains(rule.destination, headers.ip.destination))
+  )
+    return false;
   return matchesUpper(rule, headers);
 }
 

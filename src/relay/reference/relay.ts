@@ -3,9 +3,11 @@ import { macToBytes } from '../../domain/mac-address.ts';
 import type { Direction } from '../../domain/port-profile.ts';
 import type { NullVid, Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { checkClaims, checkPorts, checkVsi, placesOf } from '../checks.ts';
+import type { Capabilities } from '../capabilities.ts';
+import { limits, checkClaims, checkPorts, checkVsi, placesOf } from '../checks.ts';
 import { concerns, sharedVlan } from '../policy.ts';
 import {
+  defaultAgeingTime,
   type DropReason,
   type Place,
   type PortName,
@@ -52,6 +54,11 @@ const announcementBurst = 20;
 
 /** The relay in memory: the contract of `Relay` as a program to read, and the switch of the simulated lab. */
 export class ReferenceRelay implements Relay {
+  readonly capabilities: Capabilities = {
+    relay: 'reference',
+    features: new Set(['mirror']),
+    rules: limits.rules,
+  };
   #ports = new Map<
     PortName,
     { readonly port: RelayPort; readonly tally: PortTally; readonly announcements: TokenBucket }
@@ -64,7 +71,17 @@ export class ReferenceRelay implements Relay {
     return {
       ports: new Map(Array.from(this.#ports, ([name, { port }]) => [name, port])),
       vsis: new Map(Array.from(this.#vsis, ([id, { vsi }]) => [id, vsi])),
+      tenants: new Map(),
+      ageingTime: defaultAgeingTime,
     };
+  }
+
+  ruleFrames(): readonly number[] | null {
+    return null;
+  }
+
+  watchDrops(): () => void {
+    return () => {};
   }
 
   apply(desired: RelayState): void {
@@ -252,7 +269,7 @@ export class ReferenceRelay implements Relay {
     for (const { vsi } of this.#vsis.values())
       for (const place of [vsi.places.active, vsi.places.armed])
         if (place?.port === port && place.wireVid === 0) untagged.push(vsi);
-    return sharedVlan(untagged) !== null;
+    return sharedVlan(untagged, new Map()) !== null;
   }
 
   #judge({ frame, now }: Passage, id: VsiId, direction: Direction): DropReason | null {

@@ -1,8 +1,20 @@
 import * as fc from 'fast-check';
-import type { AccessRule, IpPrefix, Policy, RateLimit } from '../../../src/domain/port-profile.ts';
+import {
+  unguarded,
+  unmarked,
+  type AccessRule,
+  type IpPrefix,
+  type Policy,
+  type RateLimit,
+} from '../../../src/domain/port-profile.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import { claims } from '../../../src/relay/checks.ts';
-import type { RelayPort, RelayState, RelayVsi } from '../../../src/relay/relay.ts';
+import {
+  defaultAgeingTime,
+  type RelayPort,
+  type RelayState,
+  type RelayVsi,
+} from '../../../src/relay/relay.ts';
 import { broadcast, ethernet, ipv4, ipv6 } from './frames.ts';
 import { at, idOf, macOf, network, vsi } from './states.ts';
 
@@ -49,10 +61,20 @@ const limit: fc.Arbitrary<RateLimit> = record({
   burst: fc.integer({ min: 1, max: 2 ** 24 }),
 });
 
+/** what is not varied yet */
+const plain = {
+  trunk: fc.constant([]),
+  tenant: fc.constant('red'),
+  storm: fc.constant({}),
+  marking: fc.constant(unmarked),
+  guards: fc.constant(unguarded),
+};
+
 function policyWith(
   rates: fc.Arbitrary<Policy['rate']>,
 ): fc.Arbitrary<Omit<Policy, 'vlan'> & { vlan: number }> {
   return record({
+    ...plain,
     vlan: fc.constantFrom(...vlans),
     rate: rates,
     accessList: record({
@@ -114,7 +136,7 @@ function stateWith(rates: fc.Arbitrary<Policy['rate']>): fc.Arbitrary<RelayState
       for (const claim of wanted) taken.add(claim);
       vsis.set(idOf(i + 1), one);
     });
-    return { ports, vsis };
+    return { ports, vsis, tenants: new Map(), ageingTime: defaultAgeingTime };
   });
 }
 
