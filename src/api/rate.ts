@@ -9,9 +9,11 @@ function defaultBurst(max: number): number {
   return Math.max(leastBurst, Math.ceil((max / 8) * 0.025));
 }
 
+export const bitRate = z.int().min(8000).max(1e12).meta({ description: 'bits per second' });
+
 const rateLimit = z.codec(
   strict({
-    max: z.int().min(8000).max(1e12).meta({ description: 'bits per second' }),
+    max: bitRate,
     burst: optional(
       z
         .int()

@@ -1,11 +1,27 @@
-import type { z } from 'zod';
+import { z } from 'zod';
+import type { TenantLimits } from '../domain/port-profile.ts';
 import { name } from './forms.ts';
+import { bitRate, rates } from './rate.ts';
 import { strict } from './strict.ts';
 
-/** Who owns port profiles and VSIs. */
-export interface Tenant {
+/** Who owns port profiles and VSIs, and what all its VSIs on one bridge get together. */
+export interface Tenant extends TenantLimits {
   readonly name: string;
 }
 
-/** {name} */
-export const tenantSchema: z.ZodType<Tenant> = strict({ name }).meta({ id: 'Tenant' });
+/** {name, rate: {fromVm, toVm: {max: bits per second, burst: octets}}, guaranteed: bits per second or null} */
+export const tenantSchema: z.ZodType<Tenant> = strict({
+  name,
+  rate: rates.default({}),
+  guaranteed: bitRate.nullable().default(null),
+})
+  .refine(({ rate, guaranteed }) => (guaranteed ?? 0) <= mostOf(rate), {
+    path: ['guaranteed'],
+    message: 'is more than the tenant may have by its rate; at most that would be right',
+  })
+  .meta({ id: 'Tenant' });
+
+/** What it may have in the direction in which it may have more. */
+function mostOf(rate: TenantLimits['rate']): number {
+  return Math.max(rate['from-vm']?.max ?? Infinity, rate['to-vm']?.max ?? Infinity);
+}

@@ -47,16 +47,15 @@ export const vsiStatusSchema: z.ZodType<VsiStatus> = strict({
   at: timestamp,
 }).meta({ id: 'VsiStatus' });
 
+const addressTwice = 'has an address twice; each once would be right';
+const eachOnce = (list: readonly string[]) => new Set(list).size === list.length;
+
 const spec = {
   vsiId,
   name: title,
   tenant: name,
-  macs: z
-    .array(mac)
-    .min(1)
-    .max(64)
-    .refine((macs) => new Set(macs).size === macs.length, 'has an address twice; each once would be right'),
-  ips: optional(z.array(ipAddress).max(64)),
+  macs: z.array(mac).min(1).max(64).refine(eachOnce, addressTwice),
+  ips: optional(z.array(ipAddress).max(64).refine(eachOnce, addressTwice)),
   profile,
   hosts: optional(z.array(title).max(1000)),
 };

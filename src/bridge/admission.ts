@@ -1,14 +1,17 @@
 import type { FilterInfo } from '../domain/filter-info.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
-import type { PortProfile } from '../domain/port-profile.ts';
+import { policyOf, type Policy, type PortProfile } from '../domain/port-profile.ts';
 import { profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
 import { nullVid, type NullVid, type Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
+import { objection, type Capabilities } from '../relay/capabilities.ts';
 
 /** What the manager's database grants a VSI. */
 export interface Grant {
   readonly vsiId: VsiId;
+  /** the VM's, for people */
+  readonly name?: string | undefined;
   readonly macs: readonly MacAddress[];
   /** its IPv4 and IPv6 addresses, in canonical text; absent: none are known */
   readonly ips?: readonly string[] | undefined;
@@ -29,14 +32,12 @@ export type Admission =
   | {
       readonly admitted: true;
       readonly profile: PortProfile;
+      /** the profile's, with the PCP that the station asked for */
+      readonly policy: Policy;
       readonly addresses: readonly MacAddress[];
       readonly ips: readonly string[];
       readonly wireVid: Vid | NullVid;
-      /** the GroupID of all entries */
-      readonly group: number | null;
-      /** the PCP of all entries, if they have the same */
-      readonly pcp: number | null;
-      /** what the bridge answers: as asked */
+      /** what the bridge answers: as asked, with the VID chosen where the profile says so */
       readonly filter: FilterInfo;
     }
   | { readonly admitted: false; readonly code: VdpErrorCode; readonly reason: string };
@@ -45,13 +46,13 @@ export type Admission =
  * Whether a request is granted. It never gets more than the database grants for this VSIID: its profile, its
  * addresses, at a station that it may appear at.
  *
- * The relay tells VSIs apart by port, wire VID and source address. So a filter without addresses gets the VSI's own
- * from the database, and not every frame of the VLAN; and all entries need one VID (null, or the profile's VLAN) and
- * one GroupID, as the relay knows one VLAN per VSI. A PCP is the station's own default for what it sends.
+ * The relay tells VSIs apart by port, VID and source address. So a filter without addresses gets the VSI's own from the
+ * database, and not every frame of the VLAN. Its entries are in one group, and name the profile's VLAN, by its VID or the
+ * null VID, and perhaps some of its trunk's VLANs by theirs; the trunk is the VSI's whether they do or not.
  *
- * The null VID leaves the VLAN to the bridge, and the VSI's frames untagged on the link. So it is answered as it came:
- * a station that is answered the profile's VID may tag with it, and lldpad from then on knows the VSI by that VID alone
- * and refuses libvirt, which goes on to say 0, the next request (to associate, to de-associate) on the spot.
+ * The null VID leaves the VLAN to the bridge. Where the profile says `tagged`, the station is answered the VLAN's VID and
+ * tags with it. Elsewhere the VID is answered as it came and the VSI's frames are untagged on the link: lldpad knows a
+ * VSI by the VID of the answer alone, and refuses libvirt, which goes on to say 0, the next request on the spot.
  */
 export function admit(
   application: Application,
@@ -73,38 +74,62 @@ export function admit(
 }
 
 function admitFilter(filter: FilterInfo, grant: Grant, profile: PortProfile): Admission {
-  const vids = new Set(filter.entries.map(({ vid }) => vid));
-  const [wireVid] = vids;
-  if (vids.size !== 1 || wireVid === undefined || (wireVid !== nullVid && wireVid !== profile.vlan))
-    return refuse(
-      'invalid VID, GroupID or MAC address',
-      `VSI ${grant.vsiId} asked for VLAN ${[...vids].join(', ')}; its profile has ${profile.vlan}`,
-    );
-  const [group, ...groups] = new Set(filter.entries.map((entry) => entry.group));
-  if (groups.length)
-    return refuse(
-      'invalid VID, GroupID or MAC address',
-      `VSI ${grant.vsiId} asked for groups ${[group, ...groups].join(', ')}; it can be in one`,
-    );
-  const asked = new Set(filter.entries.flatMap(({ mac }) => mac ?? []));
+  const wrong = (reason: string) =>
+    refuse('invalid VID, GroupID or MAC address', `VSI ${grant.vsiId} ${reason}`);
+  const { entries } = filter;
+  const vids = new Set(entries.map(({ vid }) => vid));
+  const [vid, ...others] = [...vids].filter((vid) => vid === nullVid || !profile.trunk.includes(vid));
+  if (others.length || vid === undefined || (vid !== nullVid && vid !== profile.vlan))
+    return wrong(`asked for VLAN ${[...vids].join(', ')}; its profile has ${vlansOf(profile)}`);
+  const [group, ...groups] = new Set(entries.map((entry) => entry.group));
+  if (groups.length) return wrong(`asked for groups ${[group, ...groups].join(', ')}; it can be in one`);
+  if (new Set(entries.map(({ vid, mac }) => `${vid} ${mac}`)).size < entries.length)
+    return wrong('asked for the same frames twice; each entry once would be right');
+  const asked = new Set(entries.flatMap(({ mac }) => mac ?? []));
   for (const mac of asked)
     if (!grant.macs.includes(mac))
       return refuse(
         'invalid VID, GroupID or MAC address',
         `address ${mac} is not VSI ${grant.vsiId}'s; ${grant.macs.join(', ')} is`,
       );
+  const wireVid = profile.tagged ? profile.vlan : vid;
   return {
     admitted: true,
     profile,
+    policy: policyFor(profile, filter),
     addresses: asked.size ? [...asked] : grant.macs,
     ips: grant.ips ?? [],
     wireVid,
-    group: group ?? null,
-    pcp: filter.entries.every(({ pcp }) => pcp === filter.entries[0]?.pcp)
-      ? (filter.entries[0]?.pcp ?? null)
-      : null,
-    filter,
+    filter: {
+      ...filter,
+      entries: entries.map((entry) => (entry.vid === vid ? { ...entry, vid: wireVid } : entry)),
+    },
   };
+}
+
+function vlansOf({ vlan, trunk }: PortProfile): string {
+  return trunk.length ? `${vlan}, and besides it ${trunk.join(', ')}` : `${vlan}`;
+}
+
+/**
+ * What the profile says of a VSI that its station describes so. The PCP of the entries for its VLAN, where it is the same
+ * in all, is that of untagged frames, which the profile has to trust.
+ */
+export function policyFor(profile: PortProfile, { entries }: FilterInfo): Policy {
+  const policy = policyOf(profile);
+  const { marking, trunk } = policy;
+  const pcps = new Set(
+    entries.flatMap(({ vid, pcp }) => (vid === nullVid || !trunk.includes(vid) ? [pcp] : [])),
+  );
+  const [pcp] = pcps;
+  if (pcp === undefined || pcps.size > 1 || marking.pcp !== 'trust') return policy;
+  return { ...policy, marking: { ...marking, defaultPcp: pcp } };
+}
+
+/** What is granted, unless the relay cannot do what it takes: a profile is never half-applied. */
+export function feasible(admission: Admission, capabilities: Capabilities): Admission {
+  const lack = admission.admitted ? objection(admission.policy, capabilities) : null;
+  return lack === null ? admission : refuse('insufficient resources', lack);
 }
 
 function refuse(code: VdpErrorCode, reason: string): Admission {

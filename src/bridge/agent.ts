@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FilterInfo } from '../domain/filter-info.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { BridgePort as PortLocation, Timestamp } from '../domain/migration.ts';
-import { policyOf, type PortProfile } from '../domain/port-profile.ts';
+import { policyOf, type PortProfile, type TenantLimits } from '../domain/port-profile.ts';
 import { parseProfileKey, profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
+import { nullVid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
 import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
@@ -11,19 +12,14 @@ import { Driver, type Clock } from '../protocol/driver.ts';
 import type { EvbOperation, EvbParameters } from '../protocol/evb/parameters.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import type { VdpLimits } from '../protocol/vdp/bridge.ts';
-import {
-  defaultAgeingTime,
-  RelayError,
-  type PortName,
-  type Relay,
-  type RelayEvent,
-  type RelayPort,
-} from '../relay/relay.ts';
-import { admit, type Admission, type Application } from './admission.ts';
+import { objection } from '../relay/capabilities.ts';
+import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
+import { admit, feasible, policyFor, type Admission, type Application } from './admission.ts';
 import type { Directory, Entitlement } from './directory.ts';
 import { EntryBook } from './entry-book.ts';
-import { filterOf, fromRelay } from './label.ts';
+import { atPlace, filterOf, fromRelay } from './label.ts';
 import { difference, tally, type Tally } from './tally.ts';
+import { Tenants, type Change } from './tenants.ts';
 import {
   activate,
   detach,
@@ -39,6 +35,8 @@ export interface StationLink {
   readonly name: PortName;
   readonly mac: MacAddress;
   readonly runs: boolean;
+  /** bits per second that leave by it at most; absent: what the link carries */
+  readonly shaper?: number | undefined;
   readonly send: (frame: Uint8Array) => void;
 }
 
@@ -51,6 +49,8 @@ export interface BridgeAgentParts {
   readonly links: readonly StationLink[];
   /** network and mirror ports, which have no protocol */
   readonly otherPorts: ReadonlyMap<PortName, RelayPort>;
+  /** of learned addresses, in s */
+  readonly ageingTime: number;
   readonly relay: Relay;
   readonly directory: Directory;
   readonly clock: Clock;
@@ -80,10 +80,15 @@ export class BridgeAgent {
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   /** what was counted when a migration of the VSI became known */
   readonly #tallies = new Map<VsiId, Tally>();
+  readonly #tenants = new Tenants();
+  readonly #shapers: ReadonlyMap<PortName, number>;
+  /** changes that the data plane cannot do, by what was changed; what was before is still in force */
+  readonly #refused = new Map<string, string>();
   #stopped = false;
 
   constructor(parts: BridgeAgentParts) {
     this.#parts = parts;
+    this.#shapers = new Map(parts.links.flatMap(({ name, shaper }) => (shaper ? [[name, shaper]] : [])));
     for (const { name, mac, send } of parts.links) {
       const machine = new BridgePort({
         mac,
@@ -102,6 +107,16 @@ export class BridgeAgent {
     return this.#book.entries;
   }
 
+  /** The limits that are in force. */
+  get tenants(): ReadonlyMap<string, TenantLimits> {
+    return this.#tenants.inForce;
+  }
+
+  /** What the administrator changed and the data plane cannot do, with its reason. */
+  get refused(): ReadonlyMap<string, string> {
+    return this.#refused;
+  }
+
   /** The protocol state of every station port. */
   portStates(): { name: PortName; state: ReturnType<BridgePort['state']> }[] {
     return [...this.#ports].map(([name, driver]) => ({ name, state: driver.machine.state() }));
@@ -111,6 +126,7 @@ export class BridgeAgent {
   start(): void {
     const { relay, links } = this.#parts;
     const held = relay.held();
+    this.#tenants.inForce = held.tenants;
     for (const [vsiId, vsi] of held.vsis) this.#adopt(fromRelay(vsiId, vsi));
     for (const [name, driver] of this.#ports) {
       const port = held.ports.get(name);
@@ -157,23 +173,65 @@ export class BridgeAgent {
     this.#ports.get(port)?.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
   }
 
-  /** What the profile says now: VSIs that have it otherwise get the new policy, each by one atomic write. */
+  /**
+   * What the profile says now: VSIs that have it otherwise get the new policy, each by one atomic write. A VSI whose filter
+   * names a VLAN that is not the trunk's any more has to ask again.
+   */
   profileChanged(profile: PortProfile): void {
-    const key = profileKey(profile.ref);
-    const policy = policyOf(profile);
-    const changed = [...this.entries.values()].filter(
-      (entry) => profileKey(entry.profile) === key && !isDeepStrictEqual(entry.policy, policy),
-    );
-    if (!changed.length) return;
-    for (const entry of changed) this.#book.put(entry.vsiId, { ...entry, policy });
-    try {
-      this.#apply();
-      this.#parts.log('info', `profile ${key} changed`);
-    } catch (error) {
-      for (const entry of changed) this.#book.put(entry.vsiId, entry);
-      if (!(error instanceof RelayError)) throw error;
-      this.#parts.log('warn', `profile ${key} changed, but the data plane refused: ${error.message}`);
+    const what = `profile ${profileKey(profile.ref)}`;
+    const lack = objection(policyOf(profile), this.#parts.relay.capabilities);
+    const users = this.#usersOf(profile);
+    if (!users.length || lack !== null) {
+      this.#settled(what, users.length ? lack : null);
+      return;
     }
+    for (const entry of users)
+      for (const { vid } of entry.filter.entries)
+        if (vid !== nullVid && !profile.trunk.includes(vid))
+          this.#letGo(entry, `its profile has no VLAN ${vid} any more`);
+    const changed = this.#usersOf(profile).flatMap((entry) => {
+      const policy = policyFor(profile, entry.filter);
+      return isDeepStrictEqual(entry.policy, policy) ? [] : [{ before: entry, after: { ...entry, policy } }];
+    });
+    for (const { after } of changed) this.#book.put(after.vsiId, after);
+    const refusal = changed.length ? this.#tryToApply() : null;
+    if (refusal !== null) for (const { before } of changed) this.#book.put(before.vsiId, before);
+    else if (changed.length) this.#parts.log('info', `${what} changed`);
+    this.#settled(what, refusal);
+  }
+
+  #usersOf({ ref }: PortProfile): VsiEntry[] {
+    const key = profileKey(ref);
+    return [...this.entries.values()].filter(({ profile }) => profileKey(profile) === key);
+  }
+
+  /** All tenants that have limits now. What the data plane refuses of it leaves the tenant's limits as they were. */
+  tenantsChanged(wanted: ReadonlyMap<string, TenantLimits>): void {
+    for (const what of this.#refused.keys()) if (what.startsWith('tenant ')) this.#refused.delete(what);
+    const changes = this.#tenants.changes(wanted);
+    // one that is refused does not keep the others from theirs
+    if (changes.length > 1 && this.#limit(changes) === null) return;
+    for (const change of changes) this.#settled(`tenant ${change.name}`, this.#limit([change]));
+  }
+
+  #limit(changes: readonly Change[]): string | null {
+    const before = this.#tenants.inForce;
+    this.#tenants.make(changes);
+    const refusal = this.#tryToApply();
+    if (refusal !== null) this.#tenants.inForce = before;
+    else
+      this.#parts.log('info', `limits of tenant ${changes.map(({ name }) => name).join(', ')} are in force`);
+    return refusal;
+  }
+
+  /** A change by the administrator is in force (null), or refused. */
+  #settled(what: string, refusal: string | null): void {
+    if (refusal === null) this.#refused.delete(what);
+    else {
+      this.#refused.set(what, refusal);
+      this.#parts.log('warn', `${what} changed, but the data plane refused: ${refusal}`);
+    }
+    this.#parts.changed(null);
   }
 
   /** The administrator took away the profile or the VSI, or changed what it is granted: what is not granted any more ends. */
@@ -183,9 +241,16 @@ export class BridgeAgent {
         this.#reconsider(entry);
   }
 
+  /** The VM's IP addresses, for the address guard. */
+  ipsChanged(vsiId: VsiId, ips: readonly string[]): void {
+    this.#attempt(vsiId, null, (now) => (!now || isDeepStrictEqual(now.ips, ips) ? now : { ...now, ips }));
+  }
+
+  /** What has no addresses in its filter has all those that it is granted now. */
   #reconsider(entry: VsiEntry): void {
     const { vsiId, profile } = entry;
     const entitlement = this.#parts.directory.known(vsiId, profile);
+    let { addresses } = entry;
     for (const [port, attachment] of entry.attachments) {
       const application = {
         vsiId,
@@ -194,10 +259,21 @@ export class BridgeAgent {
         station: this.stationAt(port),
       };
       const admission = entitlement && admit(application, entitlement.grant, entitlement.profile);
-      if (admission?.admitted) continue;
+      if (admission?.admitted) {
+        addresses = admission.addresses;
+        continue;
+      }
       this.#parts.log('info', `VSI ${vsiId} at ${port}: ${admission?.reason ?? 'withdrawn'}`);
       this.#attempt(vsiId, null, (now) => now && detach(now, port));
     }
+    if (!isDeepStrictEqual(addresses, entry.addresses))
+      this.#attempt(vsiId, null, (now) => now && { ...now, addresses });
+  }
+
+  /** The bridge's own decision, at all its ports: their stations are told. */
+  #letGo({ vsiId, attachments }: VsiEntry, reason: string): void {
+    this.#parts.log('info', `VSI ${vsiId}: ${reason}`);
+    for (const port of attachments.keys()) this.#attempt(vsiId, null, (now) => now && detach(now, port));
   }
 
   /** A migration that an announcement may complete was opened: what is counted from here on is its own. */
@@ -276,9 +352,10 @@ export class BridgeAgent {
       filter: request.filter,
       station: this.stationAt(port),
     };
-    const admission = admit(application, grant, profile);
+    const admission = feasible(admit(application, grant, profile), this.#parts.relay.capabilities);
     if (!admission.admitted) {
-      this.#refuse(port, request, admission.code, admission.reason);
+      const { code, reason } = admission;
+      this.#refuse(port, request, code, reason, code === 'insufficient resources');
       return;
     }
     const { vsiId, mode } = request;
@@ -349,11 +426,8 @@ export class BridgeAgent {
       format: 'mac-vid',
       entries: (grant?.macs ?? []).map((mac) => ({ mac, vid: event.wireVid })),
     };
-    const admission = admit(
-      { vsiId, profile: ref, filter, station: this.stationAt(event.port) },
-      grant,
-      profile,
-    );
+    const application = { vsiId, profile: ref, filter, station: this.stationAt(event.port) };
+    const admission = feasible(admit(application, grant, profile), this.#parts.relay.capabilities);
     if (!admission.admitted) {
       this.#parts.log('warn', `announcement of ${event.mac} on ${event.port}: ${admission.reason}`);
       return;
@@ -460,11 +534,18 @@ export class BridgeAgent {
 
   /** Nobody waits for an answer to this either. */
   #applyPorts(): void {
+    const refusal = this.#tryToApply();
+    if (refusal !== null) this.#parts.log('warn', `ports changed, but the data plane refused: ${refusal}`);
+  }
+
+  /** Null, or why the data plane refuses and is as it was. */
+  #tryToApply(): string | null {
     try {
       this.#apply();
+      return null;
     } catch (error) {
       if (!(error instanceof RelayError)) throw error;
-      this.#parts.log('warn', `ports changed, but the data plane refused: ${error.message}`);
+      return error.message;
     }
   }
 
@@ -474,13 +555,14 @@ export class BridgeAgent {
     for (const name of this.#ports.keys()) {
       const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
       const isUsed = current || this.#book.isUsed(name);
-      ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed });
+      const shaper = this.#shapers.get(name);
+      ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed, ...(shaper && { shaper }) });
     }
     this.#parts.relay.apply({
       ports,
       vsis: this.#book.relayed,
-      tenants: new Map(),
-      ageingTime: defaultAgeingTime,
+      tenants: this.#tenants.inForce,
+      ageingTime: this.#parts.ageingTime,
     });
   }
 
@@ -526,12 +608,10 @@ function newEntry(
   return {
     vsiId,
     profile,
-    policy: policyOf(admission.profile),
+    policy: admission.policy,
     addresses: admission.addresses,
     ips: admission.ips,
-    filterFormat: admission.filter.format,
-    group: admission.group,
-    pcp: admission.pcp,
+    filter: atPlace(admission.filter, admission.wireVid),
     attachments: before?.attachments ?? new Map(),
     active: before?.active ?? null,
   };

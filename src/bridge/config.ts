@@ -3,31 +3,40 @@ import { z } from 'zod';
 import { absolutePath, evb, interfaceName, managerUrl } from '../api/agent-config.ts';
 import * as form from '../api/forms.ts';
 import { profileSchema } from '../api/profile.ts';
+import { bitRate } from '../api/rate.ts';
 import { strict } from '../api/strict.ts';
+import { tenantSchema } from '../api/tenant.ts';
 import { vsiSpecSchema } from '../api/vsi.ts';
 import { profileKey } from '../domain/profile-ref.ts';
+import { defaultAgeingTime } from '../relay/relay.ts';
+
+/** bits per second that leave by the port at most, queued and not dropped; guarantees to tenants need one */
+const shaper = bitRate;
 
 const port = z.discriminatedUnion('kind', [
-  strict({ kind: z.literal('station') }),
+  strict({ kind: z.literal('station'), shaper: shaper.optional() }),
   strict({
     kind: z.literal('network'),
     /** untagged frames belong to it; absent: they are dropped */
     nativeVlan: form.vlan.optional(),
     /** carried with a tag */
     vlans: z.array(form.vlan).default([]),
+    shaper: shaper.optional(),
   }),
   strict({ kind: z.literal('mirror'), session: form.name }),
 ]);
 
 /**
  * The configuration file of `hairpin bridge`. What VSIs are granted comes from a manager, or from the file itself:
- * `profiles` and `vsis`, as `hairpin profile put` and `hairpin vsi put` take them.
+ * `tenants`, `profiles` and `vsis`, as `hairpin tenant put`, `profile put` and `vsi put` take them.
  */
 export const bridgeConfig = strict({
   name: form.name,
   manager: managerUrl.optional(),
   /** of the manager, if it wants one */
   token: z.string().min(1).optional(),
+  /** those that have limits */
+  tenants: z.array(tenantSchema).optional(),
   profiles: z.array(profileSchema).optional(),
   vsis: z.array(vsiSpecSchema).optional(),
   /** where the data plane is pinned and the copy of the manager's database is kept; not on a network file system */
@@ -35,6 +44,8 @@ export const bridgeConfig = strict({
   /** the local socket of `hairpin bridge show`; absent: "control.sock" in the state directory */
   control: absolutePath.optional(),
   evb,
+  /** how long an address that was learned on a network port is remembered, in s */
+  ageingTime: z.int().min(10).max(1_000_000).default(defaultAgeingTime),
   limits: strict({
     vsisPerPort: z.int().min(1).max(16_383).default(1_024),
     filterEntries: z.int().min(1).max(64).default(64),
@@ -49,12 +60,12 @@ export const bridgeConfig = strict({
       const sessions = Object.values(ports).flatMap((port) => (port.kind === 'mirror' ? [port.session] : []));
       return new Set(sessions).size === sessions.length;
     }, 'has two mirror ports of one session; one would be right'),
-}).superRefine(({ manager, profiles, vsis }, context) => {
+}).superRefine(({ manager, tenants, profiles, vsis }, context) => {
   const refuse = (path: PropertyKey[], message: string) =>
     context.addIssue({ code: 'custom', path, message });
   if (manager !== undefined) {
-    if (profiles ?? vsis)
-      refuse(['manager'], 'is given beside profiles and vsis; either of the two would be right');
+    if (tenants ?? profiles ?? vsis)
+      refuse(['manager'], 'is given beside tenants, profiles and vsis; either of the two would be right');
     return;
   }
   if (!profiles || !vsis) {
@@ -65,13 +76,28 @@ export const bridgeConfig = strict({
   keys.forEach((key, i) => {
     if (keys.indexOf(key) < i) refuse(['profiles', i], `${key} is there twice; once would be right`);
   });
-  vsis.forEach(({ vsiId, profile }, i) => {
+  tenants?.forEach(({ name }, i) => {
+    if (tenants.findIndex((tenant) => tenant.name === name) < i)
+      refuse(['tenants', i, 'name'], `${name} is there twice; once would be right`);
+  });
+  vsis.forEach((vsi, i) => {
+    const { vsiId, profile: key, tenant, ips } = vsi;
     if (vsis.findIndex((vsi) => vsi.vsiId === vsiId) < i)
       refuse(['vsis', i, 'vsiId'], `${vsiId} is there twice; once would be right`);
-    if (!keys.includes(profile))
+    const profile = profiles[keys.indexOf(key)];
+    if (!profile) {
+      refuse(['vsis', i, 'profile'], `${key} is not among the profiles; ${keys.join(' or ')} would be right`);
+      return;
+    }
+    if (profile.tenant !== tenant)
       refuse(
-        ['vsis', i, 'profile'],
-        `${profile} is not among the profiles; ${keys.join(' or ')} would be right`,
+        ['vsis', i, 'tenant'],
+        `is ${tenant}, and profile ${key} is ${profile.tenant}'s; the same tenant would be right`,
+      );
+    if (profile.guards.address && !ips?.length)
+      refuse(
+        ['vsis', i, 'ips'],
+        `has no address, and profile ${key} guards addresses; the VM's IP addresses would be right`,
       );
   });
 });

@@ -1,6 +1,12 @@
-import { filterFormats, type FilterFormat, type FilterInfo } from '../domain/filter-info.ts';
+import {
+  filterFormats,
+  type FilterEntry,
+  type FilterFormat,
+  type FilterInfo,
+} from '../domain/filter-info.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
+import { nullVid, type NullVid, type Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { RelayVsi } from '../relay/relay.ts';
 import { places, type Attachment, type VsiEntry } from './vsi-entry.ts';
@@ -11,28 +17,59 @@ const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 
 /**
  * What the data plane keeps of an entry besides what it needs itself, so that a restarted agent can adopt it: the
- * profile's key, the filter format's number on the wire, GroupID, PCP, the order of the addresses, which a station wants
- * to see again as it gave it, and whether a pre-association is with resource reservation: "dc1/17/1 2 - - - -",
- * "dc1/17/1 4 7 5 BA rr" (the second of the ascending addresses first).
+ * profile's key, the filter format's number on the wire, with an "r" where a pre-association is with resource
+ * reservation, the GroupID, the filter's entries in order, which a station wants to see again as it gave it, and the order
+ * of the addresses where the entries have none: "dc1/17/1 2 - AA- -", "dc1/17/1 4r 7 AB5BB5 -", "dc1/17/1 1 - A-- BA" (the
+ * second of the ascending addresses first).
  */
-export function labelOf({ profile, filterFormat, group, pcp, addresses, attachments }: VsiEntry): string {
-  const format = Object.entries(filterFormats).find(([, name]) => name === filterFormat)![0];
+export function labelOf(entry: VsiEntry): string {
+  const { profile, filter, policy, addresses, attachments } = entry;
+  const format = Object.entries(filterFormats).find(([, name]) => name === filter.format)![0];
+  const reserves = [...attachments.values()].some(({ association }) => association === reserved);
   const ascending = addresses.toSorted();
   const order = addresses.map((mac) => digits[ascending.indexOf(mac)]).join('');
   return [
     profileKey(profile),
-    format,
-    group ?? none,
-    pcp ?? none,
-    digits.startsWith(order) ? none : order,
-    [...attachments.values()].some(({ association }) => association === reserved) ? 'rr' : none,
+    reserves ? `${format}r` : format,
+    filter.entries[0]?.group?.toString(36) ?? none,
+    filter.entries.map((entry) => entryText(entry, policy.trunk, ascending)).join(''),
+    hasAddresses(filter.format) || digits.startsWith(order) ? none : order,
   ].join(' ');
 }
 
 const reserved = 'pre-associated with resource reservation';
 
-function inOrder(addresses: readonly MacAddress[], order: string): readonly MacAddress[] {
-  const ascending = addresses.toSorted();
+function hasAddresses(format: FilterFormat): boolean {
+  return format.includes('mac');
+}
+
+/** Three characters: VID (the place's, or which of the trunk's), address (which of the ascending) and PCP. */
+function entryText(
+  { vid, mac, pcp }: FilterEntry,
+  trunk: readonly Vid[],
+  ascending: readonly MacAddress[],
+): string {
+  const vidDigit = digits[vid === nullVid ? 0 : 1 + trunk.indexOf(vid)];
+  const macDigit = mac === undefined ? none : digits[ascending.indexOf(mac)];
+  return `${vidDigit}${macDigit}${pcp ?? none}`;
+}
+
+function entryIn(
+  text: string,
+  group: number | null,
+  trunk: readonly Vid[],
+  ascending: readonly MacAddress[],
+): FilterEntry {
+  const [vidDigit = '', macDigit = none, pcp = none] = text;
+  return {
+    vid: trunk[digits.indexOf(vidDigit) - 1] ?? nullVid,
+    ...(group === null ? {} : { group }),
+    ...(pcp === none ? {} : { pcp: Number(pcp) }),
+    ...(macDigit === none ? {} : { mac: ascending[digits.indexOf(macDigit)]! }),
+  };
+}
+
+function inOrder(ascending: readonly MacAddress[], order: string): readonly MacAddress[] {
   if (order === none) return ascending;
   return Array.from(order, (digit) => ascending[digits.indexOf(digit)]!);
 }
@@ -49,38 +86,48 @@ export function toRelay(entry: VsiEntry): RelayVsi {
 
 /** The entry that `toRelay` made this from. @throws Invalid for a label that is not ours */
 export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
-  const [key = '', format = '', group = none, pcp = none, order = none, reserves = none] =
-    held.label.split(' ');
+  const [key = '', form = '', groupText = none, entries = '', order = none] = held.label.split(' ');
   const { active, armed, released } = held.places;
   const attachments = new Map<string, Attachment>();
   for (const place of [active, released])
     if (place) attachments.set(place.port, { association: 'associated', wireVid: place.wireVid });
-  const association = reserves === 'rr' ? reserved : 'pre-associated';
+  const association = form.endsWith('r') ? reserved : 'pre-associated';
   if (armed) attachments.set(armed.port, { association, wireVid: armed.wireVid });
+  const profile = parseProfileKey(key);
+  const format = filterFormats[form[0] as unknown as keyof typeof filterFormats] satisfies FilterFormat;
+  const group = groupText === none ? null : parseInt(groupText, 36);
+  const ascending = held.addresses.toSorted();
+  const filter = {
+    format,
+    entries: Array.from(entries.match(/.{3}/g) ?? [], (text) =>
+      entryIn(text, group, held.policy.trunk, ascending),
+    ),
+  };
+  const named = new Set(filter.entries.flatMap(({ mac }) => mac ?? []));
   return {
     vsiId,
-    profile: parseProfileKey(key),
+    profile,
     policy: held.policy,
-    addresses: inOrder(held.addresses, order),
+    addresses: named.size ? [...named] : inOrder(ascending, order),
     ips: held.ips,
-    filterFormat: filterFormats[format as unknown as keyof typeof filterFormats] satisfies FilterFormat,
-    group: group === none ? null : Number(group),
-    pcp: pcp === none ? null : Number(pcp),
+    filter,
     attachments,
     active: active?.port ?? null,
   };
 }
 
 /** The filter info that VDP holds for an entry at a port. */
-export function filterOf(
-  { filterFormat, group, pcp, addresses }: VsiEntry,
-  { wireVid }: Attachment,
-): FilterInfo {
-  const common = {
-    vid: wireVid,
-    ...(group === null ? {} : { group }),
-    ...(pcp === null ? {} : { pcp }),
+export function filterOf({ filter }: VsiEntry, { wireVid }: Attachment): FilterInfo {
+  return {
+    ...filter,
+    entries: filter.entries.map((entry) => (entry.vid === nullVid ? { ...entry, vid: wireVid } : entry)),
   };
-  const entries = filterFormat.includes('mac') ? addresses.map((mac) => ({ ...common, mac })) : [common];
-  return { format: filterFormat, entries };
+}
+
+/** The filter info of an entry, of that which is granted at a place. */
+export function atPlace(filter: FilterInfo, wireVid: Vid | NullVid): FilterInfo {
+  return {
+    ...filter,
+    entries: filter.entries.map((entry) => (entry.vid === wireVid ? { ...entry, vid: nullVid } : entry)),
+  };
 }

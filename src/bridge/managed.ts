@@ -43,6 +43,8 @@ export function managed({ name, manager, token, stateDirectory }: ManagerAccess,
       running = { agent, relay, timer: setInterval(() => changed(null), statusIntervalMs) };
       directory.open({
         profileChanged: (profile) => agent.profileChanged(profile),
+        tenantsChanged: (tenants) => agent.tenantsChanged(tenants),
+        ipsChanged: (vsiId, ips) => agent.ipsChanged(vsiId, ips),
         withdrawn: (what) => agent.withdrawn(what),
         migrationOpened: (vsiId) => agent.migrationOpened(vsiId),
         log: (level, message) => logger[level](message),

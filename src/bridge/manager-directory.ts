@@ -1,13 +1,15 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ApiError } from '../api/api-error.ts';
 import type { ApiClient, WatchEvent } from '../api/client.ts';
 import { profileSchema } from '../api/profile.ts';
+import { tenantSchema, type Tenant } from '../api/tenant.ts';
 import { vsiSpecSchema, type Vsi, type VsiSpec } from '../api/vsi.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { Migration } from '../domain/migration.ts';
-import type { PortProfile } from '../domain/port-profile.ts';
+import type { PortProfile, TenantLimits } from '../domain/port-profile.ts';
 import { profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from './directory.ts';
@@ -15,26 +17,34 @@ import { ManagerUnreachable, type Directory, type Entitlement } from './director
 /** What the directory tells the agent of. */
 export interface DirectoryListener {
   profileChanged(profile: PortProfile): void;
+  /** all of them */
+  tenantsChanged(tenants: ReadonlyMap<string, TenantLimits>): void;
+  ipsChanged(vsiId: VsiId, ips: readonly string[]): void;
   withdrawn(what: { profile: ProfileKey } | { vsiId: VsiId }): void;
   migrationOpened(vsiId: VsiId): void;
   log(level: 'info' | 'warn', message: string): void;
 }
 
-const copySchema = z.object({ profiles: z.array(profileSchema), vsis: z.array(vsiSpecSchema) });
+const copySchema = z.object({
+  tenants: z.array(tenantSchema),
+  profiles: z.array(profileSchema),
+  vsis: z.array(vsiSpecSchema),
+});
 
 /**
- * The manager's database as this bridge knows it: lists and watches profiles, VSIs and migrations, and keeps a copy in
- * a file, so that a bridge that starts while the manager is away still knows what it knew.
+ * The manager's database as this bridge knows it: lists and watches tenants, profiles, VSIs and migrations, and keeps
+ * a copy in a file, so that a bridge that starts while the manager is away still knows what it knew.
  */
 export class ManagerDirectory implements Directory {
   readonly #api: ApiClient;
   readonly #file: string;
+  readonly #tenants = new Map<string, Tenant>();
   readonly #profiles = new Map<ProfileKey, PortProfile>();
   readonly #vsis = new Map<VsiId, VsiSpec>();
   readonly #migrations = new Map<string, Migration>();
   readonly #stop = new AbortController();
   #saving: NodeJS.Timeout | undefined;
-  #warn: (message: string) => void = () => {};
+  #listener: DirectoryListener | null = null;
 
   /** @throws an Error when the directory cannot be written */
   constructor(api: ApiClient, stateDirectory: string) {
@@ -45,13 +55,14 @@ export class ManagerDirectory implements Directory {
 
   /** Starts from the copy, then follows the manager until `close`. */
   open(listener: DirectoryListener): void {
-    this.#warn = (message) => listener.log('warn', message);
+    this.#listener = listener;
     this.#load(listener);
     const { signal } = this.#stop;
-    const follow = <Name extends 'profiles' | 'vsis' | 'migrations'>(
+    const follow = <Name extends 'tenants' | 'profiles' | 'vsis' | 'migrations'>(
       name: Name,
       changed: (event: WatchEvent<Name>) => void,
     ) => void this.#api.watch(name, null, changed, signal);
+    follow('tenants', (event) => this.#tenantsChanged(event, listener));
     follow('profiles', (event) => {
       if (event.kind === 'disconnected') listener.log('warn', event.error);
       this.#profilesChanged(event, listener);
@@ -68,7 +79,7 @@ export class ManagerDirectory implements Directory {
   known(vsiId: VsiId, ref: ProfileRef): Entitlement | null {
     const grant = this.#vsis.get(vsiId);
     const profile = this.#profiles.get(profileKey(ref));
-    return grant && profile ? { grant, profile } : null;
+    return grant && profile && this.#tenants.has(profile.tenant) ? { grant, profile } : null;
   }
 
   async fetch(vsiId: VsiId, ref: ProfileRef): Promise<Entitlement> {
@@ -80,12 +91,22 @@ export class ManagerDirectory implements Directory {
       // what is known already is kept up to date by the watch, and may be newer
       if (vsi && !this.#vsis.has(vsiId)) this.#vsis.set(vsiId, vsi.value);
       if (profile && !this.#profiles.has(profileKey(ref))) this.#profiles.set(profileKey(ref), profile.value);
+      if (profile) await this.#learnTenant(profile.value.tenant);
       this.#changed();
       return { grant: vsi?.value, profile: profile?.value };
     } catch (error) {
       if (error instanceof ApiError) throw new ManagerUnreachable(error.message);
       throw error;
     }
+  }
+
+  /** Its VSIs are never without its limits. */
+  async #learnTenant(name: string): Promise<void> {
+    if (this.#tenants.has(name)) return;
+    const tenant = await this.#api.get('tenants', name);
+    if (!tenant || this.#tenants.has(name)) return;
+    this.#tenants.set(name, tenant.value);
+    this.#listener?.tenantsChanged(this.#tenants);
   }
 
   owners(mac: MacAddress): readonly VsiSpec[] {
@@ -96,6 +117,17 @@ export class ManagerDirectory implements Directory {
     for (const { vsiId: of, strategy, state } of this.#migrations.values())
       if (of === vsiId && strategy === 'garp' && !moved.has(state)) return true;
     return false;
+  }
+
+  #tenantsChanged(event: WatchEvent<'tenants'>, listener: DirectoryListener): void {
+    if (event.kind === 'list') {
+      this.#tenants.clear();
+      for (const { value } of event.items) this.#tenants.set(value.name, value);
+    } else if (event.kind === 'put') this.#tenants.set(event.key, event.value);
+    else if (event.kind === 'delete') this.#tenants.delete(event.key);
+    else return;
+    this.#changed();
+    listener.tenantsChanged(this.#tenants);
   }
 
   #profilesChanged(event: WatchEvent<'profiles'>, listener: DirectoryListener): void {
@@ -139,10 +171,12 @@ export class ManagerDirectory implements Directory {
     listener.withdrawn({ profile: key });
   }
 
-  /** A VSI that is granted something else from now on has to ask again. */
+  /** A VSI that is granted something else from now on has to ask again, but for its IP addresses. */
   #setVsi(vsi: Vsi, listener: DirectoryListener): void {
     const before = this.#vsis.get(vsi.vsiId);
     this.#vsis.set(vsi.vsiId, vsi);
+    if (!isDeepStrictEqual(before?.ips, vsi.ips)) this.#changed();
+    listener.ipsChanged(vsi.vsiId, vsi.ips ?? []);
     if (before && sameGrant(before, vsi)) return;
     this.#changed();
     if (before) listener.withdrawn({ vsiId: vsi.vsiId });
@@ -166,8 +200,10 @@ export class ManagerDirectory implements Directory {
       listener.log('warn', `${this.#file} is not a copy of ours; starting without`);
       return;
     }
+    for (const tenant of copy.data.tenants) this.#tenants.set(tenant.name, tenant);
     for (const profile of copy.data.profiles) this.#profiles.set(profileKey(profile.ref), profile);
     for (const vsi of copy.data.vsis) this.#vsis.set(vsi.vsiId, vsi);
+    listener.tenantsChanged(this.#tenants);
   }
 
   /** Many changes at once are one write. */
@@ -179,6 +215,7 @@ export class ManagerDirectory implements Directory {
     clearTimeout(this.#saving);
     this.#saving = undefined;
     const copy = z.encode(copySchema, {
+      tenants: [...this.#tenants.values()],
       profiles: [...this.#profiles.values()],
       vsis: [...this.#vsis.values()],
     });
@@ -186,7 +223,7 @@ export class ManagerDirectory implements Directory {
       writeFileSync(`${this.#file}.new`, JSON.stringify(copy), { mode: 0o600 });
       renameSync(`${this.#file}.new`, this.#file);
     } catch (error) {
-      this.#warn(`the copy of the manager's database: ${(error as Error).message}`);
+      this.#listener?.log('warn', `the copy of the manager's database: ${(error as Error).message}`);
     }
   }
 }

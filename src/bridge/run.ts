@@ -60,9 +60,11 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
       name,
       mac: interfaceAddress(name),
       runs: interfaceRuns(name),
+      shaper: shaperAt(config, name),
       send: (frame) => void sockets.get(name)!.send(frame), // a port that is down drops it, and ECP tries again
     })),
     otherPorts: otherPorts(config),
+    ageingTime: config.ageingTime,
     relay,
     directory: source.directory,
     clock: systemClock,
@@ -104,14 +106,23 @@ function removeIfEmpty(directory: string): void {
 }
 
 function sourceOf(config: BridgeConfig, logger: Logger): Source {
-  const { manager, profiles = [], vsis = [] } = config;
-  return manager === undefined ? standalone(profiles, vsis) : managed({ ...config, manager }, logger);
+  const { manager, tenants = [], profiles = [], vsis = [] } = config;
+  return manager === undefined
+    ? standalone(tenants, profiles, vsis)
+    : managed({ ...config, manager }, logger);
+}
+
+function shaperAt({ ports }: BridgeConfig, name: PortName): number | undefined {
+  const port = ports[name];
+  return port?.kind === 'station' ? port.shaper : undefined;
 }
 
 function otherPorts(config: BridgeConfig): ReadonlyMap<PortName, RelayPort> {
   const ports = new Map<PortName, RelayPort>();
   for (const [name, port] of Object.entries(config.ports))
-    if (port.kind === 'network') ports.set(name, { ...port, nativeVlan: port.nativeVlan ?? null });
-    else if (port.kind === 'mirror') ports.set(name, port);
+    if (port.kind === 'network') {
+      const { shaper, nativeVlan = null, ...rest } = port;
+      ports.set(name, { ...rest, nativeVlan, ...(shaper && { shaper }) });
+    } else if (port.kind === 'mirror') ports.set(name, port);
   return ports;
 }

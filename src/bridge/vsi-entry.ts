@@ -1,6 +1,6 @@
 import type { Association } from '../domain/association.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
-import type { FilterFormat } from '../domain/filter-info.ts';
+import type { FilterInfo } from '../domain/filter-info.ts';
 import type { Policy } from '../domain/port-profile.ts';
 import type { ProfileRef } from '../domain/profile-ref.ts';
 import type { NullVid, Vid } from '../domain/vid.ts';
@@ -30,11 +30,8 @@ export interface VsiEntry {
   readonly addresses: readonly MacAddress[];
   /** the VSI's own, for the address guard */
   readonly ips: readonly string[];
-  /** how the station describes the VSI's frames; the GroupID is for formats that have one */
-  readonly filterFormat: FilterFormat;
-  readonly group: number | null;
-  /** the station's own default, if its entries have one */
-  readonly pcp: number | null;
+  /** how the station describes the VSI's frames; the null VID stands for that of the place */
+  readonly filter: FilterInfo;
   readonly attachments: ReadonlyMap<PortName, Attachment>;
   readonly active: PortName | null;
 }

@@ -148,6 +148,8 @@ export interface TenantLimits {
   readonly guaranteed: number | null;
 }
 
+export const unlimited: TenantLimits = { rate: {}, guaranteed: null };
+
 /** The profile's settings without its name. */
 export function policyOf(profile: PortProfile): Policy {
   const { vlan, trunk, tenant, rate, storm, accessList, marking, guards, mirror } = profile;

@@ -1,7 +1,13 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
-import { collections, writeSchemas, type CollectionName, type WritableName } from '../api/collections.ts';
+import {
+  collections,
+  writeSchemas,
+  type CollectionName,
+  type WritableName,
+  type Writes,
+} from '../api/collections.ts';
 import { migrationReportSchema } from '../api/migration.ts';
 import { vsiStatusSchema } from '../api/vsi.ts';
 import { parseVsiId } from '../domain/vsi-id.ts';
@@ -136,7 +142,7 @@ function serveWrites(
   });
   app.put(routeOf(path), async (c) => {
     const asked = keyOf(c, name, key);
-    const value = await bodyOf(c, writeSchemas[name]);
+    const value = await bodyOf<Writes[WritableName]>(c, writeSchemas[name]);
     const own = collections[name].keyOf(value as never);
     if (own !== asked) throw new Refusal(400, `the body is of ${own}, and the address is ${asked}'s`);
     const { created, ...written } = await putObject(store, name, value, preconditionOf(c));

@@ -9,6 +9,7 @@ import type { Vsi, VsiSpec } from '../api/vsi.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { PortProfile } from '../domain/port-profile.ts';
 import { profileKey } from '../domain/profile-ref.ts';
+import type { Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { Entry } from '../store/store.ts';
 import { addressKey, collectionPrefix, guardKey, objectKey } from './keys.ts';
@@ -46,7 +47,9 @@ export const rules: { readonly [Name in WritableName]: Rules<Name> } = {
           'tenant',
         );
       transaction.put(guardKey('profiles'), '');
-      if (!before || (before.tenant === profile.tenant && before.vlan === profile.vlan)) return;
+      if (!before) return;
+      const guardsAnew = profile.guards.address && !before.guards.address;
+      if (before.tenant === profile.tenant && sameVlans(before, profile) && !guardsAnew) return;
       const vsis = await all(transaction, 'vsis');
       const users = vsis.filter(uses(profile));
       if (before.tenant !== profile.tenant)
@@ -56,7 +59,8 @@ export const rules: { readonly [Name in WritableName]: Rules<Name> } = {
           names(users),
           'tenant',
         );
-      await refuseSharedAddresses(transaction, profile, users, vsis);
+      if (guardsAnew) refuseUnguardable(profile, users);
+      if (!sameVlans(before, profile)) await refuseSharedAddresses(transaction, profile, users, vsis);
     },
     delete: async (transaction, profile) => {
       const users = (await all(transaction, 'vsis')).filter(uses(profile));
@@ -78,6 +82,12 @@ export const rules: { readonly [Name in WritableName]: Rules<Name> } = {
           409,
           `is ${vsi.tenant}, and profile ${vsi.profile} is ${profile.tenant}'s; the same tenant would be right`,
           'tenant',
+        );
+      if (profile.guards.address && !vsi.ips?.length)
+        throw new Refusal(
+          409,
+          `has no address, and profile ${vsi.profile} guards addresses; the VM's IP addresses would be right`,
+          'ips',
         );
       for (const mac of vsi.macs) await claimAddress(transaction, mac, vsi, profile);
       for (const mac of before?.macs ?? [])
@@ -106,13 +116,25 @@ async function all<Name extends 'profiles' | 'vsis'>(transaction: Transaction, n
   return entries.map((entry) => objectOf(name, entry));
 }
 
+/** What the address guard compares with has to be known before it is on. */
+function refuseUnguardable(profile: PortProfile, users: readonly Vsi[]): void {
+  const without = users.filter(({ ips }) => !ips?.length);
+  if (without.length === 0) return;
+  throw new Refusal(
+    409,
+    `is on, and VSI ${listed(names(without))} of profile ${profileKey(profile.ref)} has no IP addresses; giving it its ips first would be right`,
+    'guards.address',
+  );
+}
+
 /** An address is one VSI's in a VLAN, because the relay finds a frame's VSI by both. */
 async function claimAddress(transaction: Transaction, mac: MacAddress, vsi: VsiSpec, profile: PortProfile) {
   const holders = await holdersOf(transaction, mac);
   for (const holder of holders) {
     const other = holder === vsi.vsiId ? null : await find(transaction, 'vsis', holder);
     const theirs = other && (await find(transaction, 'profiles', other.profile));
-    if (theirs?.vlan === profile.vlan) throw addressTaken(mac, profile, other!, 'macs');
+    const vlan = theirs && sharedVlan(theirs, profile);
+    if (vlan) throw addressTaken(mac, vlan, other, 'macs');
   }
   if (!holders.includes(vsi.vsiId)) transaction.put(addressKey(mac), JSON.stringify([...holders, vsi.vsiId]));
 }
@@ -127,7 +149,7 @@ async function holdersOf(transaction: Transaction, mac: MacAddress): Promise<rea
   return entry ? (JSON.parse(entry.value) as VsiId[]) : [];
 }
 
-/** A profile that changes its VLAN takes its VSIs along, to where others may have their addresses. */
+/** A profile that changes its VLANs takes its VSIs along, to where others may have their addresses. */
 async function refuseSharedAddresses(
   transaction: Transaction,
   profile: PortProfile,
@@ -135,17 +157,32 @@ async function refuseSharedAddresses(
   vsis: readonly Vsi[],
 ) {
   const own = profileKey(profile.ref);
-  const there = new Set<string>();
-  for (const { ref, vlan } of await all(transaction, 'profiles'))
-    if (vlan === profile.vlan && profileKey(ref) !== own) there.add(profileKey(ref));
+  const there = new Map<string, Vid>();
+  for (const other of await all(transaction, 'profiles')) {
+    const vlan = sharedVlan(other, profile);
+    if (vlan && profileKey(other.ref) !== own) there.set(profileKey(other.ref), vlan);
+  }
   const arriving = new Set(users.flatMap(({ macs }) => macs));
   for (const vsi of vsis) {
-    const mac = there.has(vsi.profile) && vsi.macs.find((each) => arriving.has(each));
-    if (mac) throw addressTaken(mac, profile, vsi, 'vlan');
+    const vlan = there.get(vsi.profile);
+    const mac = vlan && vsi.macs.find((each) => arriving.has(each));
+    if (mac) throw addressTaken(mac, vlan, vsi, vlan === profile.vlan ? 'vlan' : 'trunk');
   }
 }
 
-function addressTaken(mac: MacAddress, { vlan }: PortProfile, other: Vsi, field: string): Refusal {
+function vlansOf({ vlan, trunk }: PortProfile): readonly Vid[] {
+  return [vlan, ...trunk];
+}
+
+function sharedVlan(a: PortProfile, b: PortProfile): Vid | undefined {
+  return vlansOf(b).find((vlan) => vlansOf(a).includes(vlan));
+}
+
+function sameVlans(a: PortProfile, b: PortProfile): boolean {
+  return vlansOf(a).join() === vlansOf(b).join();
+}
+
+function addressTaken(mac: MacAddress, vlan: Vid, other: Vsi, field: string): Refusal {
   return new Refusal(
     409,
     `address ${mac} is VSI ${other.vsiId}'s (${other.name}) in VLAN ${vlan}; another one would be right`,
@@ -155,8 +192,11 @@ function addressTaken(mac: MacAddress, { vlan }: PortProfile, other: Vsi, field:
 
 function refuseIfUsed(what: string, kind: string, users: readonly string[], field?: string): void {
   if (users.length === 0) return;
-  const shown = users.slice(0, 5).join(', ') + (users.length > 5 ? ` and ${users.length - 5} more` : '');
-  throw new Refusal(409, `${what} is used by ${kind} ${shown}; move those first`, field);
+  throw new Refusal(409, `${what} is used by ${kind} ${listed(users)}; move those first`, field);
+}
+
+function listed(users: readonly string[]): string {
+  return users.slice(0, 5).join(', ') + (users.length > 5 ? ` and ${users.length - 5} more` : '');
 }
 
 function uses({ ref }: PortProfile): (vsi: Vsi) => boolean {

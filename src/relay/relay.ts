@@ -187,6 +187,8 @@ export interface RelayCounters {
   /** by VSI, then by each port it has a place at */
   readonly vsis: ReadonlyMap<VsiId, ReadonlyMap<PortName, VsiCounters>>;
   readonly strangers: readonly Stranger[];
+  /** addresses that are learned to be behind network ports, now; absent: the relay does not tell */
+  readonly learned?: number;
 }
 
 /**
@@ -212,6 +214,8 @@ export interface DropSample {
   readonly vsi: VsiId | null;
   /** ns of CLOCK_MONOTONIC */
   readonly at: bigint;
+  /** of the tag that it came with, the null VID without one; absent: the relay does not tell */
+  readonly wireVid?: Vid | NullVid;
   /** of the whole frame, without its tag */
   readonly octets: number;
   /** its first octets without its tag, at most 128 */

@@ -15,6 +15,7 @@ import { managerConfigSchema } from '../../manager/config.ts';
 import { startManager, type Manager } from '../../manager/manager.ts';
 import { defaultTimers } from '../../protocol/evb/timers.ts';
 import { ReferenceRelay } from '../../relay/reference/relay.ts';
+import { defaultAgeingTime } from '../../relay/relay.ts';
 import { StationAgent } from '../../station/agent.ts';
 import { VsiDirectory } from '../../station/vsi-directory.ts';
 import { bridgeConfig, filesOf } from '../agent-configs.ts';
@@ -146,6 +147,7 @@ export class SimulatedLab implements Lab {
         send: (frame) => toStation.get(port)!.send(frame),
       })),
       otherPorts: new Map([[networkPort, { kind: 'network', nativeVlan: vms[0]!.profile.vlan, vlans: [] }]]),
+      ageingTime: defaultAgeingTime,
       relay: this.#relay,
       directory,
       clock: systemClock,
@@ -206,6 +208,8 @@ export class SimulatedLab implements Lab {
     agent.start();
     directory.open({
       profileChanged: (profile) => agent.profileChanged(profile),
+      tenantsChanged: (tenants) => agent.tenantsChanged(tenants),
+      ipsChanged: (vsiId, ips) => agent.ipsChanged(vsiId, ips),
       withdrawn: (what) => agent.withdrawn(what),
       migrationOpened: (vsiId) => agent.migrationOpened(vsiId),
       log: () => {},

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FilterInfo } from '../../../src/domain/filter-info.ts';
 import { parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
-import type { PortProfile } from '../../../src/domain/port-profile.ts';
+import { policyOf, type PortProfile } from '../../../src/domain/port-profile.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
-import { nullVid, parseVid } from '../../../src/domain/vid.ts';
-import { admit, type Application, type Grant } from '../../../src/bridge/admission.ts';
+import { nullVid, parseVid, type Vid } from '../../../src/domain/vid.ts';
+import { admit, feasible, policyFor, type Application, type Grant } from '../../../src/bridge/admission.ts';
 import { profile, web1 } from './network.ts';
 
 const mac = web1.macs[0]!;
 const grant: Grant = { ...web1, hosts: ['h1', 'h2'] };
+const entry = (vid: number, address = mac) => ({ mac: address, vid: vid as Vid });
 const asked: Application = {
   vsiId: grant.vsiId,
   profile: profile.ref,
@@ -21,11 +22,10 @@ test('what the database grants is admitted, and the null VID is answered as it c
   assert.deepEqual(admit(asked, grant, profile), {
     admitted: true,
     profile,
+    policy: policyOf(profile),
     addresses: [mac],
     ips: [],
     wireVid: nullVid,
-    group: null,
-    pcp: null,
     filter: asked.filter,
   });
 });
@@ -62,12 +62,62 @@ test('every format is granted the addresses of the database at most, and answere
     assert.ok(admission.admitted);
     assert.deepEqual(admission.addresses, addresses);
     assert.deepEqual(admission.filter, filter);
-    assert.equal(admission.group, filter.entries[0]?.group ?? null);
-    assert.equal(admission.pcp, filter.entries[0]?.pcp ?? null);
   }
 });
 
-const entry = (vid: number, address = mac) => ({ mac: address, vid: vid as never });
+test('the null VID is answered with the VLAN where the profile is tagged', () => {
+  const admission = admit(asked, grant, { ...profile, tagged: true });
+  assert.ok(admission.admitted);
+  assert.equal(admission.wireVid, 100);
+  assert.deepEqual(admission.filter.entries, [{ mac, vid: 100 }]);
+});
+
+const trunk: PortProfile = { ...profile, trunk: [parseVid(200), parseVid(300)] };
+
+test('the entries of a trunk are answered as asked, however many of its VLANs they name', () => {
+  for (const vids of [[0], [100], [0, 200], [300, 100, 200]]) {
+    const filter: FilterInfo = { format: 'mac-vid', entries: vids.map((vid) => entry(vid)) };
+    const admission = admit({ ...asked, filter }, grant, trunk);
+    assert.ok(admission.admitted);
+    assert.equal(admission.wireVid, vids.includes(0) ? 0 : 100);
+    assert.deepEqual(admission.filter, filter);
+    assert.deepEqual(admission.policy.trunk, [200, 300], 'all of it is granted');
+    const tagged = admit({ ...asked, filter }, grant, { ...trunk, tagged: true });
+    assert.ok(tagged.admitted);
+    assert.deepEqual(
+      tagged.filter.entries.map(({ vid }) => vid),
+      vids.map((vid) => vid || 100),
+    );
+  }
+});
+
+test('the PCP of the VLAN that untagged frames are in is their priority, where the profile trusts it', () => {
+  const filter = (...pcps: (number | undefined)[]): FilterInfo => ({
+    format: 'mac-vid',
+    entries: pcps.map((pcp, i) => ({ ...entry(i && 100 + 100 * i), ...(pcp !== undefined && { pcp }) })),
+  });
+  const marked: PortProfile = { ...trunk, marking: { dscp: 'trust', pcp: 3, defaultPcp: 2 } };
+  const trusted: PortProfile = { ...marked, marking: { ...marked.marking, pcp: 'trust' } };
+  assert.equal(policyFor(trusted, filter(5)).marking.defaultPcp, 5);
+  assert.equal(policyFor(trusted, filter(5, 6)).marking.defaultPcp, 5, "the trunk's own is in its tags");
+  assert.equal(policyFor(trusted, filter(undefined, 6)).marking.defaultPcp, 2);
+  assert.equal(policyFor(marked, filter(5)).marking.defaultPcp, 2);
+});
+
+test('what the relay cannot do is refused as a want of resources, with the reason', () => {
+  const guarded: PortProfile = { ...trunk, guards: { ...trunk.guards, address: true } };
+  const admission = admit(asked, { ...grant, ips: ['10.0.0.1'] }, guarded);
+  assert.ok(admission.admitted);
+  assert.deepEqual(admission.ips, ['10.0.0.1']);
+  const able = { relay: 'slow', features: new Set(['trunk', 'address guard'] as const), rules: 64 };
+  assert.equal(feasible(admission, able), admission);
+  assert.deepEqual(feasible(admission, { ...able, features: new Set(['trunk'] as const) }), {
+    admitted: false,
+    code: 'insufficient resources',
+    reason: 'the slow relay has no address guard',
+  });
+});
+
 const refusals: [string, Partial<Application>, Grant | undefined, PortProfile | undefined, string, RegExp][] =
   [
     ['an unknown VSI', {}, undefined, profile, 'other failure', /not in the manager's database/],
@@ -97,6 +147,30 @@ const refusals: [string, Partial<Application>, Grant | undefined, PortProfile | 
       profile,
       'invalid VID, GroupID or MAC address',
       /VLAN 0, 100/,
+    ],
+    [
+      "VLANs beside the trunk's",
+      { filter: { format: 'mac-vid', entries: [entry(0), entry(200), entry(400)] } },
+      grant,
+      trunk,
+      'invalid VID, GroupID or MAC address',
+      /VLAN 0, 200, 400; its profile has 100, and besides it 200, 300$/,
+    ],
+    [
+      "the trunk's VLANs alone",
+      { filter: { format: 'mac-vid', entries: [entry(200)] } },
+      grant,
+      trunk,
+      'invalid VID, GroupID or MAC address',
+      /VLAN 200; its profile has 100, and besides it 200, 300$/,
+    ],
+    [
+      'an entry twice',
+      { filter: { format: 'mac-vid', entries: [entry(0), entry(0)] } },
+      grant,
+      profile,
+      'invalid VID, GroupID or MAC address',
+      /the same frames twice/,
     ],
     [
       "another VM's address",

@@ -10,7 +10,9 @@ import { parseVsiId, type VsiId } from '../../../src/domain/vsi-id.ts';
 import type { HypervisorEventKind } from '../../../src/hypervisors/event.ts';
 import type { Clock } from '../../../src/protocol/driver.ts';
 import { defaultTimers } from '../../../src/protocol/evb/timers.ts';
+import { features, type Feature } from '../../../src/relay/capabilities.ts';
 import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
+import { RelayError, type RelayState } from '../../../src/relay/relay.ts';
 import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
 import { VirtualClock } from '../protocol/simulated-link.ts';
 
@@ -58,11 +60,31 @@ export class TestDirectory implements Directory {
   }
 }
 
+/** The reference relay as far as it is able, and what it was told last. */
+export class TestRelay extends ReferenceRelay {
+  override readonly capabilities = { relay: 'test', features: new Set<Feature>(features), rules: 1000 };
+  told: RelayState | null = null;
+  /** why it will not have a state; null: it will */
+  objects: (state: RelayState) => string | null = () => null;
+
+  override apply(state: RelayState): void {
+    const objection = this.objects(state);
+    if (objection !== null) throw new RelayError(objection);
+    super.apply(state);
+    this.told = state;
+  }
+
+  override held(): RelayState {
+    return this.told ?? super.held();
+  }
+}
+
 /** A bridge with two stations on a virtual clock, with the reference relay as its data plane. */
 export class TestNetwork {
   readonly time = new VirtualClock();
   readonly directory = new TestDirectory();
-  readonly relay = new ReferenceRelay();
+  readonly relay = new TestRelay();
+  readonly logged: string[] = [];
   readonly reports: MigrationReport[] = [];
   readonly stations: Readonly<Record<'p1' | 'p2', StationAgent>>;
   bridge: BridgeAgent;
@@ -155,12 +177,14 @@ export class TestNetwork {
         name,
         mac: parseMac(`02:00:00:00:01:0${i}`),
         runs: true,
+        ...(name === 'p2' && { shaper: 1_000_000_000 }),
         send: (bytes) => {
           if (agent === this.bridge)
             this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));
         },
       })),
       otherPorts: new Map([['n1', { kind: 'network', nativeVlan: parseVid(100), vlans: [] }]]),
+      ageingTime: 300,
       relay: this.relay,
       directory: this.directory,
       clock: this.#clock(() => agent === this.bridge),
@@ -168,7 +192,7 @@ export class TestNetwork {
       stampOf: (ns) => Number(ns / 1000n),
       report: (report) => this.reports.push(report),
       changed: () => {},
-      log: () => {},
+      log: (_, message) => void this.logged.push(message),
     });
     return agent;
   }

@@ -7,7 +7,7 @@ import { plainForwarding } from '../../../src/domain/port-profile.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { nullVid, parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId } from '../../../src/domain/vsi-id.ts';
-import { filterOf, fromRelay, toRelay } from '../../../src/bridge/label.ts';
+import { atPlace, filterOf, fromRelay, toRelay } from '../../../src/bridge/label.ts';
 import { activate, detach, passages, places, reserve, type VsiEntry } from '../../../src/bridge/vsi-entry.ts';
 
 const nobody: VsiEntry = {
@@ -16,9 +16,7 @@ const nobody: VsiEntry = {
   policy: { ...plainForwarding, vlan: parseVid(100), tenant: 'red' },
   addresses: [parseMac('52:54:00:00:00:0a')],
   ips: [],
-  filterFormat: 'mac-vid',
-  group: null,
-  pcp: null,
+  filter: { format: 'mac-vid', entries: [{ vid: nullVid, mac: parseMac('52:54:00:00:00:0a') }] },
   attachments: new Map(),
   active: null,
 };
@@ -111,34 +109,75 @@ test('whatever is asked in whatever order, there is at most one place of each ki
 });
 
 test('what a station may renew after a restart of the agent is what it was granted, in every format', () => {
-  const [mac] = nobody.addresses;
-  assert.ok(mac);
+  const trunk = [200, 300].map(parseVid);
+  const [first, second] = ['52:54:00:00:00:0b', '52:54:00:00:00:0a'].map(parseMac);
+  assert.ok(first && second);
   for (const vid of [nullVid, parseVid(100)]) {
     const filters: readonly FilterInfo[] = [
       { format: 'vid', entries: [{ vid }] },
-      { format: 'mac-vid', entries: [{ vid, mac }] },
-      { format: 'group-vid', entries: [{ vid, group: 7 }] },
-      { format: 'group-mac-vid', entries: [{ vid, group: 7, mac }] },
-      { format: 'vid', entries: [{ vid, pcp: 5 }] },
+      { format: 'vid', entries: [{ vid: trunk[1]! }, { vid, pcp: 5 }] },
+      { format: 'mac-vid', entries: [{ vid, mac: first }] },
+      { format: 'mac-vid', entries: [first, second].map((mac) => ({ vid, mac })) },
+      { format: 'group-vid', entries: [{ vid, group: 0xffffffff }] },
+      { format: 'group-mac-vid', entries: [{ vid, group: 7, mac: first }] },
+      {
+        format: 'group-mac-vid',
+        entries: [
+          { vid: trunk[0]!, group: 0, mac: second, pcp: 7 },
+          { vid, group: 0, mac: first },
+          { vid: trunk[1]!, group: 0, mac: first, pcp: 0 },
+        ],
+      },
     ];
     for (const filter of filters) {
-      const { group = null, pcp = null } = filter.entries[0]!;
-      const entry = activate({ ...nobody, filterFormat: filter.format, group, pcp }, 'p1', vid);
+      const named = [...new Set(filter.entries.flatMap(({ mac }) => mac ?? []))];
+      const entry = activate(
+        {
+          ...nobody,
+          policy: { ...nobody.policy, trunk },
+          addresses: named.length ? named : [first, second],
+          filter: atPlace(filter, vid),
+        },
+        'p1',
+        vid,
+      );
       const restored = fromRelay(entry.vsiId, toRelay(entry));
+      assert.deepEqual(restored, entry);
       assert.deepEqual(filterOf(restored, restored.attachments.get('p1')!), filter);
     }
   }
 });
 
+const many = Array.from({ length: 64 }, (_, i) => parseMac(`52:54:00:00:00:${(i + 16).toString(16)}`));
+
 test('the order of the addresses survives a data plane that keeps none', () => {
-  const many = Array.from({ length: 64 }, (_, i) => parseMac(`52:54:00:00:00:${(i + 16).toString(16)}`));
   fc.assert(
-    fc.property(fc.shuffledSubarray(many, { minLength: 1 }), (addresses) => {
-      const entry = activate({ ...nobody, addresses }, 'p1', nullVid);
+    fc.property(fc.shuffledSubarray(many, { minLength: 1 }), fc.boolean(), (addresses, named) => {
+      const filter: FilterInfo = named
+        ? { format: 'mac-vid', entries: addresses.map((mac) => ({ vid: nullVid, mac })) }
+        : { format: 'vid', entries: [{ vid: nullVid }] };
+      const entry = activate({ ...nobody, addresses, filter }, 'p1', nullVid);
       const held = toRelay(entry);
-      assert.ok(held.label.length <= 255);
       const restored = fromRelay(entry.vsiId, { ...held, addresses: held.addresses.toSorted() });
-      assert.deepEqual(restored.addresses, addresses);
+      assert.deepEqual(restored, entry);
     }),
   );
+});
+
+test('the longest entry has a label that every data plane keeps', () => {
+  const trunk = Array.from({ length: 16 }, (_, i) => parseVid(4079 + i));
+  const vids = [nullVid, ...trunk];
+  const entry: VsiEntry = {
+    ...nobody,
+    profile: parseProfileKey(`0x${'ff'.repeat(16)}/16777215/255`),
+    policy: { ...nobody.policy, trunk },
+    addresses: many,
+    filter: {
+      format: 'group-mac-vid',
+      entries: many.map((mac, i) => ({ vid: vids[i % 17]!, group: 0xffffffff, mac, pcp: i % 8 })),
+    },
+  };
+  const held = toRelay(reserve(entry, 'p1', nullVid, rr));
+  assert.ok(Buffer.byteLength(held.label) <= 255, held.label);
+  assert.deepEqual(fromRelay(entry.vsiId, held).filter, entry.filter);
 });

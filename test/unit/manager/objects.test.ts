@@ -4,8 +4,9 @@ import type { ApiError } from '../../../src/api/api-error.ts';
 import type { VsiStatus } from '../../../src/api/vsi.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { parseManagerId } from '../../../src/domain/manager-id.ts';
+import { unguarded } from '../../../src/domain/port-profile.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
-import { acme, keyOf, profile, running, seed, vsi, vsiIdOf } from './support.ts';
+import { acme, keyOf, profile, running, seed, tenant, vsi, vsiIdOf } from './support.ts';
 
 const web = profile(17);
 const other = profile(18, { vlan: parseVid(20) });
@@ -91,7 +92,7 @@ describe('objects', () => {
     await assert.rejects(client.put('vsis', stolen), status(409, /profile dc1\/17\/1 is acme's/, 'tenant'));
     await assert.rejects(client.delete('profiles', keyOf(web)), status(409, /is used by VSI 4a1b.*\(vm1\)/));
     await assert.rejects(client.delete('tenants', 'acme'), status(409, /is used by profile dc1\/17\/1/));
-    await client.put('tenants', { name: 'umbrella' });
+    await client.put('tenants', tenant('umbrella'));
     await assert.rejects(
       client.put('profiles', { ...web, tenant: 'umbrella' }),
       status(409, /is used by VSI/, 'tenant'),
@@ -141,6 +142,55 @@ describe('objects', () => {
     await assert.rejects(client.put('vsis', vsi(1, web)), status(409, /is VSI .*02's \(vm2\)/, 'macs'));
     await client.delete('vsis', vsiIdOf(2));
     await client.put('vsis', vsi(1, web));
+  });
+
+  it('keep an address to one VSI in each VLAN of a trunk', async () => {
+    await using run = await running();
+    const { client } = run;
+    await seed(client);
+    const [shared] = vsi(1, web).macs;
+    const trunk = profile(19, { vlan: parseVid(30), trunk: [web.vlan] });
+    await client.put('profiles', trunk);
+    const twin = vsi(2, trunk, { macs: [shared!] });
+    await assert.rejects(
+      client.put('vsis', twin),
+      status(409, /01 is VSI .*01's \(vm1\) in VLAN 10/, 'macs'),
+    );
+    await client.put('profiles', { ...trunk, trunk: [parseVid(31)] });
+    await client.put('vsis', twin);
+    await assert.rejects(client.put('profiles', trunk), status(409, /\(vm1\) in VLAN 10/, 'trunk'));
+    await assert.rejects(
+      client.put('profiles', { ...web, trunk: [parseVid(31)] }),
+      status(409, /\(vm2\) in VLAN 31/, 'trunk'),
+    );
+  });
+
+  it('guard the addresses only of VSIs that have some', async () => {
+    await using run = await running();
+    const { client } = run;
+    await seed(client);
+    const guarded = { ...web, guards: { ...unguarded, address: true } };
+    await assert.rejects(
+      client.put('profiles', guarded),
+      status(409, /is on, and VSI 4a1b.*01 \(vm1\) of profile dc1\/17\/1 has no IP/, 'guards.address'),
+    );
+    const addressed = vsi(1, web, { ips: ['10.0.0.1', '2001:db8::1'] });
+    assert.deepEqual((await client.put('vsis', addressed)).value, { ...addressed, status: null });
+    await client.put('profiles', guarded);
+    await assert.rejects(
+      client.put('vsis', vsi(1, web, { ips: [] })),
+      status(409, /has no address, and profile dc1\/17\/1 guards addresses/, 'ips'),
+    );
+    await assert.rejects(client.put('vsis', vsi(2, web)), status(409, /guards addresses/, 'ips'));
+    await client.put('profiles', { ...guarded, name: 'renamed' });
+  });
+
+  it('give a tenant its totals', async () => {
+    await using run = await running();
+    const { client } = run;
+    const limited = { ...acme, rate: { 'to-vm': { max: 1_000_000, burst: 20_000 } }, guaranteed: 500_000 };
+    assert.deepEqual((await client.put('tenants', limited)).value, limited);
+    assert.deepEqual((await client.get('tenants', 'acme'))?.value, limited);
   });
 
   it('give an address to one of many VSIs that want it at once', async () => {

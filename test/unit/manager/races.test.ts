@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import type { CollectionName } from '../../../src/api/collections.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
+import { unguarded } from '../../../src/domain/port-profile.ts';
 import { profileKey } from '../../../src/domain/profile-ref.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
 import { addressKey, collectionPrefix } from '../../../src/manager/keys.ts';
@@ -12,9 +13,9 @@ import { Refusal } from '../../../src/manager/refusal.ts';
 import { objectOf } from '../../../src/manager/rules.ts';
 import { openSqlite } from '../../../src/store/sqlite.ts';
 import type { Store } from '../../../src/store/store.ts';
-import { profile, vsi, vsiIdOf } from './support.ts';
+import { profile, tenant, vsi, vsiIdOf } from './support.ts';
 
-const tenant = fc.constantFrom('red', 'red', 'blue');
+const tenantName = fc.constantFrom('red', 'red', 'blue');
 const type = fc.integer({ min: 1, max: 3 });
 const number = fc.integer({ min: 1, max: 3 });
 const macs = fc.uniqueArray(fc.constantFrom('52:54:00:00:00:01', '52:54:00:00:00:02').map(parseMac), {
@@ -24,30 +25,40 @@ const macs = fc.uniqueArray(fc.constantFrom('52:54:00:00:00:01', '52:54:00:00:00
 /** One writer's request. */
 type Request = (store: Store) => Promise<unknown>;
 const request: fc.Arbitrary<Request> = fc.oneof(
-  tenant.map(
+  tenantName.map(
     (name): Request =>
       (store) =>
-        putObject(store, 'tenants', { name }, undefined),
+        putObject(store, 'tenants', tenant(name), undefined),
   ),
-  tenant.map(
+  tenantName.map(
     (name): Request =>
       (store) =>
         deleteObject(store, 'tenants', name, undefined),
   ),
-  fc.tuple(type, tenant, fc.integer({ min: 10, max: 11 })).map(
-    ([typeId, tenant, vlan]): Request =>
+  fc.tuple(type, tenantName, fc.constantFrom([10], [11], [10, 11], [12, 10]), fc.boolean()).map(
+    ([typeId, tenant, [vlan, ...trunk], address]): Request =>
       (store) =>
-        putObject(store, 'profiles', profile(typeId, { tenant, vlan: parseVid(vlan) }), undefined),
+        putObject(
+          store,
+          'profiles',
+          profile(typeId, {
+            tenant,
+            vlan: parseVid(vlan),
+            trunk: trunk.map(parseVid),
+            guards: { ...unguarded, address },
+          }),
+          undefined,
+        ),
   ),
   type.map(
     (typeId): Request =>
       (store) =>
         deleteObject(store, 'profiles', `dc1/${typeId}/1`, undefined),
   ),
-  fc.tuple(number, type, tenant, macs).map(
-    ([id, typeId, tenant, macs]): Request =>
+  fc.tuple(number, type, tenantName, macs, fc.constantFrom({}, { ips: [] }, { ips: ['10.0.0.1'] })).map(
+    ([id, typeId, tenant, macs, ips]): Request =>
       (store) =>
-        putObject(store, 'vsis', vsi(id, profile(typeId), { tenant, macs }), undefined),
+        putObject(store, 'vsis', vsi(id, profile(typeId), { tenant, macs, ...ips }), undefined),
   ),
   number.map(
     (id): Request =>
@@ -74,8 +85,8 @@ const request: fc.Arbitrary<Request> = fc.oneof(
 
 /** Two VSIs with one address, in two VLANs, so that a change of either may clash with the other; and a tenant and a profile that nobody uses. */
 async function furnish(store: Store): Promise<void> {
-  await putObject(store, 'tenants', { name: 'red' }, undefined);
-  await putObject(store, 'tenants', { name: 'blue' }, undefined);
+  await putObject(store, 'tenants', tenant('red'), undefined);
+  await putObject(store, 'tenants', tenant('blue'), undefined);
   await putObject(store, 'profiles', profile(3, { tenant: 'red' }), undefined);
   for (const number of [1, 2]) {
     const its = profile(number, { tenant: 'red', vlan: parseVid(9 + number) });
@@ -113,9 +124,12 @@ async function checkRules(store: Store): Promise<void> {
     const its = profiles.get(each.profile);
     assert(its, 'a VSI without its profile');
     assert.equal(each.tenant, its.tenant, "a VSI on another tenant's profile");
+    assert(!its.guards.address || each.ips?.length, 'a VSI without addresses that are guarded');
     for (const mac of each.macs) {
-      assert(!taken.has(`${its.vlan} ${mac}`), 'an address twice in a VLAN');
-      taken.add(`${its.vlan} ${mac}`);
+      for (const vlan of [its.vlan, ...its.trunk]) {
+        assert(!taken.has(`${vlan} ${mac}`), 'an address twice in a VLAN');
+        taken.add(`${vlan} ${mac}`);
+      }
       holders.set(addressKey(mac), [...(holders.get(addressKey(mac)) ?? []), each.vsiId]);
     }
   }
@@ -167,6 +181,17 @@ const pairs: readonly (readonly [string, Request, Request])[] = [
     'two profiles whose VSIs share an address go to one VLAN',
     (store) => putObject(store, 'profiles', red(1, 20), undefined),
     (store) => putObject(store, 'profiles', red(2, 20), undefined),
+  ],
+  [
+    'a profile goes to a VLAN that comes to the trunk of one whose VSI shares an address',
+    (store) => putObject(store, 'profiles', red(1, 20), undefined),
+    (store) => putObject(store, 'profiles', { ...red(2, 11), trunk: [parseVid(20)] }, undefined),
+  ],
+  [
+    'a VSI without IP addresses comes to a profile that guards them from now on',
+    (store) => putObject(store, 'vsis', vsi(3, red(3, 10)), undefined),
+    (store) =>
+      putObject(store, 'profiles', { ...red(3, 10), guards: { ...unguarded, address: true } }, undefined),
   ],
   [
     'a VSI takes an address in a VLAN that its other holder comes to',

@@ -10,7 +10,7 @@ import { explainIssues } from '../../../src/api/explain.ts';
 import { managerConfigSchema } from '../../../src/manager/config.ts';
 import { ManagerError } from '../../../src/manager/manager-error.ts';
 import { startManager } from '../../../src/manager/manager.ts';
-import { acme, config, logger, temporaryDirectory } from './support.ts';
+import { acme, config, logger, temporaryDirectory, tenant } from './support.ts';
 
 describe('the configuration', () => {
   it('has defaults for all but the database', () => {
@@ -119,7 +119,7 @@ describe('a manager', () => {
       const writers = Array.from({ length: 4 }, async (_, writer) => {
         for (let i = 0; ; i++) {
           const name = `t${life}-${writer}-${i}`;
-          await client.put('tenants', { name });
+          await client.put('tenants', tenant(name));
           acknowledged.push(name);
           if (++count === 40 * (life + 1)) process.kill(child.pid!, 'SIGKILL');
         }

@@ -8,7 +8,7 @@ import type { Tenant } from '../../../src/api/tenant.ts';
 import type { VsiSpec } from '../../../src/api/vsi.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { parseManagerId } from '../../../src/domain/manager-id.ts';
-import { plainForwarding, type PortProfile } from '../../../src/domain/port-profile.ts';
+import { plainForwarding, unlimited, type PortProfile } from '../../../src/domain/port-profile.ts';
 import { profileKey, type ProfileKey } from '../../../src/domain/profile-ref.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId, type VsiId } from '../../../src/domain/vsi-id.ts';
@@ -53,7 +53,11 @@ export async function running(
   };
 }
 
-export const acme: Tenant = { name: 'acme' };
+export const acme = tenant('acme');
+
+export function tenant(name: string): Tenant {
+  return { name, ...unlimited };
+}
 
 export function profile(typeId: number, more: Partial<PortProfile> = {}): PortProfile {
   return {

@@ -11,7 +11,17 @@ import { listen } from '../../../src/manager/listener.ts';
 import { startManager } from '../../../src/manager/manager.ts';
 import { openSqlite } from '../../../src/store/sqlite.ts';
 import type { Store } from '../../../src/store/store.ts';
-import { acme, config, keyOf, logger, profile, running, seed, temporaryDirectory } from './support.ts';
+import {
+  acme,
+  config,
+  keyOf,
+  logger,
+  profile,
+  running,
+  seed,
+  temporaryDirectory,
+  tenant,
+} from './support.ts';
 
 /** A watch whose events are taken one by one. */
 function watching<Name extends CollectionName>(client: Client, name: Name, from: number | null = null) {
@@ -58,7 +68,7 @@ describe('a watch', () => {
     const changed = profile(17, { name: 'changed' });
     const { revision } = await client.put('profiles', changed);
     assert.deepEqual(await watch.next(), { kind: 'put', key: 'dc1/17/1', revision, value: changed });
-    await client.put('tenants', { name: 'not-watched' });
+    await client.put('tenants', tenant('not-watched'));
     await client.put('profiles', profile(18));
     await client.delete('profiles', keyOf(profile(18)));
     assert.equal((await watch.next()).kind, 'put');
@@ -85,7 +95,7 @@ describe('a watch', () => {
     await using run = await running({ history: 100 });
     const { client } = run;
     const { revision } = await client.list('tenants');
-    for (let i = 0; i < 160; i++) await client.put('tenants', { name: `t${i % 2}-${i}` });
+    for (let i = 0; i < 160; i++) await client.put('tenants', tenant(`t${i % 2}-${i}`));
     const watch = watching(client, 'tenants', revision);
     assert.equal((await watch.next()).kind, 'connected');
     const list = await watch.next();
@@ -180,12 +190,12 @@ describe('a watch', () => {
     const { client, url } = run;
     const { revision } = await client.list('tenants');
     await client.put('tenants', acme);
-    const seen = (await client.put('tenants', { name: 'b' })).revision;
+    const seen = (await client.put('tenants', tenant('b'))).revision;
     const [text, response] = await firstEvent(`${url}/v1/tenants?watch=${revision}`);
     assert.equal(response.headers['content-type'], 'text/event-stream');
     assert.match(
       text,
-      /event: put\ndata: \{"kind":"put","key":"acme","revision":\d+,"value":\{"name":"acme"\}\}\nid: \d+\n\n/,
+      /event: put\ndata: \{"kind":"put","key":"acme","revision":\d+,"value":\{"name":"acme",.*\}\}\nid: \d+\n\n/,
     );
     const [resumed] = await firstEvent(`${url}/v1/tenants?watch=${revision}`, {
       'last-event-id': String(seen - 1),
