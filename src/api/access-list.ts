@@ -79,4 +79,9 @@ export const accessList = strict({
   });
 });
 
+/** Each rule as it is written. */
+export function writtenRules(list: AccessList): readonly object[] {
+  return z.encode(accessList, list as never).rules ?? [];
+}
+
 export const noRules: AccessList = { rules: [], otherwise: 'allow' };

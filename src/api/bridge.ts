@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Timestamp } from '../domain/migration.ts';
-import { name, timestamp, title } from './forms.ts';
-import { strict } from './strict.ts';
+import { name, reason, timestamp, title } from './forms.ts';
+import { optional, strict } from './strict.ts';
 
 export type Json = z.core.util.JSONType;
 
@@ -16,6 +16,8 @@ export interface BridgePortStatus {
 export interface Bridge {
   readonly name: string;
   readonly ports: readonly BridgePortStatus[];
+  /** what the administrator changed and its data plane cannot do: what was before is in force */
+  readonly refused?: readonly { readonly what: string; readonly reason: string }[];
   readonly at: Timestamp;
 }
 
@@ -24,9 +26,10 @@ export const jsonSchema = z.json();
 
 const port = z.object({ name: title, kind: z.enum(['station', 'network', 'mirror']) }).catchall(jsonSchema);
 
-/** {name, ports: [{name, kind, …}], at} */
+/** {name, ports: [{name, kind, …}], refused?: [{what, reason}], at} */
 export const bridgeSchema: z.ZodType<Bridge> = strict({
   name,
   ports: z.array(port).max(4096),
+  refused: optional(z.array(strict({ what: z.string().max(200), reason })).max(10_000)),
   at: timestamp,
 }).meta({ id: 'Bridge' });

@@ -1,5 +1,6 @@
 import { lstatSync, rmSync } from 'node:fs';
-import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import { once } from 'node:events';
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { Invalid } from '../domain/invalid.ts';
 
@@ -11,45 +12,101 @@ export class LocalSocketError extends Error {
 /** What a local socket offers: POST /NAME with a JSON body. An Invalid that it throws is the caller's fault. */
 export type LocalCalls = Readonly<Record<string, (body: unknown) => Promise<unknown>>>;
 
+/**
+ * What it streams: each value is a line of JSON, until the stream ends or who reads it is `gone`. A reader that is slow is
+ * waited for: what comes up meanwhile is the stream's to keep or to lose.
+ */
+export type LocalStreams = Readonly<
+  Record<string, (body: unknown, gone: AbortSignal) => AsyncIterable<unknown>>
+>;
+
 /** What a caller may send; an answer is as long as it is. */
 const bodyLimit = 65_536;
 
 /**
- * Serves calls over HTTP on a unix socket that only the own user may use, so that a toolstack's hook can use it with
- * nothing but curl: `curl --unix-socket PATH http://localhost/NAME -d '{…}'`.
+ * Serves calls and streams over HTTP on a unix socket that only the own user may use, so that a toolstack's hook can use
+ * it with nothing but curl: `curl --unix-socket PATH http://localhost/NAME -d '{…}'`.
  * @throws LocalSocketError if somebody serves it already, or the path cannot be written
  */
-export async function serveLocal(path: string, calls: LocalCalls): Promise<{ close(): void }> {
+export async function serveLocal(
+  path: string,
+  calls: LocalCalls,
+  streams: LocalStreams = {},
+): Promise<{ close(): void }> {
+  const closing = new AbortController();
+  const streaming = new Set<ServerResponse>();
   const server = createServer((incoming, outgoing) => {
-    answer(incoming, calls).then(
-      ({ status, body }) => {
-        outgoing.writeHead(status, { 'content-type': 'application/json' });
-        outgoing.end(`${JSON.stringify(body)}\n`);
+    answer(incoming, calls, streams, () => {
+      streaming.add(outgoing);
+      const gone = new AbortController();
+      outgoing.once('close', () => {
+        streaming.delete(outgoing);
+        gone.abort();
+      });
+      return AbortSignal.any([closing.signal, gone.signal]);
+    }).then(
+      (reply) => {
+        if ('stream' in reply) pour(reply.stream, outgoing, reply.gone).catch(() => outgoing.destroy());
+        else {
+          outgoing.writeHead(reply.status, { 'content-type': 'application/json' });
+          outgoing.end(`${JSON.stringify(reply.body)}\n`);
+        }
       },
       () => outgoing.destroy(),
     );
   });
   await listen(server, path);
   return {
-    // answers that are on their way get there
+    // answers that are on their way get there; streams end here and now, as the process may
     close() {
       server.close();
+      closing.abort();
+      for (const outgoing of streaming) outgoing.end();
       server.closeIdleConnections();
     },
   };
 }
 
-async function answer(incoming: IncomingMessage, calls: LocalCalls) {
+type Reply =
+  | { readonly status: number; readonly body: unknown }
+  | { readonly stream: AsyncIterable<unknown>; readonly gone: AbortSignal };
+
+async function answer(
+  incoming: IncomingMessage,
+  calls: LocalCalls,
+  streams: LocalStreams,
+  gone: () => AbortSignal,
+): Promise<Reply> {
   const name = incoming.url?.slice(1) ?? '';
   const call = Object.hasOwn(calls, name) ? calls[name] : undefined;
-  if (incoming.method !== 'POST' || !call)
-    return { status: 404, body: { error: `POST to one of ${Object.keys(calls).join(', ')}` } };
+  const stream = Object.hasOwn(streams, name) ? streams[name] : undefined;
+  if (incoming.method !== 'POST' || !(call ?? stream)) {
+    const names = [...Object.keys(calls), ...Object.keys(streams)];
+    return { status: 404, body: { error: `POST to one of ${names.join(', ')}` } };
+  }
   try {
-    return { status: 200, body: (await call(JSON.parse((await read(incoming, bodyLimit)) || '{}'))) ?? {} };
+    const body: unknown = JSON.parse((await read(incoming, bodyLimit)) || '{}');
+    if (call) return { status: 200, body: (await call(body)) ?? {} };
+    const signal = gone();
+    return { stream: stream!(body, signal), gone: signal };
   } catch (error) {
     const fault = error instanceof Invalid || error instanceof SyntaxError;
     return { status: fault ? 400 : 500, body: { error: (error as Error).message } };
   }
+}
+
+async function pour(values: AsyncIterable<unknown>, outgoing: ServerResponse, gone: AbortSignal) {
+  outgoing.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  outgoing.flushHeaders();
+  try {
+    for await (const value of values) {
+      if (gone.aborted) break;
+      if (!outgoing.write(`${JSON.stringify(value)}\n`)) await once(outgoing, 'drain', { signal: gone });
+    }
+  } catch (error) {
+    if (!gone.aborted) throw error;
+  }
+  outgoing.end();
 }
 
 async function read(stream: IncomingMessage, limit = Infinity): Promise<string> {
@@ -95,28 +152,62 @@ export function answers(path: string): Promise<boolean> {
 }
 
 /** Calls what `serveLocal` serves. @throws Invalid or LocalSocketError with the server's own words, or if nobody serves it */
-export function callLocal(path: string, name: string, body: object = {}): Promise<unknown> {
+export async function callLocal(path: string, name: string, body: object = {}): Promise<unknown> {
+  const incoming = await post(path, name, body);
+  return replyOf(path, incoming);
+}
+
+/** The lines of a stream that `serveLocal` serves, until it ends or `gone`. @throws as `callLocal`, or if it breaks off */
+export async function* followLocal(
+  path: string,
+  name: string,
+  body: object,
+  gone: AbortSignal,
+): AsyncGenerator<unknown, void> {
+  try {
+    const incoming = await post(path, name, body, gone);
+    if (incoming.statusCode !== 200) await replyOf(path, incoming);
+    let pending = '';
+    incoming.setEncoding('utf8');
+    for await (const chunk of incoming as AsyncIterable<string>) {
+      const lines = (pending + chunk).split('\n');
+      pending = lines.pop()!;
+      for (const line of lines) yield JSON.parse(line);
+    }
+  } catch (error) {
+    if (gone.aborted) return;
+    if (error instanceof Invalid || error instanceof LocalSocketError) throw error;
+    throw new LocalSocketError(`${path}: the connection broke (${(error as Error).message})`);
+  }
+}
+
+function post(path: string, name: string, body: object, signal?: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const fail = (message: string) => reject(new LocalSocketError(message));
-    const outgoing = request({ socketPath: path, path: `/${name}`, method: 'POST' }, (incoming) => {
-      read(incoming).then(
-        (text) => {
-          const reply = JSON.parse(text) as { error?: string };
-          if (incoming.statusCode === 200) resolve(reply);
-          else if (incoming.statusCode === 400)
-            reject(new Invalid(reply.error ?? 'the request does not fit'));
-          else fail(reply.error ?? `${path}: HTTP ${incoming.statusCode}`);
-        },
-        (error: Error) => fail(error.message),
-      );
-    });
+    const outgoing = request(
+      { socketPath: path, path: `/${name}`, method: 'POST', agent: false, ...(signal && { signal }) },
+      resolve,
+    );
     outgoing.on('error', (error: NodeJS.ErrnoException) =>
-      fail(
-        error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
-          ? `${path}: nobody serves it`
-          : `${path}: ${error.message}`,
+      reject(
+        new LocalSocketError(
+          error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
+            ? `${path}: nobody serves it`
+            : `${path}: ${error.message}`,
+        ),
       ),
     );
     outgoing.end(JSON.stringify(body));
   });
+}
+
+async function replyOf(path: string, incoming: IncomingMessage): Promise<unknown> {
+  let reply: { error?: string };
+  try {
+    reply = JSON.parse(await read(incoming)) as { error?: string };
+  } catch (error) {
+    throw new LocalSocketError((error as Error).message);
+  }
+  if (incoming.statusCode === 200) return reply;
+  if (incoming.statusCode === 400) throw new Invalid(reply.error ?? 'the request does not fit');
+  throw new LocalSocketError(reply.error ?? `${path}: HTTP ${incoming.statusCode}`);
 }

@@ -44,6 +44,11 @@ export function parseIpAddress(value: string): string {
   return textOf(address);
 }
 
+/** 4 or 16 octets as canonical text. */
+export function formatIpOctets(octets: Uint8Array): string {
+  return textOf(ipaddr.fromByteArray([...octets]));
+}
+
 /** @throws Invalid unless a prefix, or "@" and a set's name. */
 export function parseAddressMatch(value: string): AddressMatch {
   return value.startsWith('@') ? { set: value.slice(1) } : parsePrefix(value);

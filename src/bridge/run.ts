@@ -14,8 +14,8 @@ import { EbpfRelay } from '../relay/ebpf/relay.ts';
 import type { PortName, RelayPort } from '../relay/relay.ts';
 import { BridgeAgent } from './agent.ts';
 import { controlPath, type BridgeConfig } from './config.ts';
+import { serveControl } from './control.ts';
 import { managed } from './managed.ts';
-import { serveShow } from './show.ts';
 import type { Source } from './source.ts';
 import { standalone } from './standalone.ts';
 
@@ -74,7 +74,14 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     changed: (vsiId) => source.changed(vsiId),
     log: (level, message) => logger[level](message),
   });
-  const control = await serveShow(controlPath(config), config.name, agent, relay, monotonicMs);
+  const control = await serveControl(controlPath(config), {
+    name: config.name,
+    agent,
+    relay,
+    directory: source.directory,
+    now: monotonicMs,
+    stampOf: fromMonotonic,
+  });
   cleanup.defer(() => control.close());
   cleanup.defer(() => agent.stop());
   agent.start();

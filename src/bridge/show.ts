@@ -1,8 +1,23 @@
-import { serveLocal } from '../api/local-socket.ts';
+import { z } from 'zod';
+import { tenantSchema } from '../api/tenant.ts';
+import type { RateLimit } from '../domain/port-profile.ts';
+import { profileKey, type ProfileKey } from '../domain/profile-ref.ts';
+import type { Vid } from '../domain/vid.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
 import type { BridgePort } from '../protocol/bridge-port.ts';
 import type { Timing } from '../protocol/evb/timers.ts';
-import type { PortName, Relay, RelayPort } from '../relay/relay.ts';
+import type {
+  Place,
+  Places,
+  PortName,
+  Relay,
+  RelayCounters,
+  RelayPort,
+  VsiCounters,
+} from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
+import type { VmNames } from './vm-names.ts';
+import { places, type VsiEntry } from './vsi-entry.ts';
 
 type Machine = ReturnType<BridgePort['state']>;
 
@@ -10,7 +25,24 @@ type Machine = ReturnType<BridgePort['state']>;
 export interface ShownBridge {
   readonly name: string;
   readonly ports: readonly ShownPort[];
+  readonly vsis: readonly ShownVsi[];
+  /** the limits that are in force */
+  readonly tenants: readonly ShownTenant[];
+  /** addresses learned on network ports; null: the relay does not tell */
+  readonly learned: number | null;
+  /** what was changed and the data plane cannot do; what was before is in force */
+  readonly refused: readonly { readonly what: string; readonly reason: string }[];
 }
+
+/** As `hairpin tenant get` has it. */
+export interface ShownTenant {
+  readonly name: string;
+  readonly rate: { readonly fromVm?: RateLimit; readonly toVm?: RateLimit };
+  readonly guaranteed: number | null;
+}
+
+/** by reason, without those that never occurred */
+export type Dropped = Readonly<Record<string, number>>;
 
 /** A station port has all of it, another port only its kind and what the relay counts. */
 export interface ShownPort {
@@ -19,8 +51,7 @@ export interface ShownPort {
   readonly frames: {
     readonly in: number;
     readonly out: number;
-    /** by reason, without those that never occurred */
-    readonly dropped: Readonly<Record<string, number>>;
+    readonly dropped: Dropped;
   };
   readonly station?: {
     readonly link: Machine['link'];
@@ -38,30 +69,97 @@ export interface ShownPort {
   };
 }
 
-/** Serves `POST /show` on a local socket, for `hairpin bridge show`. @throws LocalSocketError */
-export function serveShow(path: string, name: string, agent: BridgeAgent, relay: Relay, now: () => number) {
-  return serveLocal(path, { show: () => Promise.resolve(shown(name, agent, relay, now())) });
+/** A VSI in the data plane. */
+export interface ShownVsi {
+  readonly vsiId: VsiId;
+  /** the VM's name */
+  readonly vm: string | null;
+  readonly profile: ProfileKey;
+  readonly tenant: string;
+  readonly vlan: Vid;
+  readonly trunk: readonly Vid[];
+  readonly places: readonly ShownPlace[];
 }
 
-export function shown(name: string, agent: BridgeAgent, relay: Relay, now: number): ShownBridge {
+export interface ShownPlace {
+  readonly port: PortName;
+  readonly role: keyof Places;
+  readonly fromVm: VsiCounters['fromVm'];
+  readonly toVm: VsiCounters['toVm'];
+  readonly dropped: Dropped;
+}
+
+export function shown(
+  name: string,
+  agent: BridgeAgent,
+  relay: Relay,
+  names: VmNames,
+  now: number,
+): ShownBridge {
+  const counters = relay.counters();
+  const { learned = null } = counters;
+  return {
+    name,
+    ports: portsOf(agent, relay, counters.ports, now),
+    vsis: Array.from(agent.entries.values(), (entry) => vsiOf(entry, counters, names)),
+    tenants: Array.from(
+      agent.tenants,
+      ([name, limits]) => z.encode(tenantSchema, { name, ...limits }) as ShownTenant,
+    ),
+    learned,
+    refused: Array.from(agent.refused, ([what, reason]) => ({ what, reason })),
+  };
+}
+
+function vsiOf(entry: VsiEntry, { vsis }: RelayCounters, names: VmNames): ShownVsi {
+  const { vsiId, profile, policy } = entry;
+  const counted = vsis.get(vsiId);
+  return {
+    vsiId,
+    vm: names.of(vsiId),
+    profile: profileKey(profile),
+    tenant: policy.tenant,
+    vlan: policy.vlan,
+    trunk: policy.trunk,
+    places: Object.entries(places(entry)).flatMap(([role, place]: [string, Place | null]) =>
+      place ? [placeOf(role as keyof Places, place, counted?.get(place.port))] : [],
+    ),
+  };
+}
+
+const nothing = { frames: 0, octets: 0 };
+
+function placeOf(role: keyof Places, { port }: Place, counted: VsiCounters | undefined): ShownPlace {
+  const { fromVm = nothing, toVm = nothing } = counted ?? {};
+  return { port, role, fromVm, toVm, dropped: occurred(counted?.dropped) };
+}
+
+/** The reasons that have occurred. */
+export function occurred(dropped: Dropped = {}): Dropped {
+  return Object.fromEntries(Object.entries(dropped).filter(([, frames]) => frames > 0));
+}
+
+function portsOf(
+  agent: BridgeAgent,
+  relay: Relay,
+  counters: RelayCounters['ports'],
+  now: number,
+): ShownPort[] {
   const machines = new Map(agent.portStates().map(({ name, state }) => [name, state]));
-  const counters = relay.counters().ports;
-  const ports = [...relay.held().ports].map(([port, { kind }]): ShownPort => {
+  return [...relay.held().ports].map(([port, { kind }]): ShownPort => {
     const machine = machines.get(port);
     const counted = counters.get(port);
-    const dropped = Object.entries(counted?.dropped ?? {}).filter(([, frames]) => frames > 0);
     return {
       name: port,
       kind,
       frames: {
         in: counted?.framesIn ?? 0,
         out: counted?.framesOut ?? 0,
-        dropped: Object.fromEntries(dropped),
+        dropped: occurred(counted?.dropped),
       },
       ...(machine ? { station: stationOf(machine, now) } : {}),
     };
   });
-  return { name, ports };
 }
 
 function stationOf(machine: Machine, now: number): NonNullable<ShownPort['station']> {

@@ -14,6 +14,7 @@ export function bridgeStatus(name: string, agent: BridgeAgent, relay: Relay, at:
   return {
     name,
     at,
+    refused: Array.from(agent.refused, ([what, reason]) => ({ what, reason: reason.slice(0, 500) })),
     ports: [...ports].map(([port, { kind }]) => {
       const state = states.get(port);
       return {

@@ -1,12 +1,12 @@
 import { Argument, Command } from 'commander';
 import { pino, type Logger } from 'pino';
-import { bridgeConfig, controlPath } from '../bridge/config.ts';
+import { bridgeConfig } from '../bridge/config.ts';
 import { hypervisorEventKinds } from '../hypervisors/event.ts';
 import { managerConfigSchema } from '../manager/config.ts';
 import { stationConfig } from '../station/config.ts';
 import { callLocal } from '../api/local-socket.ts';
 import { parseUnicastMac } from '../domain/mac-address.ts';
-import { askBridge, bridgeText } from './bridge-show.ts';
+import { addBridgeQueries } from './bridge-queries.ts';
 import { readConfig } from './config-file.ts';
 import { Failure } from './failure.ts';
 import { print } from './output.ts';
@@ -40,20 +40,7 @@ function bridgeCommand(): Command {
       await serve('bridge', (logger) => runBridge(parsed, logger));
     },
   );
-  command
-    .command('show')
-    .description('what a running bridge agent sees: ports, neighbours, EVB, VSIs, timers and counters')
-    .option('--port <name>', 'only this port')
-    .option('--json', 'print JSON')
-    .action(async (_, show: Command) => {
-      const { config, port, json } = show.optsWithGlobals<{
-        config: string;
-        port?: string;
-        json?: boolean;
-      }>();
-      const bridge = await askBridge(controlPath(readConfig(config, bridgeConfig)), port);
-      print(bridge, json, () => bridgeText(bridge));
-    });
+  addBridgeQueries(command);
   return command;
 }
 

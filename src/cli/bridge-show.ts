@@ -1,8 +1,8 @@
 import { callLocal } from '../api/local-socket.ts';
 import { profileKey } from '../domain/profile-ref.ts';
-import type { ShownBridge, ShownPort } from '../bridge/show.ts';
+import type { Dropped, ShownBridge, ShownPort, ShownTenant, ShownVsi } from '../bridge/show.ts';
 import { Failure } from './failure.ts';
-import { table } from './output.ts';
+import { table, tenantHeading } from './output.ts';
 
 /** What the bridge agent behind the socket says, of one port if `port` is named. @throws LocalSocketError, Failure */
 export async function askBridge(socket: string, port: string | undefined): Promise<ShownBridge> {
@@ -11,12 +11,55 @@ export async function askBridge(socket: string, port: string | undefined): Promi
   const ports = bridge.ports.filter(({ name }) => name === port);
   const names = bridge.ports.map(({ name }) => name).join(', ');
   if (!ports.length) throw new Failure(`${bridge.name} has no port ${port}; it has ${names}`);
-  return { ...bridge, ports };
+  const vsis = bridge.vsis.flatMap((vsi) => {
+    const places = vsi.places.filter((place) => place.port === port);
+    return places.length ? [{ ...vsi, places }] : [];
+  });
+  return { ...bridge, ports, vsis };
 }
 
-/** A bridge for people: a paragraph for each port. */
-export function bridgeText({ name, ports }: ShownBridge): string {
-  return [`bridge ${name}`, ...ports.map(portText)].join('\n\n');
+/** A bridge for people: a paragraph for each port, then what is counted of VSIs and what limits tenants. */
+export function bridgeText({ name, ports, vsis, tenants, learned, refused }: ShownBridge): string {
+  return [
+    `bridge ${name}${learned === null ? '' : `, ${learned} learned addresses`}`,
+    ...refused.map(({ what, reason }) => `not in force: ${what}: ${reason}`),
+    ...ports.map(portText),
+    ...(vsis.length ? [vsisText(vsis)] : []),
+    ...(tenants.length ? [tenantsText(tenants)] : []),
+  ].join('\n\n');
+}
+
+function vsisText(vsis: readonly ShownVsi[]): string {
+  return table(
+    ['VSI', 'VM', 'TENANT', 'VLAN', 'PORT', '', 'FROM VM', 'octets', 'TO VM', 'octets', 'DROPPED'],
+    vsis.flatMap(({ vsiId, vm, tenant, vlan, trunk, places }) =>
+      places.map(({ port, role, fromVm, toVm, dropped }) => [
+        vsiId,
+        vm ?? '-',
+        tenant,
+        [vlan, ...trunk].join(','),
+        port,
+        role,
+        fromVm.frames,
+        fromVm.octets,
+        toVm.frames,
+        toVm.octets,
+        counts(dropped),
+      ]),
+    ),
+  );
+}
+
+function tenantsText(tenants: readonly ShownTenant[]): string {
+  return table(
+    tenantHeading,
+    tenants.map(({ name, rate, guaranteed }) => [
+      name,
+      rate.fromVm?.max ?? '-',
+      rate.toVm?.max ?? '-',
+      guaranteed ?? '-',
+    ]),
+  );
 }
 
 function portText({ name, kind, frames, station }: ShownPort): string {
@@ -72,7 +115,7 @@ function stationLines(station: NonNullable<ShownPort['station']>): string[] {
   ];
 }
 
-function counts(by: Readonly<Record<string, number>>): string {
+function counts(by: Dropped): string {
   const list = Object.entries(by).map(([reason, count]) => `${count} ${reason}`);
   return list.length ? list.join(', ') : '0';
 }

@@ -13,7 +13,7 @@ import { profileKey } from '../domain/profile-ref.ts';
 import { defaultListen } from '../manager/config.ts';
 import { readYaml } from './config-file.ts';
 import { Failure } from './failure.ts';
-import { print, table } from './output.ts';
+import { print, table, tenantHeading } from './output.ts';
 
 /** How the objects of one collection are called and listed. */
 interface Noun<Name extends CollectionName> {
@@ -36,39 +36,74 @@ export function clientCommands(): Command[] {
 
 const tenant: Noun<'tenants'> = {
   command: 'tenant',
-  description: 'who owns profiles and VSIs',
+  description: 'who owns profiles and VSIs, and what all of them get on one bridge',
   collection: 'tenants',
-  heading: ['TENANT'],
-  row: ({ name }) => [name],
+  heading: tenantHeading,
+  row: ({ name, rate, guaranteed }) => [
+    name,
+    rate['from-vm']?.max ?? '-',
+    rate['to-vm']?.max ?? '-',
+    guaranteed ?? '-',
+  ],
 };
 
 const profile: Noun<'profiles'> = {
   command: 'profile',
-  description: 'port profiles: VLAN, rates, access list, mirror',
+  description: 'port profiles: VLANs, rates, access list, marking, guards, mirror',
   collection: 'profiles',
-  heading: ['PROFILE', 'NAME', 'TENANT', 'VLAN', 'FROM VM bit/s', 'TO VM bit/s', 'RULES', 'MIRROR'],
-  row: ({ ref, name, tenant, vlan, rate, accessList, mirror }) => [
+  heading: [
+    'PROFILE',
+    'NAME',
+    'TENANT',
+    'VLAN',
+    'FROM VM bit/s',
+    'TO VM bit/s',
+    'STORM',
+    'RULES',
+    'MARKS',
+    'GUARDS',
+    'MIRROR',
+  ],
+  row: ({ ref, name, tenant, vlan, trunk, rate, storm, accessList, marking, guards, mirror }) => [
     profileKey(ref),
     name,
     tenant,
-    vlan,
+    [vlan, ...trunk].join(','),
     rate['from-vm']?.max ?? '-',
     rate['to-vm']?.max ?? '-',
+    words(Object.keys(storm)),
     accessList.rules.length,
+    words([
+      ...(marking.dscp === 'trust' ? [] : [`dscp ${marking.dscp}`]),
+      ...(marking.pcp === 'trust' ? [] : [`pcp ${marking.pcp}`]),
+    ]),
+    words(guardNames.flatMap(([guard, name]) => (guards[guard] ? [name] : []))),
     mirror?.session ?? '-',
   ],
 };
+
+const guardNames = [
+  ['address', 'address'],
+  ['dhcpServer', 'dhcp'],
+  ['routerAdvertisement', 'ra'],
+  ['control', 'control'],
+] as const;
+
+function words(list: readonly string[]): string {
+  return list.join(' ') || '-';
+}
 
 const vsi: Noun<'vsis'> = {
   command: 'vsi',
   description: 'VM NICs: what each is granted, and where it is',
   collection: 'vsis',
-  heading: ['VSI', 'VM', 'TENANT', 'MAC', 'PROFILE', 'ASSOCIATION', 'AT'],
-  row: ({ vsiId, name, tenant, macs, profile, status }) => [
+  heading: ['VSI', 'VM', 'TENANT', 'MAC', 'IP', 'PROFILE', 'ASSOCIATION', 'AT'],
+  row: ({ vsiId, name, tenant, macs, ips = [], profile, status }) => [
     vsiId,
     name,
     tenant,
     macs.join(' '),
+    words(ips),
     profile,
     status?.association ?? 'none',
     status ? `${status.bridge} ${status.port} (${status.station ?? 'unnamed'})` : '-',

@@ -12,6 +12,7 @@ import { sweep } from '../lab/sweep.ts';
 import { namesOf } from '../lab/topology.ts';
 import { answers } from '../api/local-socket.ts';
 import { defaultListen } from '../manager/config.ts';
+import { positive } from './arguments.ts';
 import { Failure } from './failure.ts';
 import { print, table } from './output.ts';
 
@@ -289,10 +290,4 @@ function labId(value: string): string {
   if (!/^[a-z0-9]{1,6}$/.test(value))
     throw new InvalidArgumentError('1 to 6 small letters and digits would be right.');
   return value;
-}
-
-function positive(value: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(value))
-    throw new InvalidArgumentError('a number from 1 to 9999 would be right.');
-  return Number(value);
 }

@@ -3,6 +3,9 @@ export function print(result: unknown, json: boolean | undefined, text: () => st
   console.log(json ? JSON.stringify(result, null, 2) : text());
 }
 
+/** A tenant's totals, in bits per second. */
+export const tenantHeading = ['TENANT', 'FROM VM bit/s', 'TO VM bit/s', 'GUARANTEED bit/s'] as const;
+
 /** Rows under a heading, in columns. */
 export function table(heading: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const all = [heading, ...rows.map((row) => row.map(String))];

@@ -12,7 +12,7 @@ import type { Clock } from '../../../src/protocol/driver.ts';
 import { defaultTimers } from '../../../src/protocol/evb/timers.ts';
 import { features, type Feature } from '../../../src/relay/capabilities.ts';
 import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
-import { RelayError, type RelayState } from '../../../src/relay/relay.ts';
+import { RelayError, type DropSample, type RelayState } from '../../../src/relay/relay.ts';
 import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
 import { VirtualClock } from '../protocol/simulated-link.ts';
 
@@ -72,6 +72,22 @@ export class TestRelay extends ReferenceRelay {
     if (objection !== null) throw new RelayError(objection);
     super.apply(state);
     this.told = state;
+  }
+
+  readonly #watchers = new Set<(drop: DropSample) => void>();
+
+  override watchDrops(listener: (drop: DropSample) => void = () => {}): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+
+  /** As if the relay had dropped it. */
+  dropped(sample: DropSample): void {
+    for (const watcher of this.#watchers) watcher(sample);
   }
 
   override held(): RelayState {

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { explainIssues } from '../api/explain.ts';
+import { serveLocal } from '../api/local-socket.ts';
+import { strict } from '../api/strict.ts';
+import { Invalid } from '../domain/invalid.ts';
+import type { Timestamp } from '../domain/migration.ts';
+import { dropReasons, type Relay } from '../relay/relay.ts';
+import type { BridgeAgent } from './agent.ts';
+import type { Directory } from './directory.ts';
+import { DropWatch } from './drop-watch.ts';
+import { ruleCounts } from './rule-counts.ts';
+import { shown } from './show.ts';
+import { VmNames } from './vm-names.ts';
+
+export interface ControlParts {
+  readonly name: string;
+  readonly agent: BridgeAgent;
+  readonly relay: Relay;
+  readonly directory: Directory;
+  /** in ms, of the clock of the agent's machines */
+  readonly now: () => number;
+  /** a moment of the data plane's clock (ns, CLOCK_MONOTONIC) as a time stamp */
+  readonly stampOf: (monotonic: bigint) => Timestamp;
+}
+
+const dropFilter = strict({
+  port: z.string().optional(),
+  vsi: z.string().optional(),
+  reason: z.enum(dropReasons).optional(),
+});
+const ofVsi = strict({ vsi: z.string() });
+
+/**
+ * Serves a bridge on a local socket: `POST /show` and `POST /rules` for `hairpin bridge show` and `rules`, and
+ * `POST /drops`, a stream, for `hairpin bridge drops --follow`. @throws LocalSocketError
+ */
+export function serveControl(path: string, { name, agent, relay, directory, now, stampOf }: ControlParts) {
+  const names = new VmNames(agent, directory);
+  const drops = new DropWatch(relay, names, stampOf);
+  return serveLocal(
+    path,
+    {
+      show: async () => shown(name, agent, relay, names, now()),
+      rules: async (body) => ruleCounts(agent, relay, names, parsed('rules', ofVsi, body).vsi),
+    },
+    {
+      drops: (body, gone) => {
+        const filter = parsed('drops', dropFilter, body);
+        const ports = [...relay.held().ports.keys()];
+        if (filter.port !== undefined && !ports.includes(filter.port))
+          throw new Invalid(`${name} has no port ${filter.port}; it has ${ports.join(', ')}`);
+        return drops.follow(filter, gone);
+      },
+    },
+  );
+}
+
+function parsed<T>(what: string, schema: z.ZodType<T>, body: unknown): T {
+  const result = schema.safeParse(body);
+  if (!result.success) throw new Invalid(explainIssues(what, result.error, body).join('; '));
+  return result.data;
+}
