@@ -13,7 +13,7 @@ import {
 } from './forms.ts';
 import { optional, strict } from './strict.ts';
 
-const accessRule = strict({
+const ruleFields = {
   action: z.enum(['allow', 'deny']),
   direction: direction.default('both'),
   sourceMac: optional(macMatch),
@@ -29,7 +29,10 @@ const accessRule = strict({
   icmpType: optional(z.int().min(0).max(255)),
   dscp: optional(z.int().min(0).max(63)),
   fragment: optional(z.boolean()),
-}).superRefine((rule, context) => {
+};
+export const accessRuleFields = Object.keys(ruleFields);
+
+const accessRule = strict(ruleFields).superRefine((rule, context) => {
   const refuse = (path: string, message: string) =>
     context.addIssue({ code: 'custom', path: [path], message });
   const hasPorts = rule.sourcePorts ?? rule.destinationPorts;

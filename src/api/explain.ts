@@ -35,6 +35,7 @@ function problemsOfIssue(issue: Issue, input: unknown): Problem[] {
     if (inner)
       return inner.flatMap((each) => problemsOfIssue({ ...each, path: [...path, ...each.path] }, input));
   }
+  if (issue.code === 'invalid_key') return issue.issues.map(({ message }) => problem(path, message));
   if (issue.code === 'custom') return [problem(path, issue.message)];
   const right = rightOf(issue);
   const text = right ? `${wrongOf(issue, input)}; ${right} would be right` : issue.message;

@@ -15,9 +15,11 @@ export const tenantSchema: z.ZodType<Tenant> = strict({
   rate: rates.default({}),
   guaranteed: bitRate.nullable().default(null),
 })
-  .refine(({ rate, guaranteed }) => (guaranteed ?? 0) <= mostOf(rate), {
-    path: ['guaranteed'],
-    message: 'is more than the tenant may have by its rate; at most that would be right',
+  .superRefine(({ rate, guaranteed }, context) => {
+    const most = mostOf(rate);
+    if (guaranteed === null || guaranteed <= most) return;
+    const message = `is ${guaranteed}, and by its rate the tenant may have ${most}; at most that would be right`;
+    context.addIssue({ code: 'custom', path: ['guaranteed'], message });
   })
   .meta({ id: 'Tenant' });
 

@@ -60,7 +60,7 @@ export const bridgeConfig = strict({
       const sessions = Object.values(ports).flatMap((port) => (port.kind === 'mirror' ? [port.session] : []));
       return new Set(sessions).size === sessions.length;
     }, 'has two mirror ports of one session; one would be right'),
-}).superRefine(({ manager, tenants, profiles, vsis }, context) => {
+}).superRefine(({ manager, tenants, profiles, vsis, ports }, context) => {
   const refuse = (path: PropertyKey[], message: string) =>
     context.addIssue({ code: 'custom', path, message });
   if (manager !== undefined) {
@@ -76,6 +76,13 @@ export const bridgeConfig = strict({
   keys.forEach((key, i) => {
     if (keys.indexOf(key) < i) refuse(['profiles', i], `${key} is there twice; once would be right`);
   });
+  const guaranteed = (tenants ?? []).reduce((sum, { guaranteed }) => sum + (guaranteed ?? 0), 0);
+  for (const [name, port] of Object.entries(ports))
+    if (port.kind !== 'mirror' && port.shaper !== undefined && guaranteed > port.shaper)
+      refuse(
+        ['ports', name, 'shaper'],
+        `is ${port.shaper}, and the tenants are guaranteed ${guaranteed} together; at least that would be right`,
+      );
   tenants?.forEach(({ name }, i) => {
     if (tenants.findIndex((tenant) => tenant.name === name) < i)
       refuse(['tenants', i, 'name'], `${name} is there twice; once would be right`);

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { collections, collectionNames } from '../../../src/api/collections.ts';
 import { lineOf, problemsOf } from '../../../src/api/explain.ts';
 import { profileSchema } from '../../../src/api/profile.ts';
+import { tenantSchema } from '../../../src/api/tenant.ts';
 import { vsiSchema, vsiSpecSchema } from '../../../src/api/vsi.ts';
 import {
   plainForwarding,
@@ -86,6 +87,73 @@ describe('a profile', () => {
     profileSchema.parse(withRule({ source: '::1', etherType: 'ipv6' }));
   });
 
+  it('refuses what it cannot say, and says which key and what would be right', () => {
+    const rule = (fields: object) => ({ accessList: { rules: [{ action: 'deny', ...fields }] } });
+    const at = 'accessList.rules.0';
+    for (const [change, message] of [
+      [{ trunk: [0] }, 'trunk.0: VLAN 0 does not exist; a VLAN identifier is 1 to 4094'],
+      [{ trunk: [5, 5] }, 'trunk: has a VLAN twice; each once would be right'],
+      [{ trunk: [10] }, "trunk: has the profile's own vlan; the other VLANs only would be right"],
+      [
+        { trunk: Array.from({ length: 17 }, (_, i) => 20 + i) },
+        'trunk: is a list of 17; at most 16 entries would be right',
+      ],
+      [{ tagged: 'yes' }, 'tagged: is "yes"; true or false would be right'],
+      [
+        { storm: { broadcast: { framesPerSecond: 0 } } },
+        'storm.broadcast.framesPerSecond: is 0; at least 1 would be right',
+      ],
+      [
+        { storm: { 'unknown-unicast': { framesPerSecond: 1 } } },
+        'storm.unknown-unicast: is not a known key; broadcast, multicast, unknownUnicast would be right',
+      ],
+      [{ marking: { dscp: 64 } }, 'marking.dscp: is 64; at most 63 would be right'],
+      [{ marking: { pcp: 'best' } }, 'marking.pcp: is "best"; "trust" or a number would be right'],
+      [{ marking: { defaultPcp: 8 } }, 'marking.defaultPcp: is 8; at most 7 would be right'],
+      [
+        { guards: { dhcp: true } },
+        'guards.dhcp: is not a known key; address, dhcpServer, routerAdvertisement, control would be right',
+      ],
+      [{ mirror: { session: 'ids', truncate: 13 } }, 'mirror.truncate: is 13; at least 14 would be right'],
+      [{ mirror: { session: 'ids', sample: 1 } }, 'mirror.sample: is 1; at least 2 would be right'],
+      [
+        { mirror: { session: 'ids', filter: { rules: [{ action: 'copy' }] } } },
+        'mirror.filter.rules.0.action: is "copy"; "allow" or "deny" would be right',
+      ],
+      [
+        { accessList: { sets: { '-x': ['::/0'] } } },
+        'accessList.sets.-x: "-x" is not a name; up to 63 letters, digits, ".", "_" and "-" are, like rack1-a',
+      ],
+      [
+        { accessList: { sets: { web: ['10.0.0.1/8'] } } },
+        'accessList.sets.web.0: "10.0.0.1/8" has bits beyond its prefix; 10.0.0.0/8 would be right',
+      ],
+      [
+        { accessList: { rules: [{ action: 'deny', source: '@wob' }], sets: { web: ['::/0'] } } },
+        `${at}.source: @wob is not among the list's sets; @web would be right`,
+      ],
+      [rule({ sourceMac: '52:54' }), `${at}.sourceMac: "52:54" is not a MAC address like 52:54:00:00:00:0a`],
+      [
+        rule({ sourceMac: '52:54:00:00:00:01/ff:ff:ff:00:00:00' }),
+        `${at}.sourceMac: "52:54:00:00:00:01/ff:ff:ff:00:00:00" has bits beyond its mask; 52:54:00:00:00:00/ff:ff:ff:00:00:00 would be right`,
+      ],
+      [rule({ vlan: 0 }), `${at}.vlan: VLAN 0 does not exist; a VLAN identifier is 1 to 4094`],
+      [
+        rule({ tcpEstablished: true, protocol: 'udp' }),
+        `${at}.protocol: has to go with tcpEstablished; tcp would be right`,
+      ],
+      [rule({ tcpEstablished: false }), `${at}.tcpEstablished: is false; true would be right`],
+      [rule({ icmpType: 8 }), `${at}.protocol: has to go with icmpType; icmp or icmpv6 would be right`],
+      [rule({ icmpType: 256, protocol: 'icmp' }), `${at}.icmpType: is 256; at most 255 would be right`],
+      [rule({ dscp: -1 }), `${at}.dscp: is -1; at least 0 would be right`],
+      [
+        rule({ fragment: true, etherType: 'arp' }),
+        `${at}.etherType: never goes with this rule's IP fields; leaving it out would be right`,
+      ],
+    ] as const)
+      assert.equal(line(profileSchema, { ...web, ...change }), message);
+  });
+
   it('comes back from JSON, whatever it is', () => {
     fc.assert(
       fc.property(anyProfile, (profile) => {
@@ -101,6 +169,30 @@ describe('a profile', () => {
         for (const name of collectionNames)
           assert.equal(collections[name].schema.safeParse(junk).success, false);
       }),
+    );
+  });
+});
+
+describe('a tenant', () => {
+  it('has no limits by default', () => {
+    assert.deepEqual(tenantSchema.parse({ name: 'acme' }), { name: 'acme', rate: {}, guaranteed: null });
+  });
+
+  it('has a guarantee within what it may have', () => {
+    const limits = (fromVm: number, toVm: number, guaranteed: number) => ({
+      name: 'acme',
+      rate: { fromVm: { max: fromVm }, toVm: { max: toVm } },
+      guaranteed,
+    });
+    assert.equal(tenantSchema.parse(limits(8000, 9000, 9000)).guaranteed, 9000, 'in one direction');
+    assert.equal(
+      line(tenantSchema, limits(8000, 9000, 9001)),
+      'guaranteed: is 9001, and by its rate the tenant may have 9000; at most that would be right',
+    );
+    assert.equal(line(tenantSchema, limits(8000, 9000, 5)), 'guaranteed: is 5; at least 8000 would be right');
+    assert.equal(
+      line(tenantSchema, { name: 'acme', rate: { max: 9000 } }),
+      'rate.max: is not a known key; fromVm, toVm would be right',
     );
   });
 });
@@ -127,6 +219,18 @@ describe('a VSI', () => {
     assert.equal(
       line(vsiSchema, { ...vsi, macs: ['52:54:00:00:00:01', '52-54-00-00-00-01'] }),
       'macs: has an address twice; each once would be right',
+    );
+    assert.deepEqual(vsiSchema.parse({ ...vsi, ips: ['10.0.0.1', '2001:DB8::0:1'] }).ips, [
+      '10.0.0.1',
+      '2001:db8::1',
+    ]);
+    assert.equal(
+      line(vsiSchema, { ...vsi, ips: ['::1', '0::1'] }),
+      'ips: has an address twice; each once would be right',
+    );
+    assert.equal(
+      line(vsiSchema, { ...vsi, ips: ['10.0.0.0/8'] }),
+      'ips.0: "10.0.0.0/8" is not an IP address; 10.0.0.1 or 2001:db8::1 would be right',
     );
     assert.equal(
       line(vsiSchema, { ...vsi, macs: ['ff:ff:ff:ff:ff:ff'] }),

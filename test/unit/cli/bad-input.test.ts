@@ -39,7 +39,19 @@ const files: readonly [what: string, content: object | string, args: string[], c
     'a bridge with an unknown key',
     { ...bridge, prots: {} },
     ['bridge', '--config'],
-    'prots: is not a known key; name, manager, token, profiles, vsis, stateDirectory, control, evb, limits, ports would be right',
+    'prots: is not a known key; name, manager, token, tenants, profiles, vsis, stateDirectory, control, evb, ageingTime, limits, ports would be right',
+  ],
+  [
+    'a bridge that forgets at once',
+    { ...bridge, ageingTime: 5 },
+    ['bridge', '--config'],
+    'ageingTime: is 5; at least 10 would be right',
+  ],
+  [
+    'a bridge with a shaper of 1 bit/s',
+    { ...bridge, ports: { p1: { kind: 'station', shaper: 1 } } },
+    ['bridge', '--config'],
+    'ports.p1.shaper: is 1; at least 8000 would be right',
   ],
   [
     'a bridge with VLAN 4095',
@@ -88,6 +100,12 @@ const files: readonly [what: string, content: object | string, args: string[], c
     { ...manager, listen: ['127.0.0.1:99999'] },
     ['manager', '--config'],
     'listen.0: "127.0.0.1:99999" is not an address; 127.0.0.1:7470, [::1]:7470 or unix:/run/hairpin.sock would be right',
+  ],
+  [
+    'a tenant with a guarantee of 0',
+    { name: 'acme', guaranteed: 0 },
+    ['tenant', 'put'],
+    'guaranteed: is 0; at least 8000 would be right',
   ],
   [
     'a profile with VLAN 4095',

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { lineOf, problemsOf } from '../../../src/api/explain.ts';
+import { bridgeConfig } from '../../../src/bridge/config.ts';
+
+const tenant = { name: 'red', guaranteed: 1_000_000 };
+const profile = { managerId: 'dc1', typeId: 17, typeVersion: 1, name: 'web', tenant: 'red', vlan: 100 };
+const vsi = {
+  vsiId: 'fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f',
+  name: 'web1',
+  tenant: 'red',
+  macs: ['52:54:00:00:00:0a'],
+  profile: 'dc1/17/1',
+};
+const standalone = {
+  name: 'sw',
+  stateDirectory: '/run/sw',
+  ports: { p1: { kind: 'station', shaper: 1_000_000 } },
+  tenants: [tenant],
+  profiles: [profile],
+  vsis: [vsi],
+};
+
+test('a bridge without a manager has all that one would tell it', () => {
+  const { tenants, profiles, vsis, ageingTime, ports } = bridgeConfig.parse(standalone);
+  assert.deepEqual(tenants, [{ name: 'red', rate: {}, guaranteed: 1_000_000 }]);
+  assert.equal(profiles?.[0]?.tenant, 'red');
+  assert.deepEqual(vsis, [vsi]);
+  assert.equal(ageingTime, 300);
+  assert.deepEqual(ports['p1'], { kind: 'station', shaper: 1_000_000 });
+  const { tenants: _, ...without } = standalone;
+  assert.equal(bridgeConfig.parse(without).tenants, undefined);
+});
+
+const guarded = { ...profile, guards: { address: true } };
+const refusals: [object, string][] = [
+  [
+    { manager: 'unix:/run/m.sock', profiles: undefined, vsis: undefined },
+    'manager: is given beside tenants, profiles and vsis; either of the two would be right',
+  ],
+  [{ tenants: [tenant, tenant] }, 'tenants.1.name: red is there twice; once would be right'],
+  [
+    { tenants: [{ ...tenant, guaranteed: 1_000_001 }] },
+    'ports.p1.shaper: is 1000000, and the tenants are guaranteed 1000001 together; at least that would be right',
+  ],
+  [
+    { vsis: [{ ...vsi, tenant: 'blue' }] },
+    "vsis.0.tenant: is blue, and profile dc1/17/1 is red's; the same tenant would be right",
+  ],
+  [
+    { profiles: [guarded] },
+    "vsis.0.ips: has no address, and profile dc1/17/1 guards addresses; the VM's IP addresses would be right",
+  ],
+  [
+    { vsis: [{ ...vsi, profile: 'dc1/18/1' }] },
+    'vsis.0.profile: dc1/18/1 is not among the profiles; dc1/17/1 would be right',
+  ],
+];
+
+test('what does not fit together is refused by name', () => {
+  for (const [change, line] of refusals) {
+    const { error } = bridgeConfig.safeParse({ ...standalone, ...change });
+    assert.ok(error, line);
+    assert.ok(problemsOf(error).map(lineOf).includes(line), problemsOf(error).map(lineOf).join('\n'));
+  }
+  bridgeConfig.parse({ ...standalone, profiles: [guarded], vsis: [{ ...vsi, ips: ['10.0.0.1'] }] });
+});
