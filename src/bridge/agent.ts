@@ -11,6 +11,7 @@ import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
 import { Driver, type Clock } from '../protocol/driver.ts';
 import type { EvbOperation, EvbParameters } from '../protocol/evb/parameters.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
+import { sameProfile } from '../protocol/vdp/filter.ts';
 import type { VdpLimits } from '../protocol/vdp/bridge.ts';
 import { objection } from '../relay/capabilities.ts';
 import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
@@ -201,17 +202,20 @@ export class BridgeAgent {
   }
 
   #usersOf({ ref }: PortProfile): VsiEntry[] {
-    const key = profileKey(ref);
-    return [...this.entries.values()].filter(({ profile }) => profileKey(profile) === key);
+    return [...this.entries.values()].filter(({ profile }) => sameProfile(profile, ref));
   }
 
   /** All tenants that have limits now. What the data plane refuses of it leaves the tenant's limits as they were. */
   tenantsChanged(wanted: ReadonlyMap<string, TenantLimits>): void {
-    for (const what of this.#refused.keys()) if (what.startsWith('tenant ')) this.#refused.delete(what);
     const changes = this.#tenants.changes(wanted);
     // one that is refused does not keep the others from theirs
-    if (changes.length > 1 && this.#limit(changes) === null) return;
-    for (const change of changes) this.#settled(`tenant ${change.name}`, this.#limit([change]));
+    const together = changes.length > 1 && this.#limit(changes) === null;
+    const outcomes = new Map(
+      changes.map((change) => [`tenant ${change.name}`, together ? null : this.#limit([change])]),
+    );
+    for (const what of this.#refused.keys())
+      if (what.startsWith('tenant ') && !outcomes.has(what)) this.#settled(what, null);
+    for (const [what, refusal] of outcomes) this.#settled(what, refusal);
   }
 
   #limit(changes: readonly Change[]): string | null {
@@ -226,6 +230,7 @@ export class BridgeAgent {
 
   /** A change by the administrator is in force (null), or refused. */
   #settled(what: string, refusal: string | null): void {
+    if ((this.#refused.get(what) ?? null) === refusal) return;
     if (refusal === null) this.#refused.delete(what);
     else {
       this.#refused.set(what, refusal);

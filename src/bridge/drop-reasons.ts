@@ -43,7 +43,7 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
   },
   vlan: {
     words: 'the port does not carry the VLAN',
-    why: 'The network port does not carry the VLAN of the frame, or it came in by a mirror port, which takes none.',
+    why: 'The network port does not carry the VLAN of the frame; or the frame has two tags, or came in by a mirror port.',
     hint: "nativeVlan and vlans of the port in the bridge's configuration, or what the switch on the other side tags.",
   },
   'unknown-destination': {
@@ -63,12 +63,12 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
   },
   'guard-dhcp': {
     words: 'from a DHCP server',
-    why: 'The VM sent what only a DHCP server sends (UDP from port 67 or 547).',
+    why: 'The VM sent what only a DHCP server sends (UDP from port 67 or 547), or what hides whether it is that.',
     hint: 'If it is to be one, guards.dhcpServer: false in its profile lets it.',
   },
   'guard-ra': {
     words: 'from a router',
-    why: 'The VM sent an IPv6 router advertisement or redirect.',
+    why: 'The VM sent an IPv6 router advertisement or redirect, or what hides whether it is one.',
     hint: 'If it is to be a router, guards.routerAdvertisement: false in its profile lets it.',
   },
   'guard-address': {
