@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { running, temporaryDirectory } from '../manager/support.ts';
+import { hairpin } from './hairpin.ts';
+
+const docs = readFileSync(fileURLToPath(new URL('../../../docs/configuration.md', import.meta.url)), 'utf8');
+const directory = temporaryDirectory();
+
+it('the examples of the documentation can be put as it says, and are listed with what they say', async () => {
+  await using run = await running();
+  const env = { HAIRPIN_MANAGER: run.url };
+  const told = async (...args: string[]) => {
+    const { code, stdout, stderr } = await hairpin(args, { env });
+    assert.deepEqual([code, stderr], [0, '']);
+    return stdout;
+  };
+  const examples = docs.matchAll(/^```yaml\n# hairpin (\w+) put (\S+)\n(.*?)^```$/gms);
+  const set = [];
+  for (const [, noun, name, text] of examples) {
+    const file = join(directory, name!);
+    writeFileSync(file, text!);
+    set.push(await told(noun!, 'put', file));
+  }
+  assert.deepEqual(set, [
+    'tenant red is set\n',
+    'profile dc1/17/1 is set\n',
+    'vsi fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f is set\n',
+  ]);
+  const [tenants, profiles, vsis, profile] = await Promise.all([
+    told('tenant', 'ls'),
+    told('profile', 'ls'),
+    told('vsi', 'ls'),
+    told('profile', 'get', 'dc1/17/1'),
+  ]);
+  assert.equal(rowOf(tenants, 'red'), 'red 2000000000 2000000000 500000000');
+  assert.equal(
+    rowOf(profiles, 'dc1'),
+    'dc1/17/1 web servers red 100,200,300 50000000 50000000 broadcast multicast unknown-unicast 8 - address dhcp ra control tap',
+  );
+  assert.match(rowOf(vsis, 'fa9b'), / 52:54:00:00:00:0a 10\.77\.1\.11 2001:db8::11 dc1\/17\/1 none -$/);
+  const { storm, mirror } = JSON.parse(profile) as Record<string, unknown>;
+  assert.deepEqual(storm, {
+    broadcast: { framesPerSecond: 100, burst: 100 },
+    multicast: { framesPerSecond: 500, burst: 1000 },
+    unknownUnicast: { framesPerSecond: 100, burst: 100 },
+  });
+  assert.deepEqual(mirror, {
+    session: 'tap',
+    direction: 'both',
+    filter: {
+      rules: [{ action: 'allow', direction: 'both', protocol: 'tcp', destinationPorts: '443' }],
+      otherwise: 'deny',
+    },
+    truncate: 128,
+    sample: 100,
+  });
+});
+
+/** The table's row that starts so, with single blanks. */
+function rowOf(table: string, start: string): string {
+  const row = table.split('\n').find((line) => line.startsWith(start));
+  assert.ok(row, table);
+  return row.replaceAll(/ +/g, ' ');
+}
