@@ -186,10 +186,10 @@ export class BridgeAgent {
       this.#settled(what, users.length ? lack : null);
       return;
     }
-    for (const entry of users)
-      for (const { vid } of entry.filter.entries)
-        if (vid !== nullVid && !profile.trunk.includes(vid))
-          this.#letGo(entry, `its profile has no VLAN ${vid} any more`);
+    for (const entry of users) {
+      const lost = entry.filter.entries.find(({ vid }) => vid !== nullVid && !profile.trunk.includes(vid));
+      if (lost) this.#letGo(entry, `its profile has no VLAN ${lost.vid} any more`);
+    }
     const changed = this.#usersOf(profile).flatMap((entry) => {
       const policy = policyFor(profile, entry.filter);
       return isDeepStrictEqual(entry.policy, policy) ? [] : [{ before: entry, after: { ...entry, policy } }];
