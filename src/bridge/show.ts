@@ -25,7 +25,7 @@ type Machine = ReturnType<BridgePort['state']>;
 export interface ShownBridge {
   readonly name: string;
   readonly ports: readonly ShownPort[];
-  readonly vsis: readonly ShownVsi[];
+  readonly vsis: readonly CountedVsi[];
   /** the limits that are in force */
   readonly tenants: readonly ShownTenant[];
   /** addresses learned on network ports; null: the relay does not tell */
@@ -69,8 +69,8 @@ export interface ShownPort {
   };
 }
 
-/** A VSI in the data plane. */
-export interface ShownVsi {
+/** What is counted of a VSI. */
+export interface CountedVsi {
   readonly vsiId: VsiId;
   /** the VM's name */
   readonly vm: string | null;
@@ -78,10 +78,10 @@ export interface ShownVsi {
   readonly tenant: string;
   readonly vlan: Vid;
   readonly trunk: readonly Vid[];
-  readonly places: readonly ShownPlace[];
+  readonly places: readonly CountedPlace[];
 }
 
-export interface ShownPlace {
+export interface CountedPlace {
   readonly port: PortName;
   readonly role: keyof Places;
   readonly fromVm: VsiCounters['fromVm'];
@@ -111,7 +111,7 @@ export function shown(
   };
 }
 
-function vsiOf(entry: VsiEntry, { vsis }: RelayCounters, names: VmNames): ShownVsi {
+function vsiOf(entry: VsiEntry, { vsis }: RelayCounters, names: VmNames): CountedVsi {
   const { vsiId, profile, policy } = entry;
   const counted = vsis.get(vsiId);
   return {
@@ -129,7 +129,7 @@ function vsiOf(entry: VsiEntry, { vsis }: RelayCounters, names: VmNames): ShownV
 
 const nothing = { frames: 0, octets: 0 };
 
-function placeOf(role: keyof Places, { port }: Place, counted: VsiCounters | undefined): ShownPlace {
+function placeOf(role: keyof Places, { port }: Place, counted: VsiCounters | undefined): CountedPlace {
   const { fromVm = nothing, toVm = nothing } = counted ?? {};
   return { port, role, fromVm, toVm, dropped: occurred(counted?.dropped) };
 }

@@ -1,6 +1,6 @@
 import { callLocal } from '../api/local-socket.ts';
 import { profileKey } from '../domain/profile-ref.ts';
-import type { Dropped, ShownBridge, ShownPort, ShownTenant, ShownVsi } from '../bridge/show.ts';
+import type { Dropped, ShownBridge, ShownPort, ShownTenant, CountedVsi } from '../bridge/show.ts';
 import { Failure } from './failure.ts';
 import { table, tenantHeading } from './output.ts';
 
@@ -29,7 +29,7 @@ export function bridgeText({ name, ports, vsis, tenants, learned, refused }: Sho
   ].join('\n\n');
 }
 
-function vsisText(vsis: readonly ShownVsi[]): string {
+function vsisText(vsis: readonly CountedVsi[]): string {
   return table(
     ['VSI', 'VM', 'TENANT', 'VLAN', 'PORT', '', 'FROM VM', 'octets', 'TO VM', 'octets', 'DROPPED'],
     vsis.flatMap(({ vsiId, vm, tenant, vlan, trunk, places }) =>
