@@ -46,7 +46,13 @@ export interface Relay {
    * @throws RelayError when the data plane refuses; what was held before is still in force then
    */
   apply(desired: RelayState): void;
+  /** All there are: walks every VSI, and the strangers. */
   counters(): RelayCounters;
+  portCounters(): RelayCounters['ports'];
+  /** Of one VSI, by each port it has a place at; costs the same however many others there are. */
+  countersOf(vsiId: VsiId): ReadonlyMap<PortName, VsiCounters>;
+  /** The interface of a port was made anew under the same name. @throws RelayError when it cannot be bound */
+  rebind(port: PortName): void;
   /** Called for each announcement (see RelayEvent) until `close`. */
   watch(listener: (event: RelayEvent) => void): void;
   /** Lets go of the data plane, which goes on. */
