@@ -89,14 +89,18 @@ const form = strict({
   name: title,
   tenant: name,
   vlan,
+  tagged: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'a station that leaves the VID to the bridge is told to tag with the VLAN' }),
   rate: rate.default({}),
   accessList: accessList.default(noRules as never),
   mirror: mirror.nullable().default(null),
 });
 
 /**
- * A port profile: {managerId, typeId, typeVersion, name, tenant, vlan, rate: {fromVm, toVm: {max: bits per second,
- * burst: octets}}, accessList: {rules, otherwise}, mirror: {session, direction} or null}.
+ * A port profile: {managerId, typeId, typeVersion, name, tenant, vlan, tagged, rate: {fromVm, toVm: {max: bits per
+ * second, burst: octets}}, accessList: {rules, otherwise}, mirror: {session, direction} or null}.
  */
 export const profileSchema: z.ZodType<PortProfile> = z
   .codec(form, z.custom<PortProfile>(), {

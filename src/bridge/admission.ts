@@ -33,7 +33,7 @@ export type Admission =
       readonly group: number | null;
       /** the PCP of all entries, if they have the same */
       readonly pcp: number | null;
-      /** what the bridge answers: as asked */
+      /** what the bridge answers: as asked, with the VID chosen where that was left open */
       readonly filter: FilterInfo;
     }
   | { readonly admitted: false; readonly code: VdpErrorCode; readonly reason: string };
@@ -46,9 +46,9 @@ export type Admission =
  * from the database, and not every frame of the VLAN; and all entries need one VID (null, or the profile's VLAN) and
  * one GroupID, as the relay knows one VLAN per VSI. A PCP is the station's own default for what it sends.
  *
- * The null VID leaves the VLAN to the bridge, and the VSI's frames untagged on the link. So it is answered as it came:
- * a station that is answered the profile's VID may tag with it, and lldpad from then on knows the VSI by that VID alone
- * and refuses libvirt, which goes on to say 0, the next request (to associate, to de-associate) on the spot.
+ * The null VID leaves the VLAN to the bridge. Where the profile says `tagged`, the station is answered the VLAN's VID and
+ * tags with it. Elsewhere the VID is answered as it came and the VSI's frames are untagged on the link: lldpad knows a
+ * VSI by the VID of the answer alone, and refuses libvirt, which goes on to say 0, the next request on the spot.
  */
 export function admit(
   application: Application,
@@ -71,8 +71,8 @@ export function admit(
 
 function admitFilter(filter: FilterInfo, grant: Grant, profile: PortProfile): Admission {
   const vids = new Set(filter.entries.map(({ vid }) => vid));
-  const [wireVid] = vids;
-  if (vids.size !== 1 || wireVid === undefined || (wireVid !== nullVid && wireVid !== profile.vlan))
+  const [vid] = vids;
+  if (vids.size !== 1 || vid === undefined || (vid !== nullVid && vid !== profile.vlan))
     return refuse(
       'invalid VID, GroupID or MAC address',
       `VSI ${grant.vsiId} asked for VLAN ${[...vids].join(', ')}; its profile has ${profile.vlan}`,
@@ -90,6 +90,7 @@ function admitFilter(filter: FilterInfo, grant: Grant, profile: PortProfile): Ad
         'invalid VID, GroupID or MAC address',
         `address ${mac} is not VSI ${grant.vsiId}'s; ${grant.macs.join(', ')} is`,
       );
+  const wireVid = profile.tagged ? profile.vlan : vid;
   return {
     admitted: true,
     profile,
@@ -99,7 +100,7 @@ function admitFilter(filter: FilterInfo, grant: Grant, profile: PortProfile): Ad
     pcp: filter.entries.every(({ pcp }) => pcp === filter.entries[0]?.pcp)
       ? (filter.entries[0]?.pcp ?? null)
       : null,
-    filter,
+    filter: { ...filter, entries: filter.entries.map((entry) => ({ ...entry, vid: wireVid })) },
   };
 }
 

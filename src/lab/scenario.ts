@@ -39,6 +39,7 @@ export const red: PortProfile = {
   name: 'red servers',
   tenant: 'red',
   vlan: parseVid(100),
+  tagged: false,
   rate: {
     'from-vm': { max: 50 * mbit, burst: 256 * 1024 },
     'to-vm': { max: 50 * mbit, burst: 256 * 1024 },
@@ -55,6 +56,7 @@ export const blue: PortProfile = {
   name: 'blue servers',
   tenant: 'blue',
   vlan: parseVid(200),
+  tagged: false,
   rate: {},
   accessList: { rules: [], otherwise: 'allow' },
   mirror: null,

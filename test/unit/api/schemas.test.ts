@@ -27,6 +27,7 @@ describe('a profile', () => {
       name: 'web',
       tenant: 'acme',
       vlan: 10,
+      tagged: false,
       rate: {},
       accessList: { rules: [], otherwise: 'allow' },
       mirror: null,
@@ -166,6 +167,7 @@ const anyProfile: fc.Arbitrary<PortProfile> = fc.record({
   name: fc.string({ minLength: 1, maxLength: 64 }).filter((text) => !/\p{Cc}/u.test(text)),
   tenant: fc.constantFrom('acme', 'a.b-c_9'),
   vlan: fc.integer({ min: 1, max: 4094 }).map(parseVid),
+  tagged: fc.boolean(),
   rate: fc.record({ 'from-vm': rateLimit, 'to-vm': rateLimit }, { requiredKeys: [] }),
   accessList: fc.record({
     rules: fc.array(anyRule, { maxLength: 5 }),

@@ -61,6 +61,7 @@ export function profile(typeId: number, more: Partial<PortProfile> = {}): PortPr
     name: `type ${typeId}`,
     tenant: acme.name,
     vlan: parseVid(10),
+    tagged: false,
     rate: {},
     accessList: { rules: [], otherwise: 'allow' },
     mirror: null,
