@@ -8,7 +8,11 @@ import { vsiSpecSchema } from '../api/vsi.ts';
 import { profileKey } from '../domain/profile-ref.ts';
 
 const port = z.discriminatedUnion('kind', [
-  strict({ kind: z.literal('station') }),
+  strict({
+    kind: z.literal('station'),
+    /** whether a VM's own announcement makes it active where it is armed; absent: unless the station is Hairpin's own */
+    announcements: z.enum(['armed', 'never']).optional(),
+  }),
   strict({
     kind: z.literal('network'),
     /** untagged frames belong to it; absent: they are dropped */

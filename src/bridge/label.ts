@@ -2,7 +2,8 @@ import { filterFormats, type FilterFormat, type FilterInfo } from '../domain/fil
 import type { MacAddress } from '../domain/mac-address.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
-import type { RelayVsi } from '../relay/relay.ts';
+import { dropReasons, type PortName, type RelayVsi } from '../relay/relay.ts';
+import type { Count, Tally } from './tally.ts';
 import { places, type Attachment, type VsiEntry } from './vsi-entry.ts';
 
 const none = '-';
@@ -12,14 +13,22 @@ const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 /**
  * What the data plane keeps of an entry besides what it needs itself, so that a restarted agent can adopt it: the
  * profile's key, the filter format's number on the wire, GroupID, PCP, the order of the addresses, which a station wants
- * to see again as it gave it, and whether a pre-association is with resource reservation: "dc1/17/1 2 - - - -",
- * "dc1/17/1 4 7 5 BA rr" (the second of the ascending addresses first).
+ * to see again as it gave it, whether a pre-association is with resource reservation, and the tally:
+ * "dc1/17/1 2 - - - - -", "dc1/17/1 4 7 5 BA rr p1:3e8:3e7:3.2" (the second of the ascending addresses first).
  */
-export function labelOf({ profile, filterFormat, group, pcp, addresses, attachments }: VsiEntry): string {
+export function labelOf({
+  profile,
+  filterFormat,
+  group,
+  pcp,
+  addresses,
+  attachments,
+  tally,
+}: VsiEntry): string {
   const format = Object.entries(filterFormats).find(([, name]) => name === filterFormat)![0];
   const ascending = addresses.toSorted();
   const order = addresses.map((mac) => digits[ascending.indexOf(mac)]).join('');
-  return [
+  const label = [
     profileKey(profile),
     format,
     group ?? none,
@@ -27,6 +36,39 @@ export function labelOf({ profile, filterFormat, group, pcp, addresses, attachme
     digits.startsWith(order) ? none : order,
     [...attachments.values()].some(({ association }) => association === reserved) ? 'rr' : none,
   ].join(' ');
+  const counted = `${label} ${tallyText(tally)}`;
+  return Buffer.byteLength(counted) <= labelLimit ? counted : `${label} ${none}`;
+}
+
+/** Of the relay's contract. A tally that does not fit is done without. */
+const labelLimit = 255;
+
+/** For each port its name, frames from and to the VM, and drops by the reason's number: "p1:3e8:3e7:3.2/p2:0:0". */
+function tallyText(tally: Tally | null): string {
+  if (!tally?.size) return none;
+  const text = (count: number) => count.toString(36);
+  return Array.from(tally, ([port, { fromVm, toVm, dropped }]) =>
+    [
+      port,
+      text(fromVm),
+      text(toVm),
+      ...dropReasons.flatMap((reason, i) => (dropped[reason] ? [`${i}.${text(dropped[reason])}`] : [])),
+    ].join(':'),
+  ).join('/');
+}
+
+function tallyIn(text: string): Tally | null {
+  if (text === none) return null;
+  const number = (digits: string | undefined) => parseInt(digits ?? '', 36);
+  return new Map(
+    text.split('/').map((count): [PortName, Count] => {
+      const [port = '', fromVm, toVm, ...drops] = count.split(':');
+      const dropped = drops
+        .map((drop) => drop.split('.'))
+        .map(([i, n]) => [dropReasons[Number(i)], number(n)]);
+      return [port, { fromVm: number(fromVm), toVm: number(toVm), dropped: Object.fromEntries(dropped) }];
+    }),
+  );
 }
 
 const reserved = 'pre-associated with resource reservation';
@@ -48,7 +90,7 @@ export function toRelay(entry: VsiEntry): RelayVsi {
 
 /** The entry that `toRelay` made this from. @throws Invalid for a label that is not ours */
 export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
-  const [key = '', format = '', group = none, pcp = none, order = none, reserves = none] =
+  const [key = '', format = '', group = none, pcp = none, order = none, reserves = none, tally = none] =
     held.label.split(' ');
   const { active, armed, released } = held.places;
   const attachments = new Map<string, Attachment>();
@@ -66,6 +108,7 @@ export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
     pcp: pcp === none ? null : Number(pcp),
     attachments,
     active: active?.port ?? null,
+    tally: tallyIn(tally),
   };
 }
 

@@ -45,7 +45,7 @@ export function serveShow(path: string, name: string, agent: BridgeAgent, relay:
 
 export function shown(name: string, agent: BridgeAgent, relay: Relay, now: number): ShownBridge {
   const machines = new Map(agent.portStates().map(({ name, state }) => [name, state]));
-  const counters = relay.counters().ports;
+  const counters = relay.portCounters();
   const ports = [...relay.held().ports].map(([port, { kind }]): ShownPort => {
     const machine = machines.get(port);
     const counted = counters.get(port);

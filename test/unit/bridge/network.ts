@@ -1,5 +1,6 @@
 import { BridgeAgent } from '../../../src/bridge/agent.ts';
 import type { Grant } from '../../../src/bridge/admission.ts';
+import type { Heed } from '../../../src/bridge/announcements.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from '../../../src/bridge/directory.ts';
 import type { MigrationReport } from '../../../src/api/migration.ts';
 import { macToBytes, parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
@@ -11,6 +12,7 @@ import type { HypervisorEventKind } from '../../../src/hypervisors/event.ts';
 import type { Clock } from '../../../src/protocol/driver.ts';
 import { defaultTimers } from '../../../src/protocol/evb/timers.ts';
 import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
+import { RelayError, type RelayState } from '../../../src/relay/relay.ts';
 import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
 import { VirtualClock } from '../protocol/simulated-link.ts';
 
@@ -19,6 +21,7 @@ export const profile: PortProfile = {
   name: 'web',
   tenant: 'red',
   vlan: parseVid(100),
+  tagged: false,
   rate: {},
   accessList: { rules: [], otherwise: 'allow' },
   mirror: null,
@@ -59,18 +62,31 @@ export class TestDirectory implements Directory {
   }
 }
 
+/** It takes nothing while `refusal` is there. */
+export class RefusingRelay extends ReferenceRelay {
+  refusal: string | null = null;
+
+  override apply(desired: RelayState): void {
+    if (this.refusal !== null) throw new RelayError(this.refusal);
+    super.apply(desired);
+  }
+}
+
 /** A bridge with two stations on a virtual clock, with the reference relay as its data plane. */
 export class TestNetwork {
   readonly time = new VirtualClock();
   readonly directory = new TestDirectory();
-  readonly relay = new ReferenceRelay();
+  readonly relay = new RefusingRelay();
   readonly reports: MigrationReport[] = [];
   readonly stations: Readonly<Record<'p1' | 'p2', StationAgent>>;
   bridge: BridgeAgent;
   /** frames from a station's side towards the bridge are lost while it is false */
   listening = true;
+  readonly #heed: Heed | undefined;
 
-  constructor() {
+  /** @param heed what the station ports do with announcements; absent: as the stations are, which is Hairpin's own */
+  constructor(heed?: Heed) {
+    this.#heed = heed;
     this.stations = { p1: this.#station('p1', 1), p2: this.#station('p2', 2) };
     this.bridge = this.#bridge();
     this.bridge.start();
@@ -156,6 +172,7 @@ export class TestNetwork {
         name,
         mac: parseMac(`02:00:00:00:01:0${i}`),
         runs: true,
+        announcements: this.#heed,
         send: (bytes) => {
           if (agent === this.bridge)
             this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));
