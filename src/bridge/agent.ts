@@ -170,8 +170,10 @@ export class BridgeAgent {
   }
 
   linkChanged(port: PortName, runs: boolean): void {
+    const driver = this.#ports.get(port);
+    if (!driver || (driver.machine.state().link === 'up') === runs) return;
     this.#parts.log('info', `link of ${port} is ${runs ? 'up' : 'down'}`);
-    this.#ports.get(port)?.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
+    driver.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
   }
 
   /**

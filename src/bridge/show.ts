@@ -1,14 +1,18 @@
 import { serveLocal } from '../api/local-socket.ts';
 import type { BridgePort } from '../protocol/bridge-port.ts';
 import type { Timing } from '../protocol/evb/timers.ts';
-import type { PortName, Relay, RelayPort } from '../relay/relay.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import type { Place, Places, PortName, Relay, RelayPort } from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
+import { places, type VsiEntry } from './vsi-entry.ts';
 
 type Machine = ReturnType<BridgePort['state']>;
 
 /** What `hairpin bridge show` prints: the bridge as its agent sees it now. */
 export interface ShownBridge {
   readonly name: string;
+  /** what the data plane has refused to do so far; it is tried again */
+  readonly owed: string | null;
   readonly ports: readonly ShownPort[];
 }
 
@@ -29,7 +33,7 @@ export interface ShownPort {
     readonly sChannels: Machine['sChannels'];
     /** in seconds, and the number of ECP's repeats */
     readonly timers: Timing;
-    readonly vsis: Machine['vsis'];
+    readonly vsis: readonly ShownVsi[];
     /** requests that wait for a decision */
     readonly pending: number;
     readonly counters: Machine['counters'];
@@ -37,6 +41,9 @@ export interface ShownPort {
     readonly lastRefusal: (Omit<NonNullable<Machine['lastRefusal']>, 'at'> & { readonly ago: number }) | null;
   };
 }
+
+/** `place`: what the data plane does with the VSI here; a source that has not let go yet is `released`. */
+export type ShownVsi = Machine['vsis'][number] & { readonly place: keyof Places | null };
 
 /** Serves `POST /show` on a local socket, for `hairpin bridge show`. @throws LocalSocketError */
 export function serveShow(path: string, name: string, agent: BridgeAgent, relay: Relay, now: () => number) {
@@ -58,13 +65,25 @@ export function shown(name: string, agent: BridgeAgent, relay: Relay, now: numbe
         out: counted?.framesOut ?? 0,
         dropped: Object.fromEntries(dropped),
       },
-      ...(machine ? { station: stationOf(machine, now) } : {}),
+      ...(machine
+        ? { station: stationOf(machine, now, (vsiId) => placeAt(port, agent.entries.get(vsiId))) }
+        : {}),
     };
   });
-  return { name, ports };
+  return { name, owed: agent.owed, ports };
 }
 
-function stationOf(machine: Machine, now: number): NonNullable<ShownPort['station']> {
+function placeAt(port: PortName, entry: VsiEntry | undefined): keyof Places | null {
+  for (const [part, place] of Object.entries(entry ? places(entry) : {}) as [keyof Places, Place | null][])
+    if (place?.port === port) return part;
+  return null;
+}
+
+function stationOf(
+  machine: Machine,
+  now: number,
+  placeOf: (vsiId: VsiId) => keyof Places | null,
+): NonNullable<ShownPort['station']> {
   const { link, neighbour, evb, sChannels, vsis, pending, counters, lastRefusal } = machine;
   return {
     link,
@@ -72,7 +91,7 @@ function stationOf(machine: Machine, now: number): NonNullable<ShownPort['statio
     evb,
     sChannels,
     timers: inSeconds(machine.timers),
-    vsis,
+    vsis: vsis.map((vsi) => ({ ...vsi, place: placeOf(vsi.vsiId) })),
     pending,
     counters,
     lastRefusal: lastRefusal && refusedAgo(lastRefusal, now),

@@ -64,9 +64,11 @@ export function reserve(
   return { ...entry, attachments: new Map([...others, [port, { association, wireVid }]]) };
 }
 
-/** Associates at `port`: the VSI is active there from now on, and its previous port is released. */
+/** Associates at `port`: the VSI is active there from now on, and its previous port is released. Again: nothing moves. */
 export function activate(entry: VsiEntry, port: PortName, wireVid: Vid | NullVid): VsiEntry {
-  const others = [...entry.attachments].filter(([at]) => at === entry.active && at !== port);
+  const others = [...entry.attachments].filter(
+    ([at]) => at !== port && (at === entry.active || entry.active === port),
+  );
   const attachments = new Map<PortName, Attachment>([
     ...others,
     [port, { association: 'associated', wireVid }],

@@ -15,8 +15,9 @@ export async function askBridge(socket: string, port: string | undefined): Promi
 }
 
 /** A bridge for people: a paragraph for each port. */
-export function bridgeText({ name, ports }: ShownBridge): string {
-  return [`bridge ${name}`, ...ports.map(portText)].join('\n\n');
+export function bridgeText({ name, owed, ports }: ShownBridge): string {
+  const title = owed === null ? `bridge ${name}` : `bridge ${name}, whose data plane refuses ${owed}`;
+  return [title, ...ports.map(portText)].join('\n\n');
 }
 
 function portText({ name, kind, frames, station }: ShownPort): string {
@@ -32,10 +33,11 @@ function stationLines(station: NonNullable<ShownPort['station']>): string[] {
   const { neighbour, evb, timers, vsis, counters, lastRefusal, pending, sChannels } = station;
   const { lldp, ecp, vdp, ignored } = counters;
   const vsiTable = table(
-    ['VSI', 'ASSOCIATION', 'PROFILE', 'FILTER'],
-    vsis.map(({ vsiId, association, profile, filter }) => [
+    ['VSI', 'ASSOCIATION', 'PLACE', 'PROFILE', 'FILTER'],
+    vsis.map(({ vsiId, association, place, profile, filter }) => [
       vsiId,
       association,
+      place ?? '-',
       profileKey(profile),
       filter.entries
         .map(({ mac, vid, pcp, group }) =>

@@ -38,6 +38,11 @@ test('a migration passes ready, active and release', () => {
   assert.deepEqual(passages(moved, done), [{ moment: 'release', source: 'p1', destination: 'p2' }]);
 });
 
+test('what is associated again where it is active moves nothing', () => {
+  assert.deepEqual(activate(moved, 'p2', nullVid), moved);
+  assert.deepEqual(activate(prepared, 'p1', nullVid), prepared);
+});
+
 test('a migration that is given up before the cut-over leaves the source as it was', () => {
   const aborted = detach(prepared, 'p2')!;
   assert.deepEqual(aborted, running);
