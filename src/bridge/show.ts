@@ -70,6 +70,7 @@ export function shown(name: string, agent: BridgeAgent, relay: Relay, now: numbe
         : {}),
     };
   });
+  ports.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
   return { name, owed: agent.owed, ports };
 }
 

@@ -1,6 +1,6 @@
 import { callLocal } from '../api/local-socket.ts';
 import { profileKey } from '../domain/profile-ref.ts';
-import type { ShownBridge, ShownPort } from '../bridge/show.ts';
+import type { ShownBridge, ShownPort, ShownVsi } from '../bridge/show.ts';
 import { Failure } from './failure.ts';
 import { table } from './output.ts';
 
@@ -39,16 +39,7 @@ function stationLines(station: NonNullable<ShownPort['station']>): string[] {
       association,
       place ?? '-',
       profileKey(profile),
-      filter.entries
-        .map(({ mac, vid, pcp, group }) =>
-          [
-            ...(group === undefined ? [] : [`group ${group}`]),
-            ...(mac === undefined ? [] : [mac]),
-            `vid ${vid}`,
-            ...(pcp === undefined ? [] : [`pcp ${pcp}`]),
-          ].join(' '),
-        )
-        .join(', '),
+      filterText(filter),
     ]),
   );
   return [
@@ -72,6 +63,23 @@ function stationLines(station: NonNullable<ShownPort['station']>): string[] {
       : []),
     ...(vsis.length ? vsiTable.split('\n').map((line) => `  ${line}`) : ['  no VSI']),
   ];
+}
+
+const mostEntries = 2;
+
+function filterText({ entries }: ShownVsi['filter']): string {
+  const text = entries
+    .slice(0, mostEntries)
+    .map(({ mac, vid, pcp, group }) =>
+      [
+        ...(group === undefined ? [] : [`group ${group}`]),
+        ...(mac === undefined ? [] : [mac]),
+        `vid ${vid}`,
+        ...(pcp === undefined ? [] : [`pcp ${pcp}`]),
+      ].join(' '),
+    );
+  const more = entries.length - mostEntries;
+  return [...text, ...(more > 0 ? [`${more} more`] : [])].join(', ');
 }
 
 function counts(by: Readonly<Record<string, number>>): string {

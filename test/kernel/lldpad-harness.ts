@@ -87,6 +87,20 @@ export class Wires implements AsyncDisposable {
     return station;
   }
 
+  /** Starts lldpad as the bridge at a port, in Hairpin's place. */
+  lldpadBridge(port: 'p1' | 'p2'): Lldpad {
+    const bridge = new Lldpad({
+      namespace: this.switch,
+      link: port,
+      directory: join(this.directory, 'lldpad-bridge'),
+      dialect: 'ratified',
+      role: 'bridge',
+      timers: quick,
+    });
+    this.#stations.add(bridge);
+    return bridge;
+  }
+
   /** A raw socket at the host's end of a port's wire, where a VM's frames enter it too. */
   hostEnd(port: 'p1' | 'p2'): PacketSocket {
     return this.#open(this.host(port), stationLink);
