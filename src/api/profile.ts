@@ -79,7 +79,10 @@ const form = strict({
   tenant: name,
   vlan,
   trunk: trunk.default([]),
-  tagged: z.boolean().default(false),
+  tagged: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'a station that leaves the VID to the bridge is told to tag with the VLAN' }),
   rate: rates.default({}),
   storm: storm.default({}),
   accessList: accessList.default(noRules as never),

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FilterInfo } from '../domain/filter-info.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
-import type { BridgePort as PortLocation, Timestamp } from '../domain/migration.ts';
+import type { BridgePort as PortLocation, PortCount, Timestamp } from '../domain/migration.ts';
 import { policyOf, type PortProfile, type TenantLimits } from '../domain/port-profile.ts';
 import { parseProfileKey, profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
-import { nullVid } from '../domain/vid.ts';
+import { nullVid, type NullVid, type Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
 import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
@@ -16,16 +16,20 @@ import type { VdpLimits } from '../protocol/vdp/bridge.ts';
 import { objection } from '../relay/capabilities.ts';
 import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
 import { admit, feasible, policyFor, type Admission, type Application } from './admission.ts';
+import { Announcements, type Heed } from './announcements.ts';
 import type { Directory, Entitlement } from './directory.ts';
 import { EntryBook } from './entry-book.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
-import { difference, tally, type Tally } from './tally.ts';
+import { Owed } from './owed.ts';
+import { difference, portCount, tally, type Tally } from './tally.ts';
 import { Tenants, type Change } from './tenants.ts';
 import {
   activate,
   detach,
   passages,
+  places,
   reserve,
+  type Attachment,
   type Passage,
   type Reservation,
   type VsiEntry,
@@ -39,6 +43,8 @@ export interface StationLink {
   /** bits per second that leave by it at most; absent: what the link carries */
   readonly shaper?: number | undefined;
   readonly send: (frame: Uint8Array) => void;
+  /** absent: by what the station there is (see Announcements) */
+  readonly announcements?: Heed | undefined;
 }
 
 export interface BridgeAgentParts {
@@ -66,8 +72,13 @@ export interface BridgeAgentParts {
 
 type Request = Extract<BridgePortOutput, { kind: 'request' }>;
 
-/** An announcement counts only when the VM has been silent at its old port for this long (ns). */
-const silence = 5_000_000n;
+/** What was counted of a migration, by port. */
+interface Counts {
+  at(port: PortName): PortCount;
+}
+
+/** An announcement counts only when the VM was silent at its old port for so long before it, or is after it. */
+const silenceMs = 5;
 
 /**
  * The bridge agent without its shell: VDP requests and announcements in, relay states and reports out. It has no
@@ -79,8 +90,8 @@ export class BridgeAgent {
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
-  /** what was counted when a migration of the VSI became known */
-  readonly #tallies = new Map<VsiId, Tally>();
+  readonly #announcements: Announcements;
+  readonly #owed: Owed;
   readonly #tenants = new Tenants();
   readonly #shapers: ReadonlyMap<PortName, number>;
   /** changes that the data plane cannot do, by what was changed; what was before is still in force */
@@ -90,6 +101,12 @@ export class BridgeAgent {
   constructor(parts: BridgeAgentParts) {
     this.#parts = parts;
     this.#shapers = new Map(parts.links.flatMap(({ name, shaper }) => (shaper ? [[name, shaper]] : [])));
+    this.#owed = new Owed(parts.clock, () => this.#apply(), parts.log);
+    this.#announcements = new Announcements(
+      new Map(
+        parts.links.flatMap(({ name, announcements }) => (announcements ? [[name, announcements]] : [])),
+      ),
+    );
     for (const { name, mac, send } of parts.links) {
       const machine = new BridgePort({
         mac,
@@ -116,6 +133,11 @@ export class BridgeAgent {
   /** What the administrator changed and the data plane cannot do, with its reason. */
   get refused(): ReadonlyMap<string, string> {
     return this.#refused;
+  }
+
+  /** What the data plane has refused to do so far; null: it is as it should be. */
+  get owed(): string | null {
+    return this.#owed.reason;
   }
 
   /** The protocol state of every station port. */
@@ -159,6 +181,7 @@ export class BridgeAgent {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#owed.stop();
     for (const driver of this.#ports.values()) {
       driver.do((machine, now) => machine.shutdown(now));
       driver.stop();
@@ -170,13 +193,15 @@ export class BridgeAgent {
   }
 
   linkChanged(port: PortName, runs: boolean): void {
+    const driver = this.#ports.get(port);
+    if (!driver || (driver.machine.state().link === 'up') === runs) return;
     this.#parts.log('info', `link of ${port} is ${runs ? 'up' : 'down'}`);
-    this.#ports.get(port)?.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
+    driver.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
   }
 
   /**
-   * What the profile says now: VSIs that have it otherwise get the new policy, each by one atomic write. A VSI whose filter
-   * names a VLAN that is not the trunk's any more has to ask again.
+   * What the profile says now: VSIs that have it otherwise get the new policy, each by one atomic write. A VSI whose frames
+   * carry a VID on the link that is another VLAN's now has to ask again.
    */
   profileChanged(profile: PortProfile): void {
     const what = `profile ${profileKey(profile.ref)}`;
@@ -187,8 +212,11 @@ export class BridgeAgent {
       return;
     }
     for (const entry of users) {
-      const lost = entry.filter.entries.find(({ vid }) => vid !== nullVid && !profile.trunk.includes(vid));
-      if (lost) this.#letGo(entry, `its profile has no VLAN ${lost.vid} any more`);
+      const named = entry.filter.entries.map(({ vid }) => vid);
+      for (const [port, { wireVid }] of entry.attachments) {
+        const lost = [wireVid, ...named].find((vid) => !carries(profile, vid));
+        if (lost) this.#letGo(entry.vsiId, port, `its profile has no VLAN ${lost} any more`);
+      }
     }
     const changed = this.#usersOf(profile).flatMap((entry) => {
       const policy = policyFor(profile, entry.filter);
@@ -257,34 +285,34 @@ export class BridgeAgent {
     const entitlement = this.#parts.directory.known(vsiId, profile);
     let { addresses } = entry;
     for (const [port, attachment] of entry.attachments) {
-      const application = {
-        vsiId,
-        profile,
-        filter: filterOf(entry, attachment),
-        station: this.stationAt(port),
-      };
-      const admission = entitlement && admit(application, entitlement.grant, entitlement.profile);
-      if (admission?.admitted) {
-        addresses = admission.addresses;
-        continue;
-      }
-      this.#parts.log('info', `VSI ${vsiId} at ${port}: ${admission?.reason ?? 'withdrawn'}`);
-      this.#attempt(vsiId, null, (now) => now && detach(now, port));
+      const admission =
+        entitlement && admit(this.#held(entry, port, attachment), entitlement.grant, entitlement.profile);
+      if (admission?.admitted) addresses = admission.addresses;
+      else this.#letGo(vsiId, port, admission?.reason ?? 'withdrawn');
     }
     if (!isDeepStrictEqual(addresses, entry.addresses))
       this.#attempt(vsiId, null, (now) => now && { ...now, addresses });
   }
 
-  /** The bridge's own decision, at all its ports: their stations are told. */
-  #letGo({ vsiId, attachments }: VsiEntry, reason: string): void {
-    this.#parts.log('info', `VSI ${vsiId}: ${reason}`);
-    for (const port of attachments.keys()) this.#attempt(vsiId, null, (now) => now && detach(now, port));
+  /** The bridge's own decision: the station is told. */
+  #letGo(vsiId: VsiId, port: PortName, reason: string): void {
+    this.#parts.log('info', `VSI ${vsiId} at ${port}: ${reason}`);
+    this.#detach(vsiId, null, port);
+  }
+
+  /** What a VSI holds at a port, as if it were asked for. */
+  #held(entry: VsiEntry, port: PortName, attachment: Attachment): Application {
+    const { vsiId, profile } = entry;
+    return { vsiId, profile, filter: filterOf(entry, attachment), station: this.stationAt(port) };
   }
 
   /** A migration that an announcement may complete was opened: what is counted from here on is its own. */
   migrationOpened(vsiId: VsiId): void {
-    const entry = this.entries.get(vsiId);
-    if (entry && !this.#tallies.has(vsiId)) this.#tallies.set(vsiId, this.#tally(entry));
+    this.#attempt(
+      vsiId,
+      null,
+      (entry) => entry && (entry.tally ? entry : { ...entry, tally: this.#tally(entry) }),
+    );
   }
 
   #handle(port: PortName, output: BridgePortOutput, send: (frame: Uint8Array) => void): void {
@@ -299,13 +327,15 @@ export class BridgeAgent {
       case 'renewed':
         return; // a late keep-alive of the source must not move anything
       case 'released':
-        this.#attempt(output.vsiId, port, (entry) => entry && detach(entry, port));
+        this.#detach(output.vsiId, port, port);
         log('info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
         return;
       case 'evb':
         this.#negotiated(port, output);
         return;
       case 'neighbour':
+        if (output.neighbour)
+          for (const event of this.#announcements.met(port, output.neighbour)) this.#announced(event);
         changed(null);
         for (const { vsiId, attachments } of this.entries.values()) if (attachments.has(port)) changed(vsiId);
         return;
@@ -324,7 +354,7 @@ export class BridgeAgent {
   #negotiated(port: PortName, { negotiated, reflectiveRelay }: EvbOperation): void {
     const on = negotiated ? reflectiveRelay : (this.#reflective.get(port)?.on ?? false);
     this.#reflective.set(port, { on, current: negotiated });
-    this.#applyPorts();
+    this.#owed.make(`reflective relay on ${port}`);
     this.#parts.log(
       'info',
       negotiated ? `reflective relay on ${port} is ${on ? 'on' : 'off'}` : `no station on ${port}`,
@@ -333,19 +363,28 @@ export class BridgeAgent {
   }
 
   #requested(port: PortName, request: Request): void {
-    const { directory, timestamp } = this.#parts;
-    const { vsiId, profile } = request;
-    const at = timestamp();
-    const known = directory.known(vsiId, profile);
-    if (known) {
-      this.#decide(port, request, at, known);
-      return;
-    }
-    void directory.fetch(vsiId, profile).then(
-      // what became known meanwhile is newer than the answer
-      (fetched) => this.#decide(port, request, at, directory.known(vsiId, profile) ?? fetched),
-      (error: Error) => this.#refuse(port, request, 'unable to contact VSI manager', error.message, true),
+    const at = this.#parts.timestamp();
+    this.#entitled(
+      request,
+      (entitlement) => this.#decide(port, request, at, entitlement),
+      (error) => this.#refuse(port, request, 'unable to contact VSI manager', error.message, true),
     );
+  }
+
+  /** What the manager grants: at once where that is known here. */
+  #entitled(
+    { vsiId, profile }: { readonly vsiId: VsiId; readonly profile: ProfileRef },
+    then: (entitlement: Entitlement) => void,
+    failed: (error: Error) => void,
+  ): void {
+    const { directory } = this.#parts;
+    const known = directory.known(vsiId, profile);
+    if (known) then(known);
+    // what became known meanwhile is newer than the answer
+    else
+      void directory
+        .fetch(vsiId, profile)
+        .then((fetched) => then(directory.known(vsiId, profile) ?? fetched), failed);
   }
 
   #decide(port: PortName, request: Request, at: Timestamp, { grant, profile }: Entitlement): void {
@@ -393,33 +432,85 @@ export class BridgeAgent {
     this.#parts.log('warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
     const keep = passing && this.entries.get(request.vsiId)?.attachments.has(port) === true;
     // a station that is refused for good forgets the VSI, and a half-granted profile is no profile
-    if (!keep) this.#attempt(request.vsiId, port, (entry) => entry && detach(entry, port));
+    if (!keep) this.#detach(request.vsiId, port, port);
     this.#ports
       .get(port)!
       .do((machine, now) => machine.answer(request.token, { kind: 'refuse', code, reason, keep }, now));
   }
 
-  /** The classical way: the switch has seen the VM speak on another port, and fetches and sets its profile there now. */
   #announced(event: RelayEvent): void {
-    const { directory, log } = this.#parts;
+    const armed = this.#book.owners(event.mac).filter((entry) => isArmedBy(entry, event));
+    if (armed.length && this.#announcements.counts(event))
+      for (const { vsiId, profile, active } of armed)
+        this.#unlessItSpeaks(event, vsiId, active, () =>
+          this.#entitled(
+            { vsiId, profile },
+            (entitlement) => this.#arrive(event, vsiId, active, entitlement),
+            (error) => this.#unheard(event, error.message),
+          ),
+        );
+    this.#announcedUnarmed(event);
+  }
+
+  /** The classical way: the switch has seen the VM speak on another port, and fetches and sets its profile there now. */
+  #announcedUnarmed(event: RelayEvent): void {
+    const { directory } = this.#parts;
     for (const grant of directory.owners(event.mac)) {
       const source = this.entries.get(grant.vsiId)?.active ?? null;
       if (source === event.port || !directory.followsAnnouncements(grant.vsiId)) continue;
-      if (source && this.#speaks(grant.vsiId, source, event.at)) {
-        log('warn', `announcement of ${event.mac} on ${event.port} ignored: it still speaks on ${source}`);
-        continue;
-      }
       const profile = parseProfileKey(grant.profile);
-      void directory.fetch(grant.vsiId, profile).then(
-        (entitlement) => this.#follow(event, { vsiId: grant.vsiId, profile, source }, entitlement),
-        (error: Error) => log('warn', `announcement of ${event.mac} on ${event.port}: ${error.message}`),
+      this.#unlessItSpeaks(
+        event,
+        grant.vsiId,
+        source,
+        () =>
+          void directory.fetch(grant.vsiId, profile).then(
+            (entitlement) => this.#follow(event, { vsiId: grant.vsiId, profile, source }, entitlement),
+            (error: Error) => this.#unheard(event, error.message),
+          ),
       );
     }
   }
 
-  #speaks(vsiId: VsiId, port: PortName, at: bigint): boolean {
-    const last = this.#parts.relay.counters().vsis.get(vsiId)?.get(port)?.lastFrame ?? 0n;
-    return at - last < silence;
+  /**
+   * A VM whose stop was shorter than the silence that is asked for is waited for: it does not speak at the source again.
+   * Then its own announcement may count; else it is somebody else's.
+   */
+  #unlessItSpeaks(event: RelayEvent, vsiId: VsiId, source: PortName | null, then: () => void): void {
+    const { clock } = this.#parts;
+    if (!source || this.#lastFrame(vsiId, source) < event.at - BigInt(silenceMs) * 1_000_000n) {
+      then();
+      return;
+    }
+    clock.at(clock.now() + silenceMs, () => {
+      if (this.#lastFrame(vsiId, source) <= event.at) then();
+      else this.#unheard(event, `it still speaks on ${source}`);
+    });
+  }
+
+  #lastFrame(vsiId: VsiId, port: PortName): bigint {
+    return this.#parts.relay.countersOf(vsiId).get(port)?.lastFrame ?? 0n;
+  }
+
+  #unheard({ mac, port }: RelayEvent, reason: string): void {
+    this.#parts.log('warn', `announcement of ${mac} on ${port} ignored: ${reason}`);
+  }
+
+  /** The VM runs where its station has announced it: as if the station had associated it, which it may still do. */
+  #arrive(event: RelayEvent, vsiId: VsiId, source: PortName | null, entitlement: Entitlement): void {
+    const entry = this.#book.get(vsiId);
+    // it was moved, or given up, meanwhile
+    if (this.#stopped || !entry || entry.active !== source || !isArmedBy(entry, event)) return;
+    const { port } = event;
+    const attachment = entry.attachments.get(port)!;
+    const admission = admit(this.#held(entry, port, attachment), entitlement.grant, entitlement.profile);
+    if (!admission.admitted) {
+      this.#unheard(event, admission.reason);
+      return;
+    }
+    const arrived = activate(newEntry(entry, vsiId, entry.profile, admission), port, attachment.wireVid);
+    if (this.#attempt(vsiId, port, () => arrived))
+      this.#parts.log('info', `VSI ${vsiId} announces itself at ${port}: active`);
   }
 
   #follow(
@@ -434,13 +525,13 @@ export class BridgeAgent {
     const application = { vsiId, profile: ref, filter, station: this.stationAt(event.port) };
     const admission = feasible(admit(application, grant, profile), this.#parts.relay.capabilities);
     if (!admission.admitted) {
-      this.#parts.log('warn', `announcement of ${event.mac} on ${event.port}: ${admission.reason}`);
+      this.#unheard(event, admission.reason);
       return;
     }
     const known = this.#book.get(vsiId);
     // it was moved, or has spoken at the source again, meanwhile
     if (this.#stopped || (known?.active ?? null) !== source) return;
-    if (source && this.#speaks(vsiId, source, event.at)) return;
+    if (source && this.#lastFrame(vsiId, source) > event.at) return;
     const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
     if (!this.#attempt(vsiId, event.port, () => (source ? detach(arrived, source) : arrived))) return;
     // from now on its station has to keep it alive, as if it had asked for it
@@ -452,36 +543,56 @@ export class BridgeAgent {
       return [];
     });
     // where the source had let go before, nothing else tells that this was a migration
-    if (!source)
-      for (const moment of ['active', 'release'] as const)
-        this.#passed(vsiId, { moment, source, destination: event.port }, undefined);
+    if (source) return;
+    const counts = this.#countsOf(this.#book.get(vsiId)!);
+    for (const moment of ['active', 'release'] as const)
+      this.#passed(vsiId, { moment, source, destination: event.port }, counts);
   }
 
   /**
    * Changes one entry: in the data plane first, then here, then in the reports. The stations that lose their attachment
    * by it are told, but for the one at `by`, which knows. @throws RelayError, and nothing changed
    */
-  #commit(vsiId: VsiId, by: PortName | null, change: (entry: VsiEntry | null) => VsiEntry | null): void {
+  #commit(
+    vsiId: VsiId,
+    by: PortName | null,
+    change: (entry: VsiEntry | null) => VsiEntry | null,
+    apply = (): void => this.#apply(),
+  ): void {
     const before = this.#book.get(vsiId);
-    const after = change(before);
-    if (after === before) return;
-    const found = passages(before, after);
+    const changed = change(before);
+    if (changed === before) return;
+    const found = passages(before, changed);
+    const passes = (...moments: Passage['moment'][]) => found.some(({ moment }) => moments.includes(moment));
+    const ends = passes('release', 'abort');
     // a place that goes takes its counters with it
-    const ends = found.some(({ moment }) => moment === 'release' || moment === 'abort');
-    const last = before && ends ? this.#tally(before) : null;
+    const last = before && ends ? this.#countsOf(before) : null;
+    const after = changed && {
+      ...changed,
+      ...(ends ? { tally: null } : before && passes('ready') ? { tally: this.#tally(before) } : {}),
+    };
     this.#book.put(vsiId, after);
     try {
-      this.#apply();
+      apply();
     } catch (error) {
       this.#book.put(vsiId, before);
       throw error;
     }
-    for (const passage of found) this.#passed(vsiId, passage, last ?? undefined);
-    if (!after) this.#tallies.delete(vsiId);
+    for (const passage of found) this.#passed(vsiId, passage, last);
     for (const port of before?.attachments.keys() ?? [])
       if (port !== by && !after?.attachments.has(port))
         this.#ports.get(port)?.do((machine, now) => machine.deassociate(vsiId, now));
     this.#parts.changed(vsiId);
+  }
+
+  /** What is not granted any more goes, now or when the data plane takes it. */
+  #detach(vsiId: VsiId, by: PortName | null, port: PortName): void {
+    this.#commit(
+      vsiId,
+      by,
+      (entry) => entry && detach(entry, port),
+      () => this.#owed.make(`VSI ${vsiId} released at ${port}`),
+    );
   }
 
   /** A change that nobody waits for an answer to: what the data plane refuses is told, and stays as it was. */
@@ -496,26 +607,16 @@ export class BridgeAgent {
     }
   }
 
-  #passed(vsiId: VsiId, passage: Passage, last: Tally | undefined): void {
+  #passed(vsiId: VsiId, passage: Passage, counts: Counts | null): void {
     const { moment, source, destination } = passage;
-    const entry = this.entries.get(vsiId);
-    if (moment === 'ready') {
-      if (entry) this.#tallies.set(vsiId, this.#tally(entry));
-      this.#report(vsiId, 'ready', passage);
-      return;
-    }
-    if (moment === 'active') {
-      this.#report(vsiId, 'active', passage);
-      return;
-    }
-    const before = this.#tallies.get(vsiId);
-    const after = last ?? (entry && this.#tally(entry));
-    const count = (port: PortName | null) =>
-      port && after ? difference(before, after, port, this.#parts.stampOf) : null;
-    this.#report(vsiId, moment, passage, {
-      counts: { source: count(source), destination: count(destination) },
-    });
-    this.#tallies.delete(vsiId);
+    const ends = moment === 'release' || moment === 'abort';
+    const count = (port: PortName | null) => (port === null ? null : (counts?.at(port) ?? null));
+    this.#report(
+      vsiId,
+      moment,
+      passage,
+      ends ? { counts: { source: count(source), destination: count(destination) } } : {},
+    );
   }
 
   #report(
@@ -535,12 +636,6 @@ export class BridgeAgent {
       destination: at(destination),
       ...more,
     });
-  }
-
-  /** Nobody waits for an answer to this either. */
-  #applyPorts(): void {
-    const refusal = this.#tryToApply();
-    if (refusal !== null) this.#parts.log('warn', `ports changed, but the data plane refused: ${refusal}`);
   }
 
   /** Null, or why the data plane refuses and is as it was. */
@@ -569,10 +664,26 @@ export class BridgeAgent {
       tenants: this.#tenants.inForce,
       ageingTime: this.#parts.ageingTime,
     });
+    this.#owed.done();
   }
 
-  #tally(entry: VsiEntry): Tally {
-    return tally(this.#parts.relay.counters(), entry.vsiId, entry.addresses);
+  #tally({ vsiId, addresses }: VsiEntry): Tally {
+    const { relay, directory } = this.#parts;
+    const counters = relay.countersOf(vsiId);
+    // only a VM that moves unannounced speaks where it has no place, and the strangers are many
+    return directory.followsAnnouncements(vsiId)
+      ? tally(counters, relay.counters().strangers, addresses)
+      : tally(counters);
+  }
+
+  /** What was counted of a VSI's migration up to now. */
+  #countsOf(entry: VsiEntry): Counts {
+    const { relay, stampOf } = this.#parts;
+    const counters = relay.countersOf(entry.vsiId);
+    const now = this.#tally(entry);
+    return {
+      at: (port) => portCount(difference(entry.tally, now, port), counters.get(port), stampOf),
+    };
   }
 
   /** What VDP holds at a port, by the entries. */
@@ -603,6 +714,16 @@ const reservations = {
   'pre-associate-rr': 'pre-associated with resource reservation',
 } as const satisfies Record<Exclude<Request['mode'], 'associate'>, Reservation>;
 
+/** Whether the VSI is armed where it announces itself. */
+function isArmedBy(entry: VsiEntry, { reason, port, wireVid }: RelayEvent): boolean {
+  const { armed } = places(entry);
+  return reason === 'armed' && armed?.port === port && armed.wireVid === wireVid;
+}
+
+function carries({ vlan, trunk }: PortProfile, vid: Vid | NullVid): boolean {
+  return vid === nullVid || vid === vlan || trunk.includes(vid);
+}
+
 /** An entry as it was admitted, attached as it was before. */
 function newEntry(
   before: VsiEntry | null,
@@ -619,5 +740,6 @@ function newEntry(
     filter: atPlace(admission.filter, admission.wireVid),
     attachments: before?.attachments ?? new Map(),
     active: before?.active ?? null,
+    tally: before?.tally ?? null,
   };
 }

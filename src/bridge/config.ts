@@ -14,7 +14,12 @@ import { defaultAgeingTime } from '../relay/relay.ts';
 const shaper = bitRate;
 
 const port = z.discriminatedUnion('kind', [
-  strict({ kind: z.literal('station'), shaper: shaper.optional() }),
+  strict({
+    kind: z.literal('station'),
+    shaper: shaper.optional(),
+    /** whether a VM's own announcement makes it active where it is armed; absent: unless the station is Hairpin's own */
+    announcements: z.enum(['armed', 'never']).optional(),
+  }),
   strict({
     kind: z.literal('network'),
     /** untagged frames belong to it; absent: they are dropped */

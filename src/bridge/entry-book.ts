@@ -11,7 +11,7 @@ import type { VsiEntry } from './vsi-entry.ts';
 export class EntryBook {
   readonly #entries = new Map<VsiId, VsiEntry>();
   readonly #relayed = new Map<VsiId, RelayVsi>();
-  readonly #addresses = new Multiset<MacAddress>();
+  readonly #owners = new Map<MacAddress, Set<VsiId>>();
   readonly #ports = new Multiset<PortName>();
 
   get entries(): ReadonlyMap<VsiId, VsiEntry> {
@@ -28,7 +28,12 @@ export class EntryBook {
 
   /** Whether it is a VSI's address, wherever that is attached. */
   hasAddress(mac: MacAddress): boolean {
-    return this.#addresses.has(mac);
+    return this.#owners.has(mac);
+  }
+
+  /** The VSIs that have an address: in different VLANs there may be several. */
+  owners(mac: MacAddress): VsiEntry[] {
+    return Array.from(this.#owners.get(mac) ?? [], (vsiId) => this.#entries.get(vsiId)!);
   }
 
   /** Whether a VSI is attached at the port. */
@@ -39,7 +44,7 @@ export class EntryBook {
   /** Null: the VSI is nowhere any more. */
   put(vsiId: VsiId, entry: VsiEntry | null): void {
     const before = this.#entries.get(vsiId);
-    for (const mac of before?.addresses ?? []) this.#addresses.delete(mac);
+    for (const mac of before?.addresses ?? []) this.#disown(mac, vsiId);
     for (const port of before?.attachments.keys() ?? []) this.#ports.delete(port);
     if (!entry) {
       this.#entries.delete(vsiId);
@@ -48,8 +53,20 @@ export class EntryBook {
     }
     this.#entries.set(vsiId, entry);
     this.#relayed.set(vsiId, toRelay(entry));
-    for (const mac of entry.addresses) this.#addresses.add(mac);
+    for (const mac of entry.addresses) this.#own(mac, vsiId);
     for (const port of entry.attachments.keys()) this.#ports.add(port);
+  }
+
+  #own(mac: MacAddress, vsiId: VsiId): void {
+    const owners = this.#owners.get(mac);
+    if (owners) owners.add(vsiId);
+    else this.#owners.set(mac, new Set([vsiId]));
+  }
+
+  #disown(mac: MacAddress, vsiId: VsiId): void {
+    const owners = this.#owners.get(mac);
+    owners?.delete(vsiId);
+    if (owners?.size === 0) this.#owners.delete(mac);
   }
 }
 

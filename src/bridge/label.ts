@@ -8,7 +8,8 @@ import type { MacAddress } from '../domain/mac-address.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
 import { nullVid, type NullVid, type Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
-import type { RelayVsi } from '../relay/relay.ts';
+import { dropReasons, type PortName, type RelayVsi } from '../relay/relay.ts';
+import type { Count, Tally } from './tally.ts';
 import { places, type Attachment, type VsiEntry } from './vsi-entry.ts';
 
 const none = '-';
@@ -18,23 +19,56 @@ const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 /**
  * What the data plane keeps of an entry besides what it needs itself, so that a restarted agent can adopt it: the
  * profile's key, the filter format's number on the wire, with an "r" where a pre-association is with resource
- * reservation, the GroupID, the filter's entries in order, which a station wants to see again as it gave it, and the order
- * of the addresses where the entries have none: "dc1/17/1 2 - AA- -", "dc1/17/1 4r 7 AB5BB5 -", "dc1/17/1 1 - A-- BA" (the
- * second of the ascending addresses first).
+ * reservation, the GroupID, the filter's entries in order, which a station wants to see again as it gave it, the order of
+ * the addresses where the entries have none, and the tally: "dc1/17/1 2 - AA- - -", "dc1/17/1 4r 7 AB5BB5 - p1:3e8:3e7:3.2",
+ * "dc1/17/1 1 - A-- BA -" (the second of the ascending addresses first).
  */
 export function labelOf(entry: VsiEntry): string {
-  const { profile, filter, policy, addresses, attachments } = entry;
+  const { profile, filter, policy, addresses, attachments, tally } = entry;
   const format = Object.entries(filterFormats).find(([, name]) => name === filter.format)![0];
   const reserves = [...attachments.values()].some(({ association }) => association === reserved);
   const ascending = addresses.toSorted();
   const order = addresses.map((mac) => digits[ascending.indexOf(mac)]).join('');
-  return [
+  const label = [
     profileKey(profile),
     reserves ? `${format}r` : format,
     filter.entries[0]?.group?.toString(36) ?? none,
     filter.entries.map((entry) => entryText(entry, policy.trunk, ascending)).join(''),
     hasAddresses(filter.format) || digits.startsWith(order) ? none : order,
   ].join(' ');
+  const counted = `${label} ${tallyText(tally)}`;
+  return Buffer.byteLength(counted) <= labelLimit ? counted : `${label} ${none}`;
+}
+
+/** Of the relay's contract. A tally that does not fit is done without. */
+const labelLimit = 255;
+
+/** For each port its name, frames from and to the VM, and drops by the reason's number: "p1:3e8:3e7:3.2/p2:0:0". */
+function tallyText(tally: Tally | null): string {
+  if (!tally?.size) return none;
+  const text = (count: number) => count.toString(36);
+  return Array.from(tally, ([port, { fromVm, toVm, dropped }]) =>
+    [
+      port,
+      text(fromVm),
+      text(toVm),
+      ...dropReasons.flatMap((reason, i) => (dropped[reason] ? [`${i}.${text(dropped[reason])}`] : [])),
+    ].join(':'),
+  ).join('/');
+}
+
+function tallyIn(text: string): Tally | null {
+  if (text === none) return null;
+  const number = (digits: string | undefined) => parseInt(digits ?? '', 36);
+  return new Map(
+    text.split('/').map((count): [PortName, Count] => {
+      const [port = '', fromVm, toVm, ...drops] = count.split(':');
+      const dropped = drops
+        .map((drop) => drop.split('.'))
+        .map(([i, n]) => [dropReasons[Number(i)], number(n)]);
+      return [port, { fromVm: number(fromVm), toVm: number(toVm), dropped: Object.fromEntries(dropped) }];
+    }),
+  );
 }
 
 const reserved = 'pre-associated with resource reservation';
@@ -86,7 +120,8 @@ export function toRelay(entry: VsiEntry): RelayVsi {
 
 /** The entry that `toRelay` made this from. @throws Invalid for a label that is not ours */
 export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
-  const [key = '', form = '', groupText = none, entries = '', order = none] = held.label.split(' ');
+  const [key = '', form = '', groupText = none, entries = '', order = none, tally = none] =
+    held.label.split(' ');
   const { active, armed, released } = held.places;
   const attachments = new Map<string, Attachment>();
   for (const place of [active, released])
@@ -113,6 +148,7 @@ export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
     filter,
     attachments,
     active: active?.port ?? null,
+    tally: tallyIn(tally),
   };
 }
 

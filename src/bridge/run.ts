@@ -13,6 +13,7 @@ import { evbParameters } from '../protocol/evb/parameters.ts';
 import { EbpfRelay } from '../relay/ebpf/relay.ts';
 import type { PortName, RelayPort } from '../relay/relay.ts';
 import { BridgeAgent } from './agent.ts';
+import type { Heed } from './announcements.ts';
 import { controlPath, type BridgeConfig } from './config.ts';
 import { serveControl } from './control.ts';
 import { managed } from './managed.ts';
@@ -43,11 +44,23 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     cleanup.defer(() => socket.close());
   }
 
-  const portOf = new Map(stationPorts.map((name) => [interfaceIndex(name), name]));
+  const indexes = new Map(Object.keys(config.ports).map((name) => [name, interfaceIndex(name)]));
+  const rebind = (name: PortName, index: number): void => {
+    indexes.set(name, index);
+    logger.info(`the interface of ${name} was made anew`);
+    try {
+      relay.rebind(name);
+      sockets.get(name)?.bind();
+    } catch (error) {
+      // it may be gone again
+      logger.warn(`${name} cannot be bound: ${(error as Error).message}`);
+    }
+  };
   // before the links are looked at, so that no change falls in between
-  const stopMonitor = monitorLinks(({ index, runs }) => {
-    const port = portOf.get(index);
-    if (port) agent.linkChanged(port, runs);
+  const stopMonitor = monitorLinks(({ index, name, exists, runs }) => {
+    const bound = indexes.get(name);
+    if (exists && bound !== undefined && bound !== index) rebind(name, index);
+    for (const port of sockets.keys()) if (indexes.get(port) === index) agent.linkChanged(port, runs);
   }, failed);
   cleanup.defer(stopMonitor);
 
@@ -62,6 +75,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
       runs: interfaceRuns(name),
       shaper: shaperAt(config, name),
       send: (frame) => void sockets.get(name)!.send(frame), // a port that is down drops it, and ECP tries again
+      announcements: announcementsAt(config, name),
     })),
     otherPorts: otherPorts(config),
     ageingTime: config.ageingTime,
@@ -122,6 +136,11 @@ function sourceOf(config: BridgeConfig, logger: Logger): Source {
 function shaperAt({ ports }: BridgeConfig, name: PortName): number | undefined {
   const port = ports[name];
   return port?.kind === 'station' ? port.shaper : undefined;
+}
+
+function announcementsAt({ ports }: BridgeConfig, name: PortName): Heed | undefined {
+  const port = ports[name];
+  return port?.kind === 'station' ? port.announcements : undefined;
 }
 
 function otherPorts(config: BridgeConfig): ReadonlyMap<PortName, RelayPort> {

@@ -24,6 +24,8 @@ type Machine = ReturnType<BridgePort['state']>;
 /** What `hairpin bridge show` prints: the bridge as its agent sees it now. */
 export interface ShownBridge {
   readonly name: string;
+  /** what the data plane has refused to do so far; it is tried again */
+  readonly owed: string | null;
   readonly ports: readonly ShownPort[];
   readonly vsis: readonly CountedVsi[];
   /** the limits that are in force */
@@ -60,7 +62,7 @@ export interface ShownPort {
     readonly sChannels: Machine['sChannels'];
     /** in seconds, and the number of ECP's repeats */
     readonly timers: Timing;
-    readonly vsis: Machine['vsis'];
+    readonly vsis: readonly ShownVsi[];
     /** requests that wait for a decision */
     readonly pending: number;
     readonly counters: Machine['counters'];
@@ -68,6 +70,9 @@ export interface ShownPort {
     readonly lastRefusal: (Omit<NonNullable<Machine['lastRefusal']>, 'at'> & { readonly ago: number }) | null;
   };
 }
+
+/** `place`: what the data plane does with the VSI here; a source that has not let go yet is `released`. */
+export type ShownVsi = Machine['vsis'][number] & { readonly place: keyof Places | null };
 
 /** What is counted of a VSI. */
 export interface CountedVsi {
@@ -100,6 +105,7 @@ export function shown(
   const { learned = null } = counters;
   return {
     name,
+    owed: agent.owed,
     ports: portsOf(agent, relay, counters.ports, now),
     vsis: Array.from(agent.entries.values(), (entry) => vsiOf(entry, counters, names)),
     tenants: Array.from(
@@ -146,7 +152,7 @@ function portsOf(
   now: number,
 ): ShownPort[] {
   const machines = new Map(agent.portStates().map(({ name, state }) => [name, state]));
-  return [...relay.held().ports].map(([port, { kind }]): ShownPort => {
+  const ports = [...relay.held().ports].map(([port, { kind }]): ShownPort => {
     const machine = machines.get(port);
     const counted = counters.get(port);
     return {
@@ -157,12 +163,25 @@ function portsOf(
         out: counted?.framesOut ?? 0,
         dropped: occurred(counted?.dropped),
       },
-      ...(machine ? { station: stationOf(machine, now) } : {}),
+      ...(machine
+        ? { station: stationOf(machine, now, (vsiId) => placeAt(port, agent.entries.get(vsiId))) }
+        : {}),
     };
   });
+  return ports.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
 }
 
-function stationOf(machine: Machine, now: number): NonNullable<ShownPort['station']> {
+function placeAt(port: PortName, entry: VsiEntry | undefined): keyof Places | null {
+  for (const [part, place] of Object.entries(entry ? places(entry) : {}) as [keyof Places, Place | null][])
+    if (place?.port === port) return part;
+  return null;
+}
+
+function stationOf(
+  machine: Machine,
+  now: number,
+  placeOf: (vsiId: VsiId) => keyof Places | null,
+): NonNullable<ShownPort['station']> {
   const { link, neighbour, evb, sChannels, vsis, pending, counters, lastRefusal } = machine;
   return {
     link,
@@ -170,7 +189,7 @@ function stationOf(machine: Machine, now: number): NonNullable<ShownPort['statio
     evb,
     sChannels,
     timers: inSeconds(machine.timers),
-    vsis,
+    vsis: vsis.map((vsi) => ({ ...vsi, place: placeOf(vsi.vsiId) })),
     pending,
     counters,
     lastRefusal: lastRefusal && refusedAgo(lastRefusal, now),

@@ -9,7 +9,7 @@ import { places } from './vsi-entry.ts';
 /** What the bridge tells the manager of itself: each port's protocol state and what it has counted. */
 export function bridgeStatus(name: string, agent: BridgeAgent, relay: Relay, at: Timestamp): Bridge {
   const { ports } = relay.held();
-  const counters = relay.counters();
+  const counters = relay.portCounters();
   const states = new Map(agent.portStates().map(({ name, state }) => [name, state]));
   return {
     name,
@@ -20,7 +20,7 @@ export function bridgeStatus(name: string, agent: BridgeAgent, relay: Relay, at:
       return {
         name: port,
         kind,
-        counters: json(counters.ports.get(port) ?? {}),
+        counters: json(counters.get(port) ?? {}),
         ...(state
           ? {
               link: state.link,

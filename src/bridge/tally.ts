@@ -1,50 +1,71 @@
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { PortCount, Timestamp } from '../domain/migration.ts';
-import type { VsiId } from '../domain/vsi-id.ts';
-import type { PortName, RelayCounters, VsiCounters } from '../relay/relay.ts';
+import type { DropReason, PortName, Stranger, VsiCounters } from '../relay/relay.ts';
 
-/** What the relay had counted for one VSI at one moment. */
-export interface Tally {
-  readonly ports: ReadonlyMap<PortName, VsiCounters>;
-  /** frames from the VM's addresses where it has no place, by port */
-  readonly strangers: ReadonlyMap<PortName, number>;
+/** What the relay had counted for one VSI at one moment, by port. */
+export type Tally = ReadonlyMap<PortName, Count>;
+
+export interface Count {
+  readonly fromVm: number;
+  readonly toVm: number;
+  /** without reasons that never occurred; `unassociated`: from the VM's addresses where it has no place */
+  readonly dropped: Readonly<Partial<Record<DropReason, number>>>;
 }
 
-export function tally(counters: RelayCounters, vsiId: VsiId, addresses: readonly MacAddress[]): Tally {
-  const strangers = new Map<PortName, number>();
-  for (const { port, mac, frames } of counters.strangers)
-    if (addresses.includes(mac)) strangers.set(port, (strangers.get(port) ?? 0) + frames);
-  return { ports: counters.vsis.get(vsiId) ?? new Map(), strangers };
+const nothing: Count = { fromVm: 0, toVm: 0, dropped: {} };
+
+export function tally(
+  counters: ReadonlyMap<PortName, VsiCounters>,
+  strangers: readonly Stranger[] = [],
+  addresses: readonly MacAddress[] = [],
+): Tally {
+  const counts = new Map<PortName, Count>();
+  for (const [port, { fromVm, toVm, dropped }] of counters)
+    counts.set(port, {
+      fromVm: fromVm.frames,
+      toVm: toVm.frames,
+      dropped: Object.fromEntries(Object.entries(dropped).filter(([, frames]) => frames > 0)),
+    });
+  for (const { port, mac, frames } of strangers) {
+    if (!addresses.includes(mac)) continue;
+    const count = counts.get(port) ?? nothing;
+    const unassociated = (count.dropped.unassociated ?? 0) + frames;
+    counts.set(port, { ...count, dropped: { ...count.dropped, unassociated } });
+  }
+  return counts;
 }
 
-/** What had been counted before: nothing, if the place was made anew since and counts from zero. */
-function counted(was: VsiCounters | undefined, is: VsiCounters | undefined): VsiCounters | undefined {
-  const anew = was && is && (is.fromVm.frames < was.fromVm.frames || is.toVm.frames < was.toVm.frames);
-  return anew ? undefined : was;
+/** What had been counted before; of a place that was made anew since, and counts from zero, only what was no place's. */
+function counted(was: Count, is: Count): Count {
+  if (is.fromVm >= was.fromVm && is.toVm >= was.toVm) return was;
+  const { unassociated = 0 } = was.dropped;
+  return { ...nothing, dropped: { unassociated } };
 }
 
 /** What was counted at `port` between two tallies. */
-export function difference(
-  before: Tally | undefined,
-  after: Tally,
-  port: PortName,
-  timestamp: (monotonic: bigint) => Timestamp,
-): PortCount {
-  const is = after.ports.get(port);
-  const was = counted(before?.ports.get(port), is);
-  const dropped: Record<string, number> = {};
-  for (const [reason, frames] of Object.entries(is?.dropped ?? {})) {
-    const more = frames - ((was?.dropped as Record<string, number> | undefined)?.[reason] ?? 0);
+export function difference(before: Tally | null, after: Tally, port: PortName): Count {
+  const is = after.get(port) ?? nothing;
+  const was = counted(before?.get(port) ?? nothing, is);
+  const dropped: Partial<Record<DropReason, number>> = {};
+  for (const [reason, frames] of Object.entries(is.dropped) as [DropReason, number][]) {
+    const more = frames - (was.dropped[reason] ?? 0);
     if (more > 0) dropped[reason] = more;
   }
-  const strange = (after.strangers.get(port) ?? 0) - (before?.strangers.get(port) ?? 0);
-  if (strange > 0) dropped['unassociated'] = (dropped['unassociated'] ?? 0) + strange;
+  return { fromVm: is.fromVm - was.fromVm, toVm: is.toVm - was.toVm, dropped };
+}
+
+/** For the report of a migration. */
+export function portCount(
+  { fromVm, toVm, dropped }: Count,
+  counters: VsiCounters | undefined,
+  timestamp: (monotonic: bigint) => Timestamp,
+): PortCount {
   const stamp = (at: bigint | null | undefined) => (at === null || at === undefined ? null : timestamp(at));
   return {
-    framesFromVm: (is?.fromVm.frames ?? 0) - (was?.fromVm.frames ?? 0),
-    framesToVm: (is?.toVm.frames ?? 0) - (was?.toVm.frames ?? 0),
-    dropped,
-    firstFrame: stamp(is?.firstFrame),
-    lastFrame: stamp(is?.lastFrame),
+    framesFromVm: fromVm,
+    framesToVm: toVm,
+    dropped: { ...dropped },
+    firstFrame: stamp(counters?.firstFrame),
+    lastFrame: stamp(counters?.lastFrame),
   };
 }

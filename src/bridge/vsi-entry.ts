@@ -6,6 +6,7 @@ import type { ProfileRef } from '../domain/profile-ref.ts';
 import type { NullVid, Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { PortName, Place, Places } from '../relay/relay.ts';
+import type { Tally } from './tally.ts';
 
 /** How a VSI is attached to one station port. */
 export interface Attachment {
@@ -34,6 +35,8 @@ export interface VsiEntry {
   readonly filter: FilterInfo;
   readonly attachments: ReadonlyMap<PortName, Attachment>;
   readonly active: PortName | null;
+  /** what was counted before the migration that is under way; null: there is none, or it is not known */
+  readonly tally: Tally | null;
 }
 
 /** How a VSI may be attached where it is not active. */
@@ -49,26 +52,27 @@ export function reserve(
   wireVid: Vid | NullVid,
   association: Reservation,
 ): VsiEntry {
-  if (entry.active === port) return entry;
+  const held = entry.attachments.get(port);
+  if (entry.active === port)
+    return held?.wireVid === wireVid
+      ? entry
+      : { ...entry, attachments: new Map([...entry.attachments, [port, { ...held!, wireVid }]]) };
   const others = [...entry.attachments].filter(
     ([at, held]) => at !== port && held.association === 'associated',
   );
-  const reserved = { association, wireVid: entry.attachments.get(port)?.wireVid ?? wireVid };
-  return { ...entry, attachments: new Map([...others, [port, reserved]]) };
+  return { ...entry, attachments: new Map([...others, [port, { association, wireVid }]]) };
 }
 
-/** Associates at `port`: the VSI is active there from now on, and its previous port is released. */
+/** Associates at `port`: the VSI is active there from now on, and its previous port is released. Again: nothing moves. */
 export function activate(entry: VsiEntry, port: PortName, wireVid: Vid | NullVid): VsiEntry {
-  const others = [...entry.attachments].filter(([at]) => at === entry.active && at !== port);
-  const held = entry.attachments.get(port);
-  return {
-    ...entry,
-    attachments: new Map([
-      ...others,
-      [port, { association: 'associated', wireVid: held?.wireVid ?? wireVid }],
-    ]),
-    active: port,
-  };
+  const others = [...entry.attachments].filter(
+    ([at]) => at !== port && (at === entry.active || entry.active === port),
+  );
+  const attachments = new Map<PortName, Attachment>([
+    ...others,
+    [port, { association: 'associated', wireVid }],
+  ]);
+  return { ...entry, attachments, active: port };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { callLocal } from '../api/local-socket.ts';
 import { profileKey } from '../domain/profile-ref.ts';
-import type { Dropped, ShownBridge, ShownPort, ShownTenant, CountedVsi } from '../bridge/show.ts';
+import type { CountedVsi, Dropped, ShownBridge, ShownPort, ShownTenant, ShownVsi } from '../bridge/show.ts';
 import { Failure } from './failure.ts';
 import { table, tenantHeading } from './output.ts';
 
@@ -19,9 +19,13 @@ export async function askBridge(socket: string, port: string | undefined): Promi
 }
 
 /** A bridge for people: a paragraph for each port, then what is counted of VSIs and what limits tenants. */
-export function bridgeText({ name, ports, vsis, tenants, learned, refused }: ShownBridge): string {
+export function bridgeText({ name, owed, ports, vsis, tenants, learned, refused }: ShownBridge): string {
   return [
-    `bridge ${name}${learned === null ? '' : `, ${learned} learned addresses`}`,
+    [
+      `bridge ${name}`,
+      ...(learned === null ? [] : [`${learned} learned addresses`]),
+      ...(owed === null ? [] : [`whose data plane refuses ${owed}`]),
+    ].join(', '),
     ...refused.map(({ what, reason }) => `not in force: ${what}: ${reason}`),
     ...ports.map(portText),
     ...(vsis.length ? [vsisText(vsis)] : []),
@@ -75,21 +79,13 @@ function stationLines(station: NonNullable<ShownPort['station']>): string[] {
   const { neighbour, evb, timers, vsis, counters, lastRefusal, pending, sChannels } = station;
   const { lldp, ecp, vdp, ignored } = counters;
   const vsiTable = table(
-    ['VSI', 'ASSOCIATION', 'PROFILE', 'FILTER'],
-    vsis.map(({ vsiId, association, profile, filter }) => [
+    ['VSI', 'ASSOCIATION', 'PLACE', 'PROFILE', 'FILTER'],
+    vsis.map(({ vsiId, association, place, profile, filter }) => [
       vsiId,
       association,
+      place ?? '-',
       profileKey(profile),
-      filter.entries
-        .map(({ mac, vid, pcp, group }) =>
-          [
-            ...(group === undefined ? [] : [`group ${group}`]),
-            ...(mac === undefined ? [] : [mac]),
-            `vid ${vid}`,
-            ...(pcp === undefined ? [] : [`pcp ${pcp}`]),
-          ].join(' '),
-        )
-        .join(', '),
+      filterText(filter),
     ]),
   );
   return [
@@ -113,6 +109,23 @@ function stationLines(station: NonNullable<ShownPort['station']>): string[] {
       : []),
     ...(vsis.length ? vsiTable.split('\n').map((line) => `  ${line}`) : ['  no VSI']),
   ];
+}
+
+const mostEntries = 2;
+
+function filterText({ entries }: ShownVsi['filter']): string {
+  const text = entries
+    .slice(0, mostEntries)
+    .map(({ mac, vid, pcp, group }) =>
+      [
+        ...(group === undefined ? [] : [`group ${group}`]),
+        ...(mac === undefined ? [] : [mac]),
+        `vid ${vid}`,
+        ...(pcp === undefined ? [] : [`pcp ${pcp}`]),
+      ].join(' '),
+    );
+  const more = entries.length - mostEntries;
+  return [...text, ...(more > 0 ? [`${more} more`] : [])].join(', ');
 }
 
 function counts(by: Dropped): string {

@@ -5,10 +5,14 @@ const family = 16; // AF_NETLINK
 const linkGroup = 1; // RTMGRP_LINK
 const newLink = 16; // RTM_NEWLINK
 const deleteLink = 17; // RTM_DELLINK
+const nameAttribute = 3; // IFLA_IFNAME
 const upAndRunning = 0x41; // IFF_UP | IFF_RUNNING
 
 export interface LinkChange {
   readonly index: number;
+  readonly name: string;
+  /** false: it was deleted, or moved to another namespace */
+  readonly exists: boolean;
   /** administratively up and with a carrier */
   readonly runs: boolean;
 }
@@ -40,18 +44,32 @@ export function monitorLinks(
   };
 }
 
-/** The link changes in one netlink datagram: nlmsghdr (16 octets) and ifinfomsg (16 octets) each. */
+/** The link changes in one netlink datagram: nlmsghdr (16 octets), ifinfomsg (16 octets) and attributes each. */
 function* linkChanges(datagram: Uint8Array): Generator<LinkChange> {
   const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
   for (let at = 0; at + 32 <= datagram.length;) {
     const length = view.getUint32(at, true);
     const type = view.getUint16(at + 4, true);
     if (length < 16) return;
-    if (type === newLink || type === deleteLink)
+    if (length >= 32 && (type === newLink || type === deleteLink))
       yield {
         index: view.getInt32(at + 20, true),
+        name: nameIn(datagram.subarray(at + 32, at + length)),
+        exists: type === newLink,
         runs: type === newLink && (view.getUint32(at + 24, true) & upAndRunning) === upAndRunning,
       };
     at += (length + 3) & ~3;
   }
+}
+
+function nameIn(attributes: Uint8Array): string {
+  const view = new DataView(attributes.buffer, attributes.byteOffset, attributes.byteLength);
+  for (let at = 0; at + 4 <= attributes.length;) {
+    const length = view.getUint16(at, true);
+    if (length < 4) break;
+    if (view.getUint16(at + 2, true) === nameAttribute)
+      return Buffer.from(attributes.subarray(at + 4, at + length - 1)).toString();
+    at += (length + 3) & ~3;
+  }
+  return '';
 }

@@ -52,13 +52,14 @@ const tagLength = 4;
  */
 export class PacketSocket {
   readonly #fd: number;
+  readonly #name: string;
   readonly #snapLength: number;
   #stop: (() => void) | undefined;
 
   /** @throws SystemError for a missing interface or missing rights */
   constructor(name: string, options: PacketSocketOptions = {}) {
-    const { socket, bind, close } = libc();
-    const index = interfaceIndex(name);
+    const { socket, close } = libc();
+    this.#name = name;
     const rawNonBlockingCloexec = 3 | 0o4000 | 0o2000000;
     this.#fd = check(socket(packetFamily, rawNonBlockingCloexec, 0), 'packet socket on', name);
     try {
@@ -68,17 +69,22 @@ export class PacketSocket {
       this.#set(socketLevel, optionReceiveBufferForce, int(options.receiveBuffer ?? 1 << 21));
       if (options.filter)
         withFilterProgram(options.filter, (header) => this.#set(socketLevel, optionAttachFilter, header));
-      const address = new Uint8Array(20); // struct sockaddr_ll
-      const view = new DataView(address.buffer);
-      view.setUint16(0, packetFamily, true);
-      view.setUint16(2, allProtocols);
-      view.setInt32(4, index, true);
-      check(bind(this.#fd, address, address.length), 'packet socket on', name);
+      this.bind();
     } catch (error) {
       close(this.#fd);
       throw error;
     }
     this.#snapLength = options.snapLength ?? 2048;
+  }
+
+  /** Binds to the interface that has the name now: it may have been made anew. @throws SystemError for a missing interface */
+  bind(): void {
+    const address = new Uint8Array(20); // struct sockaddr_ll
+    const view = new DataView(address.buffer);
+    view.setUint16(0, packetFamily, true);
+    view.setUint16(2, allProtocols);
+    view.setInt32(4, interfaceIndex(this.#name), true);
+    check(libc().bind(this.#fd, address, address.length), 'packet socket on', this.#name);
   }
 
   /** Sends a whole frame, destination address first; false if the kernel did not take it (link down, no buffer). */

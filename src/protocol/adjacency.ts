@@ -30,11 +30,14 @@ import { TokenBucket, type TokenRate } from './token-bucket.ts';
 import { VdpOutbox, type Item } from './vdp/outbox.ts';
 import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';
 
+/** By this a Hairpin knows another. */
+export const ownSystemDescription = 'Hairpin';
+
 export interface AdjacencyOptions {
   /** source of the frames sent */
   readonly mac: MacAddress;
   readonly systemName: string;
-  /** what the neighbour is told of this system; the default is "Hairpin" */
+  /** what the neighbour is told of this system; the default is `ownSystemDescription` */
   readonly systemDescription?: string;
   /** the S-VLANs to offer (bridge); the default is the default channel alone */
   readonly sChannels?: SChannelPool;
@@ -365,7 +368,7 @@ export class Adjacency {
   }
 
   #tlvs(): LldpTlv[] {
-    const { systemName, systemDescription = 'Hairpin' } = this.#options;
+    const { systemName, systemDescription = ownSystemDescription } = this.#options;
     const does = capabilityBits(this.#role === 'bridge' ? 'bridge' : 'station only');
     return [
       { kind: 'system name', text: systemName },

@@ -62,12 +62,18 @@ export interface Relay {
    * @throws RelayError when the data plane refuses; what was held before is still in force then
    */
   apply(desired: RelayState): void;
+  /** All there are: walks every VSI, and the strangers. */
   counters(): RelayCounters;
   /**
    * Frames that each rule of the VSI's access list has decided since the list came to be, in the rules' order, and
    * last those that none did; VSIs with equal access lists may share the count. Null: there is no such VSI.
    */
   ruleFrames(vsi: VsiId): readonly number[] | null;
+  portCounters(): RelayCounters['ports'];
+  /** Of one VSI, by each port it has a place at; costs the same however many others there are. */
+  countersOf(vsiId: VsiId): ReadonlyMap<PortName, VsiCounters>;
+  /** The interface of a port was made anew under the same name. @throws RelayError when it cannot be bound */
+  rebind(port: PortName): void;
   /** Called for each announcement (see RelayEvent) until `close`. */
   watch(listener: (event: RelayEvent) => void): void;
   /** Calls for a sample of the dropped frames, at most some hundreds per second, until the returned function is called. */

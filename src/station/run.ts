@@ -25,7 +25,7 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
   const api = new ApiClient(config.manager, { token: config.token });
   const reporter = new Reporter((refused) => logger.warn(`the manager refused: ${refused}`));
   using cleanup = new DisposableStack();
-  const index = interfaceIndex(config.uplink);
+  let index = interfaceIndex(config.uplink);
   const socket = new PacketSocket(config.uplink, { filter: etherTypeFilter(Object.values(etherTypes)) });
   cleanup.defer(() => socket.close());
   const file = new RunningVmsFile(config.control, (message) => logger.warn(message));
@@ -70,6 +70,15 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
   socket.listen((frame) => agent.receive(frame), failed);
   cleanup.defer(
     monitorLinks((change) => {
+      if (change.exists && change.name === config.uplink && change.index !== index) {
+        index = change.index;
+        logger.info(`the interface ${config.uplink} was made anew`);
+        try {
+          socket.bind();
+        } catch (error) {
+          logger.warn((error as Error).message); // it may be gone again
+        }
+      }
       if (change.index === index) agent.linkChanged(change.runs);
     }, failed),
   );

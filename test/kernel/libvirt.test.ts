@@ -17,7 +17,7 @@ import { Libvirtd } from '../peers/libvirtd.ts';
 import { dialects, startStation } from '../peers/lldpad.ts';
 import { LoneBridge } from '../peers/lone-bridge.ts';
 import { until } from '../peers/until.ts';
-import { plugUplink, skipIndexes } from '../peers/uplink.ts';
+import { loseEcp, plugUplink, skipIndexes } from '../peers/uplink.ts';
 
 const prefix = `hp-lv${process.pid}`;
 const directory = mkdtempSync(join(tmpdir(), `${prefix}-`));
@@ -183,14 +183,17 @@ for (const dialect of dialects)
       const { fromVm, toVm, own } = await streamsDuring(async () => {
         const letGo = h1.holdStopped();
         const migrated = h1.migrate('web1', h2);
-        await Promise.race([migrated, until('it is active at p2', () => story().at(-1) === activeAtP2)]);
-        assert.deepEqual(story().slice(since), ['pre-associate at p2: granted', activeAtP2]);
-        // the source's lldpad knows nothing of this yet, and goes on to say that the VSI is associated at p1
-        const renewals = async () => (await station('p1')).counters.vdp.commandsSucceeded;
-        const first = await renewals();
-        await until('the source has renewed', async () => (await renewals()) > first);
-        assert.deepEqual(await held('p1'), [`${vsiId} associated`]);
-        letGo();
+        try {
+          await Promise.race([migrated, until('it is active at p2', () => story().at(-1) === activeAtP2)]);
+          assert.deepEqual(story().slice(since), ['pre-associate at p2: granted', activeAtP2]);
+          // the source's lldpad knows nothing of this yet, and goes on to say that the VSI is associated at p1
+          const renewals = async () => (await station('p1')).counters.vdp.commandsSucceeded;
+          const first = await renewals();
+          await until('the source has renewed', async () => (await renewals()) > first);
+          assert.deepEqual(await held('p1'), [`${vsiId} associated`]);
+        } finally {
+          letGo();
+        }
         await migrated;
         await until('the source has let go', async () => (await held('p1')).length === 0);
         assert.deepEqual(story().slice(since + 2), ['released at p1: requested']);
@@ -208,10 +211,38 @@ for (const dialect of dialects)
       assert.ok(toVm.lost <= own!.gapMs + latePeer, `${toVm.lost} frames to the VM lost`);
     });
 
-    it('stops: it is de-associated, and nothing is left of it', async () => {
+    it('migrates although nothing is heard of its ASSOCIATE: it is active when it speaks', async (t) => {
       const since = story().length;
-      await h2.virsh('destroy', 'web1');
-      await until('p2 has let go', async () => (await held('p2')).length === 0);
-      assert.deepEqual(story().slice(since), ['released at p2: requested']);
+      const armed = async () => (await dropped())['p1 armed'] ?? 0;
+      const before = await armed();
+      const { fromVm, own } = await streamsDuring(async () => {
+        const migrated = h2.migrate('web1', h1);
+        await Promise.race([migrated, until('it is armed at p1', () => story().length > since)]);
+        const hearAgain = await loseEcp(namespaces.h1);
+        try {
+          await Promise.race([migrated, until('it is active at p1', () => story().length > since + 1)]);
+          assert.deepEqual(story().slice(since), [
+            'pre-associate at p1: granted',
+            'announces itself at p1: active',
+          ]);
+          const atOnce = await armed();
+          await framesComeIn('p1', 300);
+          assert.equal(await armed(), atOnce, 'nothing of it is dropped after that');
+          await migrated;
+        } finally {
+          await hearAgain();
+        }
+        await until('the source has let go', async () => (await held('p2')).length === 0);
+        assert.deepEqual(story()[since + 2], 'released at p2: requested');
+        assert.equal((await held('p1')).length, 1);
+      });
+      t.diagnostic(`silent for ${own!.gapMs} ms, ${(await armed()) - before} frames dropped as armed`);
+      assert.ok(fromVm.lost <= (await armed()) - before, `${fromVm.lost} frames of the VM lost`);
+    });
+
+    it('stops: it is de-associated, and nothing is left of it', async () => {
+      await h1.virsh('destroy', 'web1');
+      await until('p1 has let go', async () => (await held('p1')).length === 0);
+      assert.equal(story().at(-1), 'released at p1: requested');
     });
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callLocal } from '../../src/api/local-socket.ts';
@@ -45,14 +45,7 @@ export class Wires implements AsyncDisposable {
         await createNamespace(namespace);
         inNamespace(namespace, silenceIpv6);
       }
-      for (const port of ['p1', 'p2'] as const) {
-        const namespace = wires.host(port);
-        await ip(wires.switch, [
-          `link add ${port} type veth peer name ${stationLink} netns ${namespace}`,
-          `link set ${port} up`,
-        ]);
-        await ip(namespace, [`link set ${stationLink} up`]);
-      }
+      for (const port of ['p1', 'p2'] as const) await wires.plug(port);
       return wires;
     } catch (error) {
       await wires[Symbol.asyncDispose]();
@@ -62,6 +55,20 @@ export class Wires implements AsyncDisposable {
 
   host(port: 'p1' | 'p2'): string {
     return `${this.switch}-${port}`;
+  }
+
+  /** The wire of a port, and the interfaces at its ends. */
+  async plug(port: 'p1' | 'p2'): Promise<void> {
+    const namespace = this.host(port);
+    await ip(this.switch, [
+      `link add ${port} type veth peer name ${stationLink} netns ${namespace}`,
+      `link set ${port} up`,
+    ]);
+    await ip(namespace, [`link set ${stationLink} up`]);
+  }
+
+  async unplug(port: 'p1' | 'p2'): Promise<void> {
+    await ip(this.switch, [`link delete ${port}`]);
   }
 
   /** Starts lldpad as the station at a port, and waits until it can ask. */
@@ -80,19 +87,49 @@ export class Wires implements AsyncDisposable {
     return station;
   }
 
+  /** Starts lldpad as the bridge at a port, in Hairpin's place. */
+  lldpadBridge(port: 'p1' | 'p2'): Lldpad {
+    const bridge = new Lldpad({
+      namespace: this.switch,
+      link: port,
+      directory: join(this.directory, 'lldpad-bridge'),
+      dialect: 'ratified',
+      role: 'bridge',
+      timers: quick,
+    });
+    this.#stations.add(bridge);
+    return bridge;
+  }
+
+  /** A raw socket at the host's end of a port's wire, where a VM's frames enter it too. */
+  hostEnd(port: 'p1' | 'p2'): PacketSocket {
+    return this.#open(this.host(port), stationLink);
+  }
+
+  switchEnd(port: 'p1' | 'p2'): PacketSocket {
+    return this.#open(this.switch, port);
+  }
+
+  #open(namespace: string, link: string): PacketSocket {
+    const socket = inNamespace(namespace, () => new PacketSocket(link));
+    this.#closing.push(() => socket.close());
+    return socket;
+  }
+
   netlink(port: 'p1' | 'p2', station: Lldpad): LldpadNetlink {
     const netlink = new LldpadNetlink(this.host(port), stationLink, station.pid);
     this.#closing.push(() => netlink.close());
     return netlink;
   }
 
-  async stop(station: Lldpad): Promise<void> {
+  async stop(station: Lldpad, signal?: NodeJS.Signals): Promise<void> {
     this.#stations.delete(station);
-    await station.stop();
+    await station.stop(signal);
   }
 
-  async setUplink(port: 'p1' | 'p2', up: boolean): Promise<void> {
-    await ip(this.host(port), [`link set ${stationLink} ${up ? 'up' : 'down'}`]);
+  async setLink(port: 'p1' | 'p2', end: 'host' | 'switch', up: boolean): Promise<void> {
+    const [namespace, link] = end === 'host' ? [this.host(port), stationLink] : [this.switch, port];
+    await ip(namespace, [`link set ${link} ${up ? 'up' : 'down'}`]);
   }
 
   /** Our machine at p1 with a decision of the test's own. */
@@ -153,6 +190,7 @@ export interface Book {
     readonly managerId: string;
     readonly typeId: number;
     readonly vlan: number;
+    readonly tagged?: boolean;
   }[];
   readonly vsis: readonly {
     readonly vsiId: VsiId;
@@ -209,12 +247,41 @@ export class Agent {
     return this.#wires.processes.stop(this.#name, signal);
   }
 
-  async port(name: 'p1' | 'p2'): Promise<NonNullable<ShownPort['station']>> {
+  get pid(): number {
+    return this.#wires.processes.pid(this.#name)!;
+  }
+
+  async shown(name: string): Promise<ShownPort> {
     const control = join(this.#wires.directory, 'state', 'control.sock');
     const { ports } = (await callLocal(control, 'show')) as ShownBridge;
-    const station = ports.find((port) => port.name === name)?.station;
+    const port = ports.find((port) => port.name === name);
+    assert.ok(port);
+    return port;
+  }
+
+  async port(name: 'p1' | 'p2'): Promise<NonNullable<ShownPort['station']>> {
+    const { station } = await this.shown(name);
     assert.ok(station);
     return station;
+  }
+
+  /** What the data plane does with a VSI at a port. */
+  async placeOf(name: 'p1' | 'p2', vsiId: VsiId): Promise<string | null | undefined> {
+    return (await this.port(name)).vsis.find((vsi) => vsi.vsiId === vsiId)?.place;
+  }
+
+  /** What it has logged of a VSI, in order. */
+  story(vsiId: VsiId): string[] {
+    return this.log()
+      .filter((message) => message.startsWith(`VSI ${vsiId} `))
+      .map((message) => message.slice(`VSI ${vsiId} `.length));
+  }
+
+  log(): string[] {
+    return readFileSync(join(this.#wires.directory, `${this.#name}.log`), 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => (JSON.parse(line) as { msg: string }).msg);
   }
 
   /** The associations at a port by VSI. */

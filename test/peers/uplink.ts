@@ -1,7 +1,9 @@
 import { ip, run } from '../../src/linux/run.ts';
+import { etherTypes } from '../../src/protocol/ethernet.ts';
 
 export const uplink = 'up0';
 const cable = 'wire0';
+const sink = 'sink0';
 
 /**
  * Cables a host's uplink to a new port in the switch's namespace. The uplink is an ifb, whose frames tc hands to the
@@ -15,14 +17,21 @@ export async function plugUplink(host: string, bridge: string, port: string): Pr
     `link set ${uplink} arp on multicast on up`,
     `link set ${cable} promisc on up`,
   ]);
-  const redirect = (to: string) => `protocol all u32 match u32 0 0 action mirred ${to}`;
-  const rules = [
+  await tc(host, [
     `qdisc add dev ${uplink} clsact`,
     `qdisc add dev ${cable} clsact`,
-    `filter add dev ${uplink} egress ${redirect(`egress redirect dev ${cable}`)}`,
-    `filter add dev ${cable} ingress ${redirect(`ingress redirect dev ${uplink}`)}`,
-  ];
-  await run('tc', ['-n', host, '-batch', '-'], `${rules.join('\n')}\n`);
+    `filter add dev ${uplink} egress protocol all ${redirect(`egress redirect dev ${cable}`)}`,
+    `filter add dev ${cable} ingress protocol all ${redirect(`ingress redirect dev ${uplink}`)}`,
+  ]);
+}
+
+/** A filter of every frame. */
+function redirect(to: string): string {
+  return `u32 match u32 0 0 action mirred ${to}`;
+}
+
+async function tc(namespace: string, lines: readonly string[]): Promise<void> {
+  await run('tc', ['-n', namespace, '-batch', '-'], `${lines.join('\n')}\n`);
 }
 
 /** Tells those who listen that the uplink runs: an ifb says nothing of its operational state, and lldpad waits for it. */
@@ -37,4 +46,24 @@ export async function raiseUplink(host: string): Promise<void> {
 export async function skipIndexes(namespace: string, index: number): Promise<void> {
   const used = Array.from({ length: index }, (_, i) => `link add skip${i} group 99 type bridge`);
   await ip(namespace, [...used, 'link delete group 99']);
+}
+
+/** Loses what the host's station says by ECP, until the returned function is called; what VMs send is not touched. */
+export async function loseEcp(host: string): Promise<() => Promise<void>> {
+  await ip(host, [`link add ${sink} type bridge`, `link set ${sink} up`]); // without ports: it drops what it gets
+  const filters = [etherTypes.ecp, etherTypes.draftEcp].map((etherType, i) => ({
+    add: `filter add dev ${uplink} egress pref ${i + 1} protocol ${etherType} ${redirect(`egress redirect dev ${sink}`)}`,
+    remove: `filter del dev ${uplink} egress pref ${i + 1}`,
+  }));
+  await tc(
+    host,
+    filters.map(({ add }) => add),
+  );
+  return async () => {
+    await tc(
+      host,
+      filters.map(({ remove }) => remove),
+    );
+    await ip(host, [`link delete ${sink}`]);
+  };
 }

@@ -18,6 +18,7 @@ import {
   type RelayState,
   type RelayVsi,
   type Stranger,
+  type VsiCounters,
 } from '../relay.ts';
 import { allows } from './access-list.ts';
 import { dress, isAnnouncement, isControl, isGroupFrame, parseFrame, type Frame } from './frame.ts';
@@ -108,16 +109,23 @@ export class ReferenceRelay implements Relay {
 
   counters(): RelayCounters {
     return {
-      ports: new Map(Array.from(this.#ports, ([name, { tally }]) => [name, tally.counters()])),
-      vsis: new Map(
-        Array.from(this.#vsis, ([id, { tallies }]) => [
-          id,
-          new Map(Array.from(tallies, ([port, tally]) => [port, tally.counters()])),
-        ]),
-      ),
+      ports: this.portCounters(),
+      vsis: new Map(Array.from(this.#vsis.keys(), (id) => [id, this.countersOf(id)])),
       strangers: [...this.#strangers.values()],
     };
   }
+
+  portCounters(): RelayCounters['ports'] {
+    return new Map(Array.from(this.#ports, ([name, { tally }]) => [name, tally.counters()]));
+  }
+
+  countersOf(vsiId: VsiId): ReadonlyMap<PortName, VsiCounters> {
+    const { tallies = [] } = this.#vsis.get(vsiId) ?? {};
+    return new Map(Array.from(tallies, ([port, tally]) => [port, tally.counters()]));
+  }
+
+  /** Ports are names here, and have no interface. */
+  rebind(): void {}
 
   watch(listener: (event: RelayEvent) => void): void {
     this.#listeners.add(listener);

@@ -30,6 +30,18 @@ test('what the database grants is admitted, and the null VID is answered as it c
   });
 });
 
+test('a profile whose frames are tagged answers the null VID with its VLAN', () => {
+  const tagged = { ...profile, tagged: true };
+  const filter = { format: 'mac-vid', entries: [{ mac, vid: parseVid(100) }] } as const;
+  const expected = { ...admit({ ...asked, filter }, grant, tagged), filter };
+  assert.ok(expected.admitted && expected.wireVid === 100);
+  assert.deepEqual(admit(asked, grant, tagged), expected);
+  const group = { format: 'group-vid', entries: [{ vid: nullVid, group: 7, pcp: 3 }] } as const;
+  const admission = admit({ ...asked, filter: group }, grant, tagged);
+  assert.ok(admission.admitted);
+  assert.deepEqual(admission.filter.entries, [{ vid: 100, group: 7, pcp: 3 }]);
+});
+
 test('a VID that the profile has is carried on the wire', () => {
   const filter = { format: 'mac-vid', entries: [{ mac, vid: parseVid(100) }] } as const;
   const admission = admit({ ...asked, filter }, grant, profile);

@@ -194,6 +194,8 @@ test('an announcement moves a VM only in a migration that allows it, and not whi
   network.pass(1000);
   network.speaks('p1');
   network.announces('p2');
+  network.pass(3);
+  network.speaks('p1');
   await settle(network);
   assert.deepEqual(network.hears(), ['p1'], 'it still speaks at the source');
   network.pass(1000);
@@ -202,6 +204,124 @@ test('an announcement moves a VM only in a migration that allows it, and not whi
   assert.deepEqual(network.hears(), ['p2']);
   assert.deepEqual(network.moments(), ['active', 'release']);
   assert.deepEqual(network.reports.at(-1)!.counts!.destination!.dropped, { unassociated: 2 });
+});
+
+test('a VM that runs before its station has said so is active when it speaks where it is armed', async () => {
+  const network = new TestNetwork('armed');
+  await network.happens('p1', 'started');
+  await network.happens('p2', 'incoming');
+  network.pass(1000);
+  network.announces('p2');
+  assert.deepEqual(network.hears(), ['p2']);
+  assert.equal(network.speaks('p2'), true, 'at once');
+  assert.equal(network.speaks('p1'), false);
+  network.pass(60_000); // both stations go on to renew what they have: the one associated, the other pre-associated
+  assert.deepEqual(network.hears(), ['p2']);
+  assert.deepEqual(await network.happens('p2', 'resumed'), granted, 'the late word is granted');
+  await network.happens('p1', 'left');
+  assert.deepEqual(network.moments().slice(2), ['ready', 'active', 'resume', 'release']);
+  assert.deepEqual(network.hears(), ['p2']);
+});
+
+test('an announcement where a VM is armed counts not while it speaks at the source, which a stop may precede closely', async () => {
+  const network = new TestNetwork('armed');
+  await network.happens('p1', 'started');
+  await network.happens('p2', 'incoming');
+  network.pass(1000);
+  for (const last of [1, 2, 4]) {
+    network.speaks('p1');
+    network.announces('p2');
+    network.pass(last);
+    network.speaks('p1');
+    network.pass(100);
+    assert.equal(network.speaks('p1'), true, 'forged');
+  }
+  network.speaks('p1');
+  network.announces('p2');
+  network.pass(4);
+  assert.equal(network.speaks('p2'), false, 'it may be forged');
+  network.pass(1);
+  assert.equal(network.speaks('p2'), true);
+});
+
+test('an announcement counts only where the VM is armed, and where its station is not of our own', async () => {
+  const armed = new TestNetwork('armed');
+  await armed.happens('p1', 'started');
+  armed.pass(1000);
+  armed.announces('p2');
+  armed.pass(100);
+  assert.deepEqual(armed.hears(), ['p1'], 'p2 does not know it');
+  for (const heed of [undefined, 'never'] as const) {
+    const network = new TestNetwork(heed);
+    await network.happens('p1', 'started');
+    await network.happens('p2', 'incoming');
+    network.pass(1000);
+    network.announces('p2');
+    network.pass(100);
+    assert.equal(
+      network.speaks('p1'),
+      true,
+      "a neighbour may have forged it; the station's word is expected",
+    );
+    assert.equal(network.speaks('p2'), false);
+  }
+});
+
+test('what was withdrawn meanwhile is not granted because the VM speaks', async () => {
+  const network = new TestNetwork('armed');
+  await network.happens('p1', 'started');
+  await network.happens('p2', 'incoming');
+  network.pass(1000);
+  network.directory.grants.set(web1.vsiId, { ...web1, hosts: ['h1'] });
+  network.announces('p2');
+  network.pass(100);
+  assert.equal(network.speaks('p1'), true);
+});
+
+test("a migration's counts are its own also when the agent was restarted in its middle", async () => {
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  for (let i = 0; i < 5; i++) network.speaks('p1');
+  await network.happens('p2', 'incoming');
+  for (let i = 0; i < 3; i++) network.speaks('p1');
+  network.speaks('p2');
+  network.restartBridge();
+  network.pass(3000);
+  await network.happens('p2', 'resumed');
+  network.speaks('p2');
+  await network.happens('p1', 'left');
+  const { source, destination } = network.reports.at(-1)!.counts!;
+  assert.equal(network.moments().at(-1), 'release');
+  assert.deepEqual([source!.framesFromVm, destination!.framesFromVm], [3, 1]);
+  assert.deepEqual(destination!.dropped, { armed: 1 });
+});
+
+test('what has to go is tried again until the data plane lets go of it', async () => {
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  network.relay.refusal = 'out of order';
+  assert.deepEqual(await network.happens('p1', 'gone'), granted, 'the station need not know');
+  assert.match(network.bridge.owed ?? '', /released at p1: out of order/);
+  assert.equal(network.speaks('p1'), true);
+  network.pass(10_000);
+  assert.equal(network.speaks('p1'), true);
+  network.relay.refusal = null;
+  network.pass(30_000);
+  assert.equal(network.bridge.owed, null);
+  assert.equal(network.speaks('p1'), false);
+});
+
+test('a station that was told the VLAN has to ask again when its profile has another one', async () => {
+  const network = new TestNetwork();
+  network.directory.profile = { ...profile, tagged: true };
+  await network.happens('p1', 'started');
+  assert.equal(network.relay.held().vsis.get(web1.vsiId)!.places.active!.wireVid, 100);
+  network.directory.profile = { ...profile, tagged: true, vlan: parseVid(200) };
+  network.bridge.profileChanged(network.directory.profile);
+  assert.equal(network.relay.held().vsis.size, 0, 'its frames still carry the VID of before');
+  network.pass(60_000);
+  const { places, policy } = network.relay.held().vsis.get(web1.vsiId)!;
+  assert.deepEqual([places.active!.wireVid, policy.vlan], [200, 200]);
 });
 
 async function settle(network: TestNetwork): Promise<void> {

@@ -1,5 +1,6 @@
 import { BridgeAgent } from '../../../src/bridge/agent.ts';
 import type { Grant } from '../../../src/bridge/admission.ts';
+import type { Heed } from '../../../src/bridge/announcements.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from '../../../src/bridge/directory.ts';
 import type { MigrationReport } from '../../../src/api/migration.ts';
 import { macToBytes, parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
@@ -64,11 +65,13 @@ export class TestDirectory implements Directory {
 export class TestRelay extends ReferenceRelay {
   override readonly capabilities = { relay: 'test', features: new Set<Feature>(features), rules: 1000 };
   told: RelayState | null = null;
+  /** why it takes nothing at present; null: it does */
+  refusal: string | null = null;
   /** why it will not have a state; null: it will */
   objects: (state: RelayState) => string | null = () => null;
 
   override apply(state: RelayState): void {
-    const objection = this.objects(state);
+    const objection = this.refusal ?? this.objects(state);
     if (objection !== null) throw new RelayError(objection);
     super.apply(state);
     this.told = state;
@@ -106,8 +109,11 @@ export class TestNetwork {
   bridge: BridgeAgent;
   /** frames from a station's side towards the bridge are lost while it is false */
   listening = true;
+  readonly #heed: Heed | undefined;
 
-  constructor() {
+  /** @param heed what the station ports do with announcements; absent: as the stations are, which is Hairpin's own */
+  constructor(heed?: Heed) {
+    this.#heed = heed;
     this.stations = { p1: this.#station('p1', 1), p2: this.#station('p2', 2) };
     this.bridge = this.#bridge();
     this.bridge.start();
@@ -194,6 +200,7 @@ export class TestNetwork {
         mac: parseMac(`02:00:00:00:01:0${i}`),
         runs: true,
         ...(name === 'p2' && { shaper: 1_000_000_000 }),
+        announcements: this.#heed,
         send: (bytes) => {
           if (agent === this.bridge)
             this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));

@@ -19,6 +19,7 @@ const nobody: VsiEntry = {
   filter: { format: 'mac-vid', entries: [{ vid: nullVid, mac: parseMac('52:54:00:00:00:0a') }] },
   attachments: new Map(),
   active: null,
+  tally: null,
 };
 const at = (port: string) => ({ port, wireVid: nullVid });
 const running = activate(nobody, 'p1', nullVid);
@@ -35,6 +36,11 @@ test('a migration passes ready, active and release', () => {
   const done = detach(moved, 'p1')!;
   assert.deepEqual(places(done), { active: at('p2'), armed: null, released: null });
   assert.deepEqual(passages(moved, done), [{ moment: 'release', source: 'p1', destination: 'p2' }]);
+});
+
+test('what is associated again where it is active moves nothing', () => {
+  assert.deepEqual(activate(moved, 'p2', nullVid), moved);
+  assert.deepEqual(activate(prepared, 'p1', nullVid), prepared);
 });
 
 test('a migration that is given up before the cut-over leaves the source as it was', () => {
@@ -71,9 +77,24 @@ test('a source that has not let go yet can be prepared again', () => {
   assert.deepEqual(passages(moved, back), [{ moment: 'ready', source: 'p2', destination: 'p1' }]);
 });
 
-test('a wire VID is settled by the first request at a port', () => {
+test('the wire VID is the one that was granted last', () => {
   const asked = activate(reserve(nobody, 'p1', nullVid, rr), 'p1', parseVid(100));
-  assert.deepEqual(places(asked).active, at('p1'));
+  assert.deepEqual(places(asked).active, { port: 'p1', wireVid: 100 });
+});
+
+test('the data plane keeps what was counted before a migration, as far as it has room', () => {
+  const tally = new Map([
+    ['p1', { fromVm: 123_456, toVm: 2 ** 40, dropped: { 'access-list': 5, moved: 36 } }],
+    ['a=b;c', { fromVm: 0, toVm: 0, dropped: {} }],
+  ]);
+  const counted = (tally: VsiEntry['tally']) =>
+    fromRelay(nobody.vsiId, toRelay({ ...prepared, tally })).tally;
+  assert.deepEqual(counted(tally), tally);
+  const many = Array.from(
+    { length: 40 },
+    (_, i) => [`port-${i}`, { fromVm: 1, toVm: 1, dropped: {} }] as const,
+  );
+  assert.equal(counted(new Map(many)), null);
 });
 
 test('whatever is asked in whatever order, there is at most one place of each kind, and the data plane keeps all of it', () => {
