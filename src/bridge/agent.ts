@@ -357,7 +357,7 @@ export class BridgeAgent {
       filter: request.filter,
       station: this.stationAt(port),
     };
-    const admission = feasible(admit(application, grant, profile), this.#parts.relay.capabilities);
+    const admission = this.#admit(application, { grant, profile });
     if (!admission.admitted) {
       const { code, reason } = admission;
       this.#refuse(port, request, code, reason, code === 'insufficient resources');
@@ -385,6 +385,19 @@ export class BridgeAgent {
       .get(port)!
       .do((machine, now) => machine.answer(request.token, { kind: 'accept', filter: admission.filter }, now));
     this.#parts.log('info', `VSI ${request.vsiId} ${request.mode} at ${port}: granted`);
+  }
+
+  /**
+   * What is granted, as far as the relay can do it. Where the profile has changed to what it cannot, a VSI that is here
+   * goes on, and moves, with what is in force.
+   */
+  #admit(application: Application, { grant, profile }: Entitlement): Admission {
+    const admission = feasible(admit(application, grant, profile), this.#parts.relay.capabilities);
+    const entry = this.#book.get(application.vsiId);
+    const isHeld = entry !== null && sameProfile(entry.profile, application.profile);
+    if (admission.admitted || admission.code !== 'insufficient resources' || !profile || !isHeld)
+      return admission;
+    return admit(application, grant, { ...profile, ...entry.policy });
   }
 
   /** @param passing it may be granted when asked again: what the VSI holds here, it keeps */
@@ -432,7 +445,7 @@ export class BridgeAgent {
       entries: (grant?.macs ?? []).map((mac) => ({ mac, vid: event.wireVid })),
     };
     const application = { vsiId, profile: ref, filter, station: this.stationAt(event.port) };
-    const admission = feasible(admit(application, grant, profile), this.#parts.relay.capabilities);
+    const admission = this.#admit(application, { grant, profile });
     if (!admission.admitted) {
       this.#parts.log('warn', `announcement of ${event.mac} on ${event.port}: ${admission.reason}`);
       return;
