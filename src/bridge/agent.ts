@@ -263,7 +263,7 @@ export class BridgeAgent {
         filter: filterOf(entry, attachment),
         station: this.stationAt(port),
       };
-      const admission = entitlement && admit(application, entitlement.grant, entitlement.profile);
+      const admission = entitlement && this.#admit(application, entitlement);
       if (admission?.admitted) {
         addresses = admission.addresses;
         continue;
