@@ -285,8 +285,7 @@ export class BridgeAgent {
     const entitlement = this.#parts.directory.known(vsiId, profile);
     let { addresses } = entry;
     for (const [port, attachment] of entry.attachments) {
-      const admission =
-        entitlement && admit(this.#held(entry, port, attachment), entitlement.grant, entitlement.profile);
+      const admission = entitlement && this.#admit(this.#held(entry, port, attachment), entitlement);
       if (admission?.admitted) addresses = admission.addresses;
       else this.#letGo(vsiId, port, admission?.reason ?? 'withdrawn');
     }
@@ -396,7 +395,7 @@ export class BridgeAgent {
       filter: request.filter,
       station: this.stationAt(port),
     };
-    const admission = feasible(admit(application, grant, profile), this.#parts.relay.capabilities);
+    const admission = this.#admit(application, { grant, profile });
     if (!admission.admitted) {
       const { code, reason } = admission;
       this.#refuse(port, request, code, reason, code === 'insufficient resources');
@@ -424,6 +423,19 @@ export class BridgeAgent {
       .get(port)!
       .do((machine, now) => machine.answer(request.token, { kind: 'accept', filter: admission.filter }, now));
     this.#parts.log('info', `VSI ${request.vsiId} ${request.mode} at ${port}: granted`);
+  }
+
+  /**
+   * What is granted, as far as the relay can do it. Where the profile has changed to what it cannot, a VSI that is here
+   * goes on, and moves, with what is in force.
+   */
+  #admit(application: Application, { grant, profile }: Entitlement): Admission {
+    const admission = feasible(admit(application, grant, profile), this.#parts.relay.capabilities);
+    const entry = this.#book.get(application.vsiId);
+    const isHeld = entry !== null && sameProfile(entry.profile, application.profile);
+    if (admission.admitted || admission.code !== 'insufficient resources' || !profile || !isHeld)
+      return admission;
+    return admit(application, grant, { ...profile, ...entry.policy });
   }
 
   /** @param passing it may be granted when asked again: what the VSI holds here, it keeps */
@@ -503,7 +515,7 @@ export class BridgeAgent {
     if (this.#stopped || !entry || entry.active !== source || !isArmedBy(entry, event)) return;
     const { port } = event;
     const attachment = entry.attachments.get(port)!;
-    const admission = admit(this.#held(entry, port, attachment), entitlement.grant, entitlement.profile);
+    const admission = this.#admit(this.#held(entry, port, attachment), entitlement);
     if (!admission.admitted) {
       this.#unheard(event, admission.reason);
       return;
@@ -523,7 +535,7 @@ export class BridgeAgent {
       entries: (grant?.macs ?? []).map((mac) => ({ mac, vid: event.wireVid })),
     };
     const application = { vsiId, profile: ref, filter, station: this.stationAt(event.port) };
-    const admission = feasible(admit(application, grant, profile), this.#parts.relay.capabilities);
+    const admission = this.#admit(application, { grant, profile });
     if (!admission.admitted) {
       this.#unheard(event, admission.reason);
       return;

@@ -103,8 +103,16 @@ test('a profile that changes to what the relay cannot do stays as it was, until 
     [['profile dc1/17/1', 'the test relay has no storm control']],
   );
   assert.equal(network.speaks('p1'), true, 'what is in force stays');
-  assert.equal((await network.happens('p2', 'incoming')).granted, false);
-  assert.equal(network.speaks('p1'), true, 'prepare never harms the source');
+  for (const [port, event] of [
+    ['p2', 'incoming'],
+    ['p2', 'resumed'],
+    ['p1', 'left'],
+  ] as const)
+    assert.equal((await network.happens(port, event)).granted, true, 'and moves with the VM');
+  assert.deepEqual(network.hears(), ['p2']);
+  assert.deepEqual(held(network)?.policy.storm, {});
+  await network.happens('p2', 'gone');
+  assert.equal((await network.happens('p2', 'started')).granted, false, 'but nobody comes to it');
   network.directory.profile = profile;
   network.bridge.profileChanged(profile);
   assert.deepEqual([...network.bridge.refused], []);
