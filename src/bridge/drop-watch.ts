@@ -2,6 +2,7 @@ import { macFromBytes } from '../domain/mac-address.ts';
 import type { Timestamp } from '../domain/migration.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { DropReason, DropSample, PortName, Relay } from '../relay/relay.ts';
+import type { Grant } from './admission.ts';
 import { frameSummary } from './frame-summary.ts';
 import { idIn, type VmNames } from './vm-names.ts';
 
@@ -9,7 +10,7 @@ import { idIn, type VmNames } from './vm-names.ts';
 export interface ShownDrop {
   readonly at: Timestamp;
   readonly port: PortName;
-  /** of the VSI as far as it is known; one that is not associated here is known by its address */
+  /** whose it was as far as that is known; a VSI that is not associated here is known by its address */
   readonly vsi: VsiId | null;
   /** the VM's name */
   readonly vm: string | null;
@@ -101,8 +102,14 @@ export class DropWatch {
     if (!this.#followers.size) this.#stop();
   }
 
+  /** Whose a frame is that is no VSI's here: by where it came from, or was to go. */
+  #ownerOf(frame: Uint8Array): Grant | undefined {
+    if (frame.length < 12) return undefined;
+    return this.#names.owner(macFromBytes(frame, 6)) ?? this.#names.owner(macFromBytes(frame, 0));
+  }
+
   #shown({ port, reason, vsi, at, wireVid, octets, frame }: DropSample): ShownDrop {
-    const owner = vsi === null && frame.length >= 12 ? this.#names.owner(macFromBytes(frame, 6)) : undefined;
+    const owner = vsi === null ? this.#ownerOf(frame) : undefined;
     return {
       at: this.#stampOf(at),
       port,

@@ -122,6 +122,8 @@ test('dropped frames are told as they come, with the VM and what was in them', a
   await until(() => relay.watchers === 1);
   relay.dropped(sample());
   relay.dropped(sample({ port: 'p2', vsi: null, reason: 'unassociated', wireVid: parseVid(300) }));
+  const toIt = Buffer.concat([frame.subarray(6, 12), frame.subarray(0, 6), frame.subarray(12)]);
+  relay.dropped(sample({ port: 'n1', vsi: null, reason: 'unknown-destination', frame: toIt }));
   relay.dropped(sample({ vsi: null, reason: 'vlan', frame: frame.subarray(0, 7) }));
   assert.deepEqual((await first).value, {
     at: 5000,
@@ -136,6 +138,7 @@ test('dropped frames are told as they come, with the VM and what was in them', a
   });
   const { vm, vid, reason } = (await stream.next()).value as ShownDrop;
   assert.deepEqual([vm, vid, reason], ['web1', 300, 'unassociated'], 'known by its address');
+  assert.equal(((await stream.next()).value as ShownDrop).vm, 'web1', 'it was to go there');
   assert.equal(((await stream.next()).value as ShownDrop).vm, null);
   stop.abort();
   assert.equal((await stream.next()).done, true);
