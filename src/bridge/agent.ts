@@ -521,8 +521,9 @@ export class BridgeAgent {
       return;
     }
     const arrived = activate(newEntry(entry, vsiId, entry.profile, admission), port, attachment.wireVid);
-    if (this.#attempt(vsiId, port, () => arrived))
-      this.#parts.log('info', `VSI ${vsiId} announces itself at ${port}: active`);
+    if (!this.#attempt(vsiId, port, () => arrived)) return;
+    this.#parts.log('info', `VSI ${vsiId} announces itself at ${port}: active`);
+    this.#ports.get(port)!.do((machine, now) => machine.associated(vsiId, now));
   }
 
   #follow(

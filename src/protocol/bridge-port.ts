@@ -117,6 +117,13 @@ export class BridgePort {
     return this.#take();
   }
 
+  /** What is pre-associated here turned out to run here; without effect for another VSI. */
+  associated(vsiId: VsiId, now: number): BridgePortOutput[] {
+    this.#vdp.associated(vsiId, now);
+    this.#adjacency.flush(now);
+    return this.#take();
+  }
+
   /** After a restart of the agent: what the data plane holds is supervised from now on; nothing is sent. */
   adopt(vsis: Iterable<BridgeVsi>, now: number): void {
     this.#vdp.adopt(vsis, now);

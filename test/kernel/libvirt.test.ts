@@ -27,8 +27,8 @@ const vsiId = parseVsiId('09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f');
 const mac = parseMac('52:54:00:00:9a:01');
 const address = '10.77.9.11';
 const profile = { managerId: 12, typeId: 1193047, typeVersion: 2 };
-/** a keep-alive each 1.3 s, so that one comes soon from a source that is held */
-const timers = { rte: 8, rwd: 20, rka: 17 };
+/** a keep-alive each 5.2 s, so that one comes soon from a source that is held, and none is missed meanwhile elsewhere */
+const timers = { rte: 8, rwd: 20, rka: 19 };
 const activeAtP2 = 'associate at p2: granted';
 /** frames that the peer, starved of its processor, may send at once: these may all fall into the VM's stop */
 const latePeer = 100;
@@ -211,38 +211,42 @@ for (const dialect of dialects)
       assert.ok(toVm.lost <= own!.gapMs + latePeer, `${toVm.lost} frames to the VM lost`);
     });
 
-    it('migrates although nothing is heard of its ASSOCIATE: it is active when it speaks', async (t) => {
-      const since = story().length;
-      const armed = async () => (await dropped())['p1 armed'] ?? 0;
-      const before = await armed();
-      const { fromVm, own } = await streamsDuring(async () => {
-        const migrated = h2.migrate('web1', h1);
-        await Promise.race([migrated, until('it is armed at p1', () => story().length > since)]);
-        const hearAgain = await loseEcp(namespaces.h1);
-        try {
-          await Promise.race([migrated, until('it is active at p1', () => story().length > since + 1)]);
-          assert.deepEqual(story().slice(since), [
+    // by draft 0.2 lldpad tells libvirt that there was no answer, and libvirt lets the guest go on at the source
+    if (dialect === 'ratified')
+      it('runs before anything is heard of its ASSOCIATE: its port serves it when it speaks', async (t) => {
+        const since = story().length;
+        const armed = async () => (await dropped())['p1 armed'] ?? 0;
+        const before = await armed();
+        const { fromVm, own } = await streamsDuring(async () => {
+          const migrated = h2.migrate('web1', h1);
+          await Promise.race([migrated, until('it is armed at p1', () => story().length > since)]);
+          const hearAgain = await loseEcp(namespaces.h1);
+          try {
+            await until('it is active at p1', () => story().length > since + 1);
+          } finally {
+            await hearAgain();
+          }
+          const atOnce = await armed();
+          assert.deepEqual(story().slice(since, since + 2), [
             'pre-associate at p1: granted',
             'announces itself at p1: active',
           ]);
-          const atOnce = await armed();
+          await migrated;
+          await until('the source has let go', async () => (await held('p2')).length === 0);
           await framesComeIn('p1', 300);
           assert.equal(await armed(), atOnce, 'nothing of it is dropped after that');
-          await migrated;
-        } finally {
-          await hearAgain();
-        }
-        await until('the source has let go', async () => (await held('p2')).length === 0);
-        assert.deepEqual(story()[since + 2], 'released at p2: requested');
-        assert.equal((await held('p1')).length, 1);
+          assert.ok(story().includes('released at p2: requested'));
+          assert.equal((await held('p1')).length, 1);
+        });
+        const lost = (await armed()) - before;
+        t.diagnostic(`silent for ${own!.gapMs} ms, ${lost} frames dropped as armed`);
+        assert.ok(fromVm.lost <= lost, `${fromVm.lost} frames of the VM lost`);
       });
-      t.diagnostic(`silent for ${own!.gapMs} ms, ${(await armed()) - before} frames dropped as armed`);
-      assert.ok(fromVm.lost <= (await armed()) - before, `${fromVm.lost} frames of the VM lost`);
-    });
 
     it('stops: it is de-associated, and nothing is left of it', async () => {
-      await h1.virsh('destroy', 'web1');
-      await until('p1 has let go', async () => (await held('p1')).length === 0);
-      assert.equal(story().at(-1), 'released at p1: requested');
+      const [host, port] = dialect === 'ratified' ? [h1, 'p1'] : [h2, 'p2'];
+      await host.virsh('destroy', 'web1');
+      await until(`${port} has let go`, async () => (await held(port)).length === 0);
+      assert.equal(story().at(-1), `released at ${port}: requested`);
     });
   });

@@ -77,7 +77,9 @@ for (const dialect of dialectNames)
         () => response(n),
         (response) => response === undefined,
       );
-      assert.match(agent.story(vsiId(n)).at(-1)!, reason);
+      const [why, what] = agent.story(vsiId(n)).slice(-2);
+      assert.match(why!, reason);
+      assert.equal(what, 'released at p1: by the bridge');
       assert.equal((await agent.held('p1'))[vsiId(n)], undefined);
     }
 

@@ -9,7 +9,7 @@ import type { VdpErrorCode } from '../../src/protocol/vdp/association.ts';
 import type { Verdict } from '../../src/protocol/vdp/bridge.ts';
 import { rarp } from '../unit/relay/frames.ts';
 import { deassociateFrame, lldpFrame } from './control-frames.ts';
-import { Agent, asked, mac, until, vsiId, Wires, type Book, type Request } from './lldpad-harness.ts';
+import { Agent, asked, mac, quick, until, vsiId, Wires, type Book, type Request } from './lldpad-harness.ts';
 
 const vlan = 100;
 const sixty = Array.from({ length: 60 }, (_, i) => mac(0x2000 + i));
@@ -400,6 +400,24 @@ test('the bridge agent and lldpad', async (t) => {
     );
     assert.deepEqual(agent.story(vsiId(15)).at(-1), 'released at p1: keep-alive expired');
   });
+});
+
+test('ten keep-alives in a row', async () => {
+  await using wires = await Wires.lay();
+  const timers = { ...quick, rka: 16 };
+  const agent = await Agent.start(wires, book, timers);
+  const station = await wires.station('p1', { timers });
+  assert.deepEqual(await station.request('associate', asked(1, [`100-${mac(1)}`])), granted);
+  const renewed = async () => (await agent.port('p1')).counters.vdp.commandsSucceeded - 1;
+  await until('renewed', renewed, (count) => count >= 10);
+  assert.deepEqual(agent.story(vsiId(1)), ['associate at p1: granted']);
+  await wires.stop(station, 'SIGKILL');
+  await until(
+    'released',
+    () => agent.held('p1'),
+    (held) => Object.keys(held).length === 0,
+  );
+  assert.equal(agent.story(vsiId(1)).at(-1), 'released at p1: keep-alive expired');
 });
 
 test('a manager that cannot be reached is a refusal that says so', async () => {

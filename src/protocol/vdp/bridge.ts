@@ -200,6 +200,18 @@ export class VdpBridge {
     this.#forget(vsiId, vsi, 'by the bridge');
   }
 
+  /**
+   * The VM turned out to run here. A station whose ASSOCIATE was lost waits for the answer and lets go of the VSI without
+   * one, so it is answered; in draft 0.2, where an answer too many undoes what lldpad does next, it asks again.
+   */
+  associated(vsiId: VsiId, now: number): void {
+    const vsi = this.#vsis.get(vsiId);
+    if (!vsi?.held || vsi.pending) return;
+    vsi.held = { ...vsi.held, association: 'associated' };
+    this.#renewed.touch(vsiId, now);
+    if (this.#options.operation().dialect === 'ratified') this.#confirm(vsi.held);
+  }
+
   /** Takes over associations that the data plane holds, as if they had been renewed now. */
   adopt(vsis: Iterable<BridgeVsi>, now: number): void {
     for (const held of vsis) {

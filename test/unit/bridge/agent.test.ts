@@ -223,6 +223,20 @@ test('a VM that runs before its station has said so is active when it speaks whe
   assert.deepEqual(network.hears(), ['p2']);
 });
 
+test('a station whose ASSOCIATE is lost has its answer when the VM speaks', async () => {
+  const network = new TestNetwork('armed');
+  await network.happens('p1', 'started');
+  await network.happens('p2', 'incoming');
+  network.pass(1000);
+  network.listening = false;
+  const asked = network.happens('p2', 'resumed');
+  network.announces('p2');
+  assert.deepEqual(await asked, granted);
+  network.listening = true;
+  network.pass(60_000);
+  assert.equal(network.speaks('p2'), true, 'and is kept alive');
+});
+
 test('an announcement where a VM is armed counts not while it speaks at the source, which a stop may precede closely', async () => {
   const network = new TestNetwork('armed');
   await network.happens('p1', 'started');
