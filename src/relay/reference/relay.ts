@@ -19,7 +19,7 @@ import {
   type RelayVsi,
   type Stranger,
 } from '../relay.ts';
-import { allows } from './access-list.ts';
+import { judge } from './access-list.ts';
 import { dress, isAnnouncement, isControl, isGroupFrame, parseFrame, type Frame } from './frame.ts';
 import { PortTally, VsiTally } from './tally.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -272,9 +272,9 @@ export class ReferenceRelay implements Relay {
     return sharedVlan(untagged, new Map()) !== null;
   }
 
-  #judge({ frame, now }: Passage, id: VsiId, direction: Direction): DropReason | null {
+  #judge({ frame, now, vlan }: Passage, id: VsiId, direction: Direction): DropReason | null {
     const { vsi, buckets } = this.#vsis.get(id)!;
-    if (!allows(vsi.policy.accessList, direction, frame)) return 'access-list';
+    if (!judge(vsi.policy.accessList, direction, frame, vlan).allowed) return 'access-list';
     if (buckets[direction]?.pass(frame.untagged.length, now) === false) return 'rate';
     return null;
   }
