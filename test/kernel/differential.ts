@@ -42,20 +42,20 @@ function compareInside(kernel: KernelSwitch, frames: number, seed: number): numb
     const states = anyState(kernel.relay.capabilities);
     const episodes = fc.array(fc.tuple(states, steps), { minLength: 1, maxLength: 3, size: 'max' });
     let now = process.hrtime.bigint();
-    let done = 0;
+    const done = { frames: 0 };
     const property = fc.property(episodes, (episodes) => {
       kernel.apply(state({}));
       const reference = new ReferenceRelay();
       for (const episode of episodes) {
         now = compareEpisode(kernel, recorder, reference, episode, now);
-        done += episode[1].length;
+        done.frames += episode[1].length;
       }
     });
-    for (let round = 0; done < frames; round++) {
-      const numRuns = Math.ceil(Math.min(framesPerCheck, frames - done) / mostFrames);
+    for (let round = 0; done.frames < frames; round++) {
+      const numRuns = Math.ceil(Math.min(framesPerCheck, frames - done.frames) / mostFrames);
       fc.assert(property, { seed: seed + round, numRuns });
     }
-    return done;
+    return done.frames;
   } finally {
     recorder.close();
   }
