@@ -1,4 +1,5 @@
 import { after, afterEach, before, describe } from 'node:test';
+import { accessFields } from './conformance/access-fields.ts';
 import { accessLists } from './conformance/access-list.ts';
 import { announcements } from './conformance/announcements.ts';
 import { application } from './conformance/apply.ts';
@@ -12,6 +13,7 @@ import { learning } from './conformance/learning.ts';
 import { marking } from './conformance/marking.ts';
 import { mirrors } from './conformance/mirror.ts';
 import { rates } from './conformance/rates.ts';
+import { refusals } from './conformance/refusals.ts';
 import { trunks } from './conformance/trunk.ts';
 
 const themes = [
@@ -21,11 +23,13 @@ const themes = [
   learning,
   guards,
   accessLists,
+  accessFields,
   rates,
   marking,
   mirrors,
   features,
   application,
+  refusals,
   announcements,
   drops,
 ];

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { describe, it } from 'node:test';
-import { RelayError, type RelayState } from '../../../../src/relay/relay.ts';
 import { anyState } from '../arbitrary.ts';
 import { broadcast, plain } from '../frames.ts';
-import { at, idOf, network, only, state, station } from '../states.ts';
+import { at, idOf, network, state, station } from '../states.ts';
 import { a, b, c, outside, ports, type Bench } from './bench.ts';
 
 export function application({ apply, exchange, expect, relay, set }: Bench): void {
@@ -107,81 +106,5 @@ export function application({ apply, exchange, expect, relay, set }: Bench): voi
       assert.equal(relay().counters().ports.has('n1'), false);
       assert.equal(relay().counters().vsis.has(idOf(1)), false);
     });
-
-    const refused: [string, RelayState, RegExp][] = [
-      ['a place at no port', state({}, { 1: { active: at('s1') } }), /s1 is no port/],
-      [
-        'a place at a network port',
-        state({ n1: network(1) }, { 1: { active: at('n1') } }),
-        /n1 is a network port/,
-      ],
-      ['no place', state({ s1: station }, { 1: {} }), /no place/],
-      [
-        'two places at one port',
-        state({ s1: station }, { 1: { active: at('s1'), armed: at('s1', 2) } }),
-        /on one port/,
-      ],
-      ['no address', state({ s1: station }, { 1: { active: at('s1'), addresses: [] } }), /0 addresses/],
-      [
-        'an address in a VLAN twice',
-        state(
-          { s1: station, s2: station },
-          { 1: { active: at('s1') }, 2: { active: at('s2'), addresses: [a] } },
-        ),
-        /in VLAN 10 belongs to/,
-      ],
-      [
-        'an address at a place twice',
-        state(
-          { s1: station },
-          { 1: { active: at('s1') }, 2: { active: at('s1'), addresses: [a], policy: { vlan: 20 } } },
-        ),
-        /at s1, wire VID 0 belongs to/,
-      ],
-      [
-        'a label of 256 octets',
-        state({ s1: station }, { 1: { active: at('s1'), label: 'ä'.repeat(128) } }),
-        /label/,
-      ],
-      [
-        'a rate below 8000',
-        state(
-          { s1: station },
-          { 1: { active: at('s1'), policy: { rate: { 'to-vm': { max: 7999, burst: 9000 } } } } },
-        ),
-        /max 7999/,
-      ],
-      [
-        'a prefix that is none',
-        state(
-          { s1: station },
-          {
-            1: {
-              active: at('s1'),
-              policy: { accessList: only('deny', { source: { address: '10.0.0.1', length: 33 } }) },
-            },
-          },
-        ),
-        /10\.0\.0\.1\/33/,
-      ],
-      [
-        'a session with two ports',
-        state({ s1: { kind: 'mirror', session: 'x' }, s2: { kind: 'mirror', session: 'x' } }),
-        /already has port s1/,
-      ],
-      ['a name of 16 octets', state({ interface1234567: station }), /1 to 15 octets/],
-    ];
-    for (const [what, desired, message] of refused)
-      it(`refuses ${what}, and leaves all as it was`, async () => {
-        set({ 1: { active: at('s1') }, 2: { active: at('s2') } });
-        const before = relay().held();
-        assert.throws(
-          () => apply(desired),
-          (error) =>
-            error instanceof RelayError && message.test(error.message) && !error.message.includes('\n'),
-        );
-        assert.deepEqual(relay().held(), before);
-        await expect('s1', plain(b, a, 'still'), { s2: [plain(b, a, 'still')] });
-      });
   });
 }
