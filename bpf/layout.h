@@ -18,7 +18,6 @@
 #define PORTS 1024     /* number 0 names no port */
 #define SLOTS 16384    /* slot 0 is no VSI */
 #define PROFILES 2048  /* profile 0 is no profile */
-#define RULES 64
 #define ADDRESSES 32768
 
 /* Both sides' order of RelayState's words. */
@@ -56,40 +55,15 @@ struct rate {
 	__u64 depth;  /* 1/16 ns */
 };
 
-#define MATCH_ETHER_TYPE 1
-#define MATCH_SOURCE 2
-#define MATCH_DESTINATION 4
-#define MATCH_PROTOCOL 8
-#define MATCH_SOURCE_PORTS 16
-#define MATCH_DESTINATION_PORTS 32
-
-struct prefix {
-	__u32 address[4];  /* network order; IPv4: the first only */
-	__u32 mask[4];
-};
-
-struct rule {
-	struct prefix source, destination;
-	__u16 ether_type;
-	__u16 source_ports[2], destination_ports[2];  /* from, to */
-	__u8 matches;          /* MATCH_* that are asked for */
-	__u8 source_family;    /* 4 or 6 */
-	__u8 destination_family;
-	__u8 protocol;
-	__u8 directions;       /* a bit per direction */
-	__u8 allow;
-};
-
 struct profile {
 	struct rate rate[DIRECTIONS];
 	__u16 vlan;
 	__u16 mirror[DIRECTIONS];  /* a port, 0: no copies */
 	__u8 mirrors;              /* directions the administrator asked for, whether or not the session has a port */
-	__u8 otherwise_allow;
-	__u8 rules_count;
-	__u8 pad[7];
+	__u8 pad;
+	__u32 access_list;         /* a list's number, see access-list.h */
 	char session[64];
-	struct rule rules[RULES];
+	__u32 pad2;
 };
 
 /* What a port or one VSI at one port has seen. */
@@ -145,8 +119,7 @@ struct record {
 
 /* src/relay/ebpf/layout.ts counts on these. */
 _Static_assert(sizeof(struct port) == 616 && __builtin_offsetof(struct port, carries) == 24, "port");
-_Static_assert(sizeof(struct rule) == 80 && __builtin_offsetof(struct rule, ether_type) == 64, "rule");
-_Static_assert(sizeof(struct profile) == 5264 && __builtin_offsetof(struct profile, session) == 80, "profile");
+_Static_assert(sizeof(struct profile) == 144 && __builtin_offsetof(struct profile, session) == 76, "profile");
 _Static_assert(sizeof(struct tally) == 128 && __builtin_offsetof(struct tally, dropped) == 48, "tally");
 _Static_assert(sizeof(struct port_tally) == 88 && sizeof(struct record) == 652, "port_tally, record");
 _Static_assert(sizeof(struct source_key) == 12 && sizeof(struct announcement) == 32, "source_key, announcement");

@@ -197,7 +197,7 @@ static __always_inline enum reason judge(struct work *w, __u32 slot, struct prof
 	__u32 bucket = slot << 1 | direction;
 	__u64 *full_at;
 
-	if (!access_list_allows(w, profile, direction))
+	if (decide(w, profile->access_list, direction) == DENY)
 		return ACCESS_LIST;
 	if (!profile->rate[direction].max)
 		return REASONS;
@@ -319,7 +319,7 @@ static __always_inline void announce(struct work *w, struct port *port, __u16 vi
 {
 	struct announcement *a;
 
-	if (!is_announcement(w->skb, w->headers.ether_type) || !conforms(&port->announced, ANNOUNCEMENT_COST, ANNOUNCEMENT_DEPTH, w->now))
+	if (!is_announcement(w->skb, w->headers->keys[KEY_ETHER_TYPE]) || !conforms(&port->announced, ANNOUNCEMENT_COST, ANNOUNCEMENT_DEPTH, w->now))
 		return;
 	a = bpf_ringbuf_reserve(&hp_announcements, sizeof(*a), 0);
 	if (!a)
@@ -417,13 +417,16 @@ int hp_relay(struct __sk_buff *skb)
 	struct ethhdr *ethernet = data;
 	struct port_tally *t;
 	struct port *port;
+	__u32 only = 0;
 	__u16 vid = 0;
 
-	if (data + sizeof(*ethernet) > end)
+	w.headers = bpf_map_lookup_elem(&hp_headers, &only);
+	if (data + sizeof(*ethernet) > end || !w.headers)
 		return TC_ACT_SHOT;
+	w.headers->parsed = 0;
 	w.destination = w.written = mac_at(ethernet->h_dest);
 	w.source = mac_at(ethernet->h_source);
-	w.headers.ether_type = bpf_ntohs(ethernet->h_proto);
+	w.headers->keys[KEY_ETHER_TYPE] = bpf_ntohs(ethernet->h_proto);
 	if ((w.destination & 0xffffffffff) == CONTROL && w.destination >> 44 == 0)
 		return TC_ACT_OK;
 	port = number ? port_at(*number) : NULL;
@@ -443,7 +446,7 @@ int hp_relay(struct __sk_buff *skb)
 			if (bpf_skb_vlan_pop(skb))
 				return drop_at_port(w.in_port, ERROR);
 		} else {
-			w.headers.ether_type = bpf_ntohs(skb->vlan_proto);
+			w.headers->keys[KEY_ETHER_TYPE] = bpf_ntohs(skb->vlan_proto);
 			w.octets += 4;
 		}
 	}
