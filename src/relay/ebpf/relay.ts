@@ -4,7 +4,7 @@ import { macFromBytes } from '../../domain/mac-address.ts';
 import type { Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type { Capabilities } from '../capabilities.ts';
-import { checkPorts, limits } from '../checks.ts';
+import { checkBridge } from '../checks.ts';
 import {
   defaultAgeingTime,
   dropReasons,
@@ -22,7 +22,7 @@ import { VsiTable } from './vsi-table.ts';
 
 /** The relay in the kernel: an eBPF program at tc ingress of every port, in the calling thread's network namespace. */
 export class EbpfRelay implements Relay {
-  readonly capabilities: Capabilities = { relay: 'ebpf', features: new Set(['mirror']), rules: limits.rules };
+  readonly capabilities: Capabilities = { relay: 'ebpf', features: new Set(['mirror']), rules: 64 };
   readonly #plane: DataPlane;
   readonly #ports: PortTable;
   readonly #vsis: VsiTable;
@@ -72,11 +72,11 @@ export class EbpfRelay implements Relay {
   }
 
   apply(desired: RelayState): void {
-    checkPorts(desired.ports);
+    checkBridge(desired);
     const undo = new DisposableStack();
     try {
       const ports = this.#ports.prepare(desired.ports, undo);
-      const commit = this.#vsis.prepare(desired.vsis, desired.ports, ports.removes, undo);
+      const commit = this.#vsis.prepare(desired.vsis, desired.ports, this.capabilities, ports.removes, undo);
       undo.move(); // from here on nothing can fail
       ports.begin();
       commit();

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Direction } from '../../domain/port-profile.ts';
 import { vsiIdToBytes, type VsiId } from '../../domain/vsi-id.ts';
 import { SystemError } from '../../linux/libc.ts';
+import type { Capabilities } from '../capabilities.ts';
 import { checkVsi, claims, placesOf } from '../checks.ts';
 import { sharedVlan } from '../policy.ts';
 import { RelayError, type Place, type PortName, type RelayPort, type RelayVsi } from '../relay.ts';
@@ -80,13 +81,14 @@ export class VsiTable {
   prepare(
     desired: ReadonlyMap<VsiId, RelayVsi>,
     ports: ReadonlyMap<PortName, RelayPort>,
+    capabilities: Capabilities,
     recheck: boolean,
     undo: DisposableStack,
   ): () => void {
     const changed: [VsiId, RelayVsi][] = [];
     for (const [id, vsi] of desired) {
       const same = this.#isHeld(id, vsi);
-      if (!same || recheck) checkVsi(id, vsi, ports);
+      if (!same || recheck) checkVsi(id, vsi, ports, capabilities);
       if (!same) changed.push([id, vsi]);
     }
     const changes: Change[] = [];
