@@ -69,13 +69,14 @@ struct list {
 	__u32 counters;   /* one for each bit of a vector and one for what no rule decided, all once for each stripe */
 	__u32 stripes;    /* a power of two less one: CPUs do not write to each other's */
 	__u32 otherwise;
+	__u32 rules;
 	/* for the driver */
-	__u32 rules, octets, source, source_octets;
-	__u32 pad[2];
+	__u32 octets, source, source_octets;
+	__u8 digest[16];
 	struct dimension dimension[DIMENSIONS];
 };
 
-_Static_assert(sizeof(struct list) == 64 + DIMENSIONS * 20, "list");
+_Static_assert(sizeof(struct list) == 72 + DIMENSIONS * 20, "list");
 
 struct segment {
 	__u8 octets[SEGMENT_SIZE + OVERHANG];
@@ -227,6 +228,8 @@ __noinline int consult(__u32 number, __u32 direction, struct headers *h)
 	if (!segment || !h)
 		return DENY;
 	list = (struct list *)(segment->octets + base);
+	if (!list->rules)
+		return list->otherwise;
 	if (!h->family && (h->keys[KEY_ETHER_TYPE] == ETH_P_IP || h->keys[KEY_ETHER_TYPE] == ETH_P_IPV6)) {
 		count_rule(segment, base, list, list->words * 64);
 		return DENY;
@@ -268,17 +271,15 @@ __noinline int consult(__u32 number, __u32 direction, struct headers *h)
 	return list->otherwise;
 }
 
-static __always_inline enum decision decide(struct work *w, __u32 list, enum direction direction)
+static __always_inline enum decision decide(struct __sk_buff *skb, struct work *w, __u32 list, enum direction direction)
 {
-	struct headers *h = w->headers;
+	struct headers *h;
 
 	if (list <= LIST_DENIES)
-		return list == LIST_ALLOWS;
-	if (!h->parsed) {
-		__builtin_memcpy(h->macs, &w->destination, 6);
-		__builtin_memcpy(h->macs + 6, &w->source, 6);
-		parse_headers(w->skb, h);
-	}
+		return list == LIST_ALLOWS ? ALLOW : DENY;
+	h = headers_of(skb, w);
+	if (!h)
+		return DENY;
 	h->keys[KEY_VLAN] = w->vlan;
 	return consult(list, direction, h);
 }
