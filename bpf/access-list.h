@@ -69,13 +69,14 @@ struct list {
 	__u32 counters;   /* one for each bit of a vector and one for what no rule decided, all once for each stripe */
 	__u32 stripes;    /* a power of two less one: CPUs do not write to each other's */
 	__u32 otherwise;
+	__u32 rules;
 	/* for the driver */
-	__u32 rules, octets, source, source_octets;
-	__u32 pad[2];
+	__u32 octets, source, source_octets;
+	__u8 digest[16];
 	struct dimension dimension[DIMENSIONS];
 };
 
-_Static_assert(sizeof(struct list) == 64 + DIMENSIONS * 20, "list");
+_Static_assert(sizeof(struct list) == 72 + DIMENSIONS * 20, "list");
 
 struct segment {
 	__u8 octets[SEGMENT_SIZE + OVERHANG];
@@ -227,6 +228,8 @@ __noinline int consult(__u32 number, __u32 direction, struct headers *h)
 	if (!segment || !h)
 		return DENY;
 	list = (struct list *)(segment->octets + base);
+	if (!list->rules)
+		return list->otherwise;
 	if (!h->family && (h->keys[KEY_ETHER_TYPE] == ETH_P_IP || h->keys[KEY_ETHER_TYPE] == ETH_P_IPV6)) {
 		count_rule(segment, base, list, list->words * 64);
 		return DENY;

@@ -25,7 +25,7 @@ enum key {
 #define HIDDEN 0x10001  /* cut short or made to mislead */
 #define NONE 0x10002    /* the protocol has no such field */
 
-#define DIMENSIONS 24  /* of an access list, see access-list.h */
+#define DIMENSIONS 25  /* of an access list, see access-list.h */
 
 struct address {
 	__u32 words[4];  /* network order; IPv4: the first only */
@@ -197,38 +197,37 @@ static __always_inline void parse_ipv6(struct __sk_buff *skb, struct headers *h)
 	__builtin_memcpy(&h->destination, packet + 24, 16);
 	h->keys[KEY_DSCP] = (packet[0] & 15) << 2 | packet[1] >> 6;
 	h->keys[KEY_FRAGMENT] = HIDDEN;
-	for (int i = 0;; i++) {
-		__u16 fragment;
+	h->keys[KEY_PROTOCOL] = HIDDEN;
+	segment_keys(h, HIDDEN);
+	for (int i = 0; i < EXTENSION_HEADERS; i++) {
+		__u16 fragment = segment[2] << 8 | segment[3];
 
 		/* hop-by-hop options, routing, fragment, destination options */
-		if (protocol != 0 && protocol != 43 && protocol != PROTOCOL_FRAGMENT && protocol != 60)
-			break;
-		if (i == EXTENSION_HEADERS || length < 4) {
-			h->keys[KEY_PROTOCOL] = HIDDEN;
-			segment_keys(h, HIDDEN);
+		if (protocol != 0 && protocol != 43 && protocol != PROTOCOL_FRAGMENT && protocol != 60) {
+			h->keys[KEY_PROTOCOL] = protocol;
+			if (h->keys[KEY_FRAGMENT] == HIDDEN)
+				h->keys[KEY_FRAGMENT] = 0;
+			parse_segment(h, segment, length);
 			return;
 		}
+		if (length < 4)
+			return;
 		if (protocol == PROTOCOL_FRAGMENT) {
-			protocol = segment[0];
-			fragment = segment[2] << 8 | segment[3];
 			at += 8;
-			if (fragment & ~6)
+			/* one that is whole in spite of its fragment header is no fragment (RFC 6946) */
+			if (fragment & 0xfff9)
 				h->keys[KEY_FRAGMENT] = 1;
 			if (fragment >> 3) {
-				h->keys[KEY_PROTOCOL] = protocol;
+				h->keys[KEY_PROTOCOL] = segment[0];
 				later_fragment(h, fragment >> 3);
 				return;
 			}
 		} else {
-			protocol = segment[0];
 			at += (segment[1] + 1) * 8;
 		}
+		protocol = segment[0];
 		length = load_some(skb, at, segment, SEGMENT_OCTETS);
 	}
-	h->keys[KEY_PROTOCOL] = protocol;
-	if (h->keys[KEY_FRAGMENT] == HIDDEN)
-		h->keys[KEY_FRAGMENT] = 0;
-	parse_segment(h, segment, length);
 }
 
 /* Reads the keys, of which the EtherType is there. Not static, so that the verifier looks at it once and not at every caller. */
