@@ -60,6 +60,19 @@ function load() {
     nextKey: bpf<(fd: number, key: Uint8Array | null, next: Uint8Array) => number>(
       'int bpf_map_get_next_key(int fd, const void *key, _Out_ void *next)',
     ),
+    createMap: bpf<
+      (
+        type: number,
+        name: string,
+        keySize: number,
+        valueSize: number,
+        entries: number,
+        options: Uint8Array,
+      ) => number
+    >(
+      'int bpf_map_create(int type, const char *name, uint32_t key, uint32_t value, uint32_t entries, const void *options)',
+    ),
+    mapFdOf: bpf<(id: number) => number>('int bpf_map_get_fd_by_id(uint32_t id)'),
     detach: bpf<(hook: Uint8Array, options: Uint8Array) => number>(
       'int bpf_tc_detach(const void *hook, const void *options)',
     ),
@@ -286,6 +299,61 @@ export class BpfMap {
       key = next;
     }
   }
+}
+
+/** An array map of mapped arrays of one element each, which are added while programs run. */
+export class ArrayOfArrays {
+  readonly #map: BpfMap;
+  readonly #name: string;
+  readonly #length: number;
+
+  /** `length`: octets of the element of each */
+  constructor(fd: number, name: string, length: number) {
+    this.#map = new BpfMap(fd, name, 4, 4);
+    this.#name = name;
+    this.#length = length;
+  }
+
+  /** Null if there is none with this number. @throws SystemError */
+  get(number: number): MappedArray | null {
+    const id = this.#map.get(word(number));
+    if (!id) return null;
+    return this.#mapped(
+      checkBpf(libbpf().mapFdOf(new DataView(id.buffer).getUint32(0, true)), 'eBPF map in', this.#name),
+    );
+  }
+
+  /** A new one, all zeros. Takes a grace period. @throws SystemError */
+  create(number: number): MappedArray {
+    const array = 2; // BPF_MAP_TYPE_ARRAY
+    const mapped = 0x400; // BPF_F_MMAPABLE
+    const options = new Uint8Array(48); // struct bpf_map_create_opts
+    const view = new DataView(options.buffer);
+    view.setBigUint64(0, BigInt(options.length), true);
+    view.setUint32(28, mapped, true);
+    const fd = checkBpf(
+      libbpf().createMap(array, 'hp_element', 4, this.#length, 1, options),
+      'eBPF map in',
+      this.#name,
+    );
+    return this.#mapped(fd, () => this.#map.set(word(number), word(fd)));
+  }
+
+  /** The mapping and the outer map keep the array; the descriptor goes. */
+  #mapped(fd: number, place: () => void = () => {}): MappedArray {
+    try {
+      place();
+      return new MappedArray(fd, this.#length, this.#name);
+    } finally {
+      libc().close(fd);
+    }
+  }
+}
+
+function word(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
 }
 
 /** How many values a per-CPU map has for each key. */

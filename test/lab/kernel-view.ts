@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { RelayPort } from '../../src/relay/relay.ts';
 import type { PortCounters, Stranger, VsiCounters } from '../../src/relay/relay.ts';
+import { readList } from '../../src/relay/ebpf/access-list/lists.ts';
 import { readPortCounters, readStrangers, readVsiCounters } from '../../src/relay/ebpf/counters.ts';
 import { DataPlane } from '../../src/relay/ebpf/data-plane.ts';
 import { portCount, PortEntry, unpackVsi } from '../../src/relay/ebpf/layout.ts';
-import { decodeProfile, profileSize } from '../../src/relay/ebpf/profile.ts';
+import { decodeProfile, listOf, profileSize } from '../../src/relay/ebpf/profile.ts';
 import { decodeRecord } from '../../src/relay/ebpf/record.ts';
 import { vsiIdToBytes, type VsiId } from '../../src/domain/vsi-id.ts';
 import type { Policy } from '../../src/domain/port-profile.ts';
@@ -56,7 +57,7 @@ export class KernelView {
     if (!active && !armed) return null;
     const bytes = this.#plane.profiles.slice(profile * profileSize, (profile + 1) * profileSize);
     return {
-      policy: decodeProfile(bytes),
+      policy: decodeProfile(bytes, readList(this.#plane.lists, listOf(bytes))),
       active: active && this.#nameOf(active.port),
       counters: active && readVsiCounters(this.#plane, slot * 4 + active.tally),
       armed: armed && this.#nameOf(armed.port),

@@ -13,6 +13,7 @@ import {
 } from '../../linux/libbpf.ts';
 import { SystemError } from '../../linux/libc.ts';
 import { RelayError } from '../relay.ts';
+import { ListMemory } from './access-list/list-memory.ts';
 import * as layout from './layout.ts';
 import { profileSize } from './profile.ts';
 
@@ -41,6 +42,7 @@ export class DataPlane {
   readonly destinations: BpfMap;
   readonly strangers: BpfMap;
   readonly records: BpfMap;
+  readonly lists: ListMemory;
   readonly cpus = possibleCpus();
 
   /**
@@ -87,6 +89,7 @@ export class DataPlane {
       this.destinations = this.#map('hp_destinations', layout.destinationKeySize, 8);
       this.strangers = this.#map('hp_strangers', layout.sourceKeySize, 16);
       this.records = this.#map('hp_records', 16, layout.recordSize);
+      this.lists = new ListMemory(this.#object.mapFd('hp_lists'));
     } catch (error) {
       this.close();
       throw error;
@@ -105,6 +108,7 @@ export class DataPlane {
   /** Lets go of maps and program; what is pinned and attached stays. */
   close(): void {
     for (const array of this.#arrays) array.unmap();
+    this.lists?.close();
     this.#object.close();
   }
 

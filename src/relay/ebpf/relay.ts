@@ -5,6 +5,7 @@ import type { Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type { Capabilities } from '../capabilities.ts';
 import { checkBridge } from '../checks.ts';
+import { limits } from '../limits.ts';
 import {
   defaultAgeingTime,
   dropReasons,
@@ -22,7 +23,7 @@ import { VsiTable } from './vsi-table.ts';
 
 /** The relay in the kernel: an eBPF program at tc ingress of every port, in the calling thread's network namespace. */
 export class EbpfRelay implements Relay {
-  readonly capabilities: Capabilities = { relay: 'ebpf', features: new Set(['mirror']), rules: 64 };
+  readonly capabilities: Capabilities = { relay: 'ebpf', features: new Set(['mirror']), rules: limits.rules };
   readonly #plane: DataPlane;
   readonly #ports: PortTable;
   readonly #vsis: VsiTable;
@@ -63,8 +64,8 @@ export class EbpfRelay implements Relay {
     };
   }
 
-  ruleFrames(): readonly number[] | null {
-    return null;
+  ruleFrames(vsi: VsiId): readonly number[] | null {
+    return this.#vsis.ruleFrames(vsi);
   }
 
   watchDrops(): () => void {

@@ -1,9 +1,11 @@
+import type { AccessList } from '../../domain/port-profile.ts';
 import { vsiIdFromBytes, type VsiId } from '../../domain/vsi-id.ts';
 import type { BpfMap } from '../../linux/libbpf.ts';
 import type { Place, PortName, RelayVsi } from '../relay.ts';
+import { readList } from './access-list/lists.ts';
 import type { DataPlane } from './data-plane.ts';
 import { addressValue, destinationKey, sourceKey, unpackVsi, type NumberedPlace } from './layout.ts';
-import { decodeProfile, mirrorPortOf, profileSize } from './profile.ts';
+import { decodeProfile, listOf, mirrorPortOf, profileSize } from './profile.ts';
 import { decodeRecord } from './record.ts';
 
 /** A VSI as the data plane has it. */
@@ -52,6 +54,12 @@ export function readVsis(plane: DataPlane, nameOf: (port: number) => PortName | 
     const port = numbered && nameOf(numbered.port);
     return port ? { port, wireVid: numbered.wireVid } : null;
   };
+  const lists = new Map<number, AccessList>();
+  const listAt = (number: number) => {
+    const list = lists.get(number) ?? readList(plane.lists, number);
+    lists.set(number, list);
+    return list;
+  };
   const vsis = new Map<VsiId, HeldVsi>();
   for (const key of plane.records.keys()) {
     const bytes = plane.records.get(key);
@@ -75,7 +83,7 @@ export function readVsis(plane: DataPlane, nameOf: (port: number) => PortName | 
       vsi: {
         addresses,
         ips: [],
-        policy: decodeProfile(encoded),
+        policy: decodeProfile(encoded, listAt(listOf(encoded))),
         places: { active: place(active), armed: place(armed), released: place(released) },
         label,
       },

@@ -73,6 +73,12 @@ export class VsiTable {
     }
   }
 
+  /** See Relay.ruleFrames. */
+  ruleFrames(id: VsiId): number[] | null {
+    const held = this.#vsis.get(id);
+    return held ? this.#profiles.ruleFrames(held.profile) : null;
+  }
+
   /**
    * Reserves what the change needs; the returned function makes it, and cannot fail. `recheck`: the ports lost or
    * exchanged some, so that VSIs which stay as they are have to be looked at as well.
