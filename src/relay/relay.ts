@@ -42,10 +42,11 @@ export interface Relay {
   held(): RelayState;
   /**
    * Makes the data plane be `desired`. A VSI's change of place (armed, active) and its change of policy are each
-   * one atomic write: no frame sees half of either.
+   * one atomic write: no frame sees half of either. `changed`: all other VSIs are, by the caller's word, as they were
+   * when it last had this relay apply a state, so that a driver need not look at them.
    * @throws RelayError when the data plane refuses; what was held before is still in force then
    */
-  apply(desired: RelayState): void;
+  apply(desired: RelayState, changed?: ReadonlySet<VsiId>): void;
   counters(): RelayCounters;
   /** Called for each announcement (see RelayEvent) until `close`. */
   watch(listener: (event: RelayEvent) => void): void;

@@ -55,12 +55,13 @@ export class EbpfRelay implements Relay {
     return { ports: this.#ports.held(), vsis: this.#vsis.held() };
   }
 
-  apply(desired: RelayState): void {
+  apply(desired: RelayState, changed?: ReadonlySet<VsiId>): void {
     checkPorts(desired.ports);
     const undo = new DisposableStack();
     try {
       const ports = this.#ports.prepare(desired.ports, undo);
-      const commit = this.#vsis.prepare(desired.vsis, desired.ports, ports.removes, undo);
+      const looked = ports.changes ? undefined : changed;
+      const commit = this.#vsis.prepare(desired.vsis, desired.ports, ports.removes, undo, looked);
       undo.move(); // from here on nothing can fail
       ports.begin();
       commit();
