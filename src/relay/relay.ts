@@ -71,10 +71,11 @@ export interface Relay {
   held(): RelayState;
   /**
    * Makes the data plane be `desired`. A VSI's change of place (armed, active) and its change of policy are each
-   * one atomic write: no frame sees half of either.
+   * one atomic write: no frame sees half of either. `changed`: all other VSIs are, by the caller's word, as they were
+   * when it last had this relay apply a state, so that a driver need not look at them.
    * @throws RelayError when the data plane refuses; what was held before is still in force then
    */
-  apply(desired: RelayState): void;
+  apply(desired: RelayState, changed?: ReadonlySet<VsiId>): void;
   counters(): RelayCounters;
   /**
    * Frames that each rule of the VSI's access list has decided since the list came to be, in the rules' order, and

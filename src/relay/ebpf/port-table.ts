@@ -15,6 +15,8 @@ interface HeldPort {
 
 /** A change of the ports, in the three steps that go before, between and after the change of the VSIs. */
 export interface PortChange {
+  /** whether any port is to be another than it was */
+  readonly changes: boolean;
   /** whether a port goes or becomes another kind of port */
   readonly removes: boolean;
   /** Makes new ports known and takes from old ones what they may no longer do. */
@@ -106,6 +108,7 @@ export class PortTable {
       this.#ports.set(name, next);
     }
     return {
+      changes: removed.length + changed.length > 0,
       removes: removed.length > 0,
       begin: () => {
         for (const port of added) this.#publish(port);

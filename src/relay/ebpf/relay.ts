@@ -72,12 +72,20 @@ export class EbpfRelay implements Relay {
     return () => {};
   }
 
-  apply(desired: RelayState): void {
+  apply(desired: RelayState, changed?: ReadonlySet<VsiId>): void {
     checkBridge(desired);
     const undo = new DisposableStack();
     try {
       const ports = this.#ports.prepare(desired.ports, undo);
-      const commit = this.#vsis.prepare(desired.vsis, desired.ports, this.capabilities, ports.removes, undo);
+      const looked = ports.changes ? undefined : changed;
+      const commit = this.#vsis.prepare(
+        desired.vsis,
+        desired.ports,
+        this.capabilities,
+        ports.removes,
+        undo,
+        looked,
+      );
       undo.move(); // from here on nothing can fail
       ports.begin();
       commit();

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Direction } from '../../domain/port-profile.ts';
+import type { Direction, Policy } from '../../domain/port-profile.ts';
 import { vsiIdToBytes, type VsiId } from '../../domain/vsi-id.ts';
 import { SystemError } from '../../linux/libc.ts';
 import type { Capabilities } from '../capabilities.ts';
 import { checkVsi, claims, placesOf } from '../checks.ts';
-import { sharedVlan } from '../policy.ts';
 import { RelayError, type Place, type PortName, type RelayPort, type RelayVsi } from '../relay.ts';
 import { Chains } from './chains.ts';
 import type { DataPlane } from './data-plane.ts';
 import { destinationCapacity, macWord, packVsi, slotCount, sourceCapacity, tallySize } from './layout.ts';
+import { Occupants } from './occupants.ts';
 import { Pool } from './pool.ts';
 import type { PortTable } from './port-table.ts';
 import { ProfileTable } from './profile-table.ts';
@@ -31,7 +31,7 @@ export class VsiTable {
   readonly #profiles: ProfileTable;
   readonly #chains: Chains;
   readonly #claims = new Map<string, VsiId>();
-  readonly #untagged = new Map<PortName, Map<VsiId, RelayVsi>>();
+  readonly #untagged = new Map<PortName, Occupants>();
 
   /** Takes over the VSIs that the data plane holds, and mends what a process left that ended between two stores. */
   constructor(plane: DataPlane, ports: PortTable, grace: () => void) {
@@ -81,7 +81,7 @@ export class VsiTable {
 
   /**
    * Reserves what the change needs; the returned function makes it, and cannot fail. `recheck`: the ports lost or
-   * exchanged some, so that VSIs which stay as they are have to be looked at as well.
+   * exchanged some, so that VSIs which stay as they are have to be looked at as well. `only`: no other VSI differs.
    * @throws RelayError
    */
   prepare(
@@ -90,15 +90,19 @@ export class VsiTable {
     capabilities: Capabilities,
     recheck: boolean,
     undo: DisposableStack,
+    only: ReadonlySet<VsiId> = new Set([...desired.keys(), ...this.#vsis.keys()]),
   ): () => void {
     const changed: [VsiId, RelayVsi][] = [];
-    for (const [id, vsi] of desired) {
-      const same = this.#isHeld(id, vsi);
-      if (!same || recheck) checkVsi(id, vsi, ports, capabilities);
-      if (!same) changed.push([id, vsi]);
-    }
     const changes: Change[] = [];
-    for (const [id, old] of this.#vsis) if (!desired.has(id)) changes.push({ id, old, now: null });
+    for (const id of only) {
+      const vsi = desired.get(id);
+      const old = this.#vsis.get(id);
+      if (vsi) {
+        const same = this.#isHeld(id, vsi);
+        if (!same || recheck) checkVsi(id, vsi, ports, capabilities);
+        if (!same) changed.push([id, vsi]);
+      } else if (old) changes.push({ id, old, now: null });
+    }
     this.#checkClaims(changed, changes);
     for (const [id, vsi] of changed) {
       const old = this.#vsis.get(id) ?? null;
@@ -192,12 +196,10 @@ export class VsiTable {
   #commit(changes: readonly Change[]): void {
     const plane = this.#plane;
     const stationed = this.#touched(changes);
-    const shared = new Map(
-      Array.from(stationed, (name) => [name, sharedVlan(this.#occupants(name), new Map())]),
-    );
+    const shared = new Map(Array.from(stationed, (name) => [name, this.#sharedVlan(name)]));
     this.#enter(changes);
     for (const [name, vlan] of shared)
-      if (this.#ports.isStation(name) && sharedVlan(this.#occupants(name), new Map()) !== vlan)
+      if (this.#ports.isStation(name) && this.#sharedVlan(name) !== vlan)
         this.#ports.entry(name).shares = false;
 
     const moving = changes.filter(
@@ -244,7 +246,7 @@ export class VsiTable {
   }
 
   #enter(changes: readonly Change[]): void {
-    for (const { id, old } of changes) if (old) this.#delist(id, old.vsi);
+    for (const { old } of changes) if (old) this.#delist(old.vsi);
     for (const { id, now } of changes) {
       if (now) {
         this.#vsis.set(id, now);
@@ -280,26 +282,23 @@ export class VsiTable {
   #enlist(id: VsiId, vsi: RelayVsi): void {
     for (const claim of claims(vsi)) this.#claims.set(claim, id);
     for (const { port } of receiving(vsi)) {
-      const occupants = this.#untagged.get(port) ?? new Map<VsiId, RelayVsi>();
-      this.#untagged.set(port, occupants.set(id, vsi));
+      const occupants = this.#untagged.get(port) ?? new Occupants();
+      this.#untagged.set(port, occupants);
+      occupants.add(vsi);
     }
   }
 
-  #delist(id: VsiId, vsi: RelayVsi): void {
+  #delist(vsi: RelayVsi): void {
     for (const claim of claims(vsi)) this.#claims.delete(claim);
-    for (const { port } of receiving(vsi)) {
-      const occupants = this.#untagged.get(port);
-      occupants?.delete(id);
-      if (!occupants?.size) this.#untagged.delete(port);
-    }
+    for (const { port } of receiving(vsi)) this.#untagged.get(port)?.delete(vsi);
   }
 
-  #occupants(port: PortName): Iterable<RelayVsi> {
-    return this.#untagged.get(port)?.values() ?? [];
+  #sharedVlan(port: PortName): Policy['vlan'] | null {
+    return this.#untagged.get(port)?.sharedVlan ?? null;
   }
 
   #share(port: PortName): void {
-    this.#ports.entry(port).shares = sharedVlan(this.#occupants(port), new Map()) !== null;
+    this.#ports.entry(port).shares = this.#sharedVlan(port) !== null;
   }
 }
 
