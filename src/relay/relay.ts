@@ -76,7 +76,13 @@ export interface Relay {
    * @throws RelayError when the data plane refuses; what was held before is still in force then
    */
   apply(desired: RelayState, changed?: ReadonlySet<VsiId>): void;
+  /** All there are: walks every VSI, and the strangers. */
   counters(): RelayCounters;
+  portCounters(): RelayCounters['ports'];
+  /** Of one VSI, by each port it has a place at; costs the same however many others there are. */
+  countersOf(vsiId: VsiId): ReadonlyMap<PortName, VsiCounters>;
+  /** The interface of a port was made anew under the same name. @throws RelayError when it cannot be bound */
+  rebind(port: PortName): void;
   /**
    * Frames that each rule of the VSI's access list has decided since the list came to be, in the rules' order, and
    * last those that none did; VSIs with equal access lists may share the count. A list without rules counts nothing.

@@ -122,6 +122,12 @@ export class PortTable {
     };
   }
 
+  /** @throws RelayError when the program cannot be put on the interface */
+  rebind(name: PortName): void {
+    const held = this.#ports.get(name);
+    if (held) this.#rebind(name, held.entry, held.number);
+  }
+
   /** Takes the program off every port. */
   detach(): void {
     for (const { entry } of this.#ports.values()) detachIngress(entry.ifindex, entry.ownsQdisc);

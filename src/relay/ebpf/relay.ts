@@ -9,6 +9,7 @@ import { limits } from '../limits.ts';
 import {
   defaultAgeingTime,
   dropReasons,
+  type PortCounters,
   type PortName,
   type Relay,
   type RelayCounters,
@@ -96,15 +97,27 @@ export class EbpfRelay implements Relay {
   }
 
   counters(): RelayCounters {
-    const ports = new Map(
+    return {
+      ports: this.portCounters(),
+      vsis: new Map(Array.from(this.#vsis.ids(), (id) => [id, this.countersOf(id)])),
+      strangers: readStrangers(this.#plane, (number) => this.#ports.nameOf(number)),
+    };
+  }
+
+  portCounters(): Map<PortName, PortCounters> {
+    return new Map(
       Array.from(this.#ports.numbered(), ([name, number]) => [name, readPortCounters(this.#plane, number)]),
     );
-    const vsis = new Map<VsiId, Map<PortName, VsiCounters>>();
-    for (const [id, port, index] of this.#vsis.tallies()) {
-      const places = vsis.get(id) ?? new Map<PortName, VsiCounters>();
-      vsis.set(id, places.set(port, readVsiCounters(this.#plane, index)));
-    }
-    return { ports, vsis, strangers: readStrangers(this.#plane, (number) => this.#ports.nameOf(number)) };
+  }
+
+  countersOf(vsiId: VsiId): Map<PortName, VsiCounters> {
+    return new Map(
+      Array.from(this.#vsis.tallies(vsiId), ([port, index]) => [port, readVsiCounters(this.#plane, index)]),
+    );
+  }
+
+  rebind(port: PortName): void {
+    this.#ports.rebind(port);
   }
 
   watch(listener: (event: RelayEvent) => void): void {

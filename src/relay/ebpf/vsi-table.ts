@@ -60,17 +60,21 @@ export class VsiTable {
     return new Map(Array.from(held, ([id, { vsi }]) => [id, vsi]));
   }
 
-  /** Each VSI's tally at each of its ports, as its index in the data plane's tallies. */
-  *tallies(): Generator<[VsiId, PortName, number]> {
-    for (const [id, { slot, vsi, active, armed, released }] of this.#vsis) {
-      const { places } = vsi;
-      for (const [place, numbered] of [
-        [places.active, active],
-        [places.armed, armed],
-        [places.released, released],
-      ] as const)
-        if (place && numbered) yield [id, place.port, slot * 4 + numbered.tally];
-    }
+  ids(): Iterable<VsiId> {
+    return this.#vsis.keys();
+  }
+
+  /** A VSI's tally at each of its ports, as its index in the data plane's tallies. */
+  *tallies(id: VsiId): Generator<[PortName, number]> {
+    const held = this.#vsis.get(id);
+    if (!held) return;
+    const { slot, vsi, active, armed, released } = held;
+    for (const [place, numbered] of [
+      [vsi.places.active, active],
+      [vsi.places.armed, armed],
+      [vsi.places.released, released],
+    ] as const)
+      if (place && numbered) yield [place.port, slot * 4 + numbered.tally];
   }
 
   /** See Relay.ruleFrames. */
