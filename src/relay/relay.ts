@@ -116,18 +116,25 @@ export const defaultAgeingTime = 300;
 /** A Linux interface name, at most 15 octets. */
 export type PortName = string;
 
-/**
- * A network port carries `vlans` (ascending in what is held) and `nativeVlan`, the latter untagged. `shaper`: bits per
- * second that leave by the port at most, queued and not dropped; absent: none.
- */
+/** How frames leave by a port. */
+export interface PortEgress {
+  /** bits per second at most, queued and not dropped; absent: no limit */
+  readonly shaper?: number;
+  /**
+   * The port is a veth whose peer is another namespace's end: frames are handed straight to that end, past the port's own
+   * egress, so that its taps and its interface counters do not see them. Absent: as the kernel does it. Not with a shaper.
+   */
+  readonly peerDelivery?: true;
+}
+
+/** A network port carries `vlans` (ascending in what is held) and `nativeVlan`, the latter untagged. */
 export type RelayPort =
-  | { readonly kind: 'station'; readonly reflectiveRelay: boolean; readonly shaper?: number }
-  | {
+  | (PortEgress & { readonly kind: 'station'; readonly reflectiveRelay: boolean })
+  | (PortEgress & {
       readonly kind: 'network';
       readonly nativeVlan: Vid | null;
       readonly vlans: readonly Vid[];
-      readonly shaper?: number;
-    }
+    })
   | { readonly kind: 'mirror'; readonly session: string };
 
 /** Where a VSI is or will be: a station port, and the VID its frames carry on that link (null VID: untagged). */
@@ -237,4 +244,6 @@ export interface DropSample {
   readonly octets: number;
   /** its first octets without its tag, at most 128 */
   readonly frame: Uint8Array;
+  /** the VID of the tag it came with, 0 without one; absent where the relay does not say */
+  readonly wireVid?: Vid | NullVid;
 }

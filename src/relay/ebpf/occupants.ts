@@ -1,12 +1,18 @@
 import type { Policy } from '../../domain/port-profile.ts';
-import { takesAnyCopy } from '../policy.ts';
+import { takesAnyCopy, type Tenants } from '../policy.ts';
 import type { RelayVsi } from '../relay.ts';
 
 /** A port's untagged VSIs, counted by what decides whether one copy of a group frame is enough for all (`sharedVlan`). */
 export class Occupants {
+  readonly #tenants: Tenants;
   readonly #vlans = new Map<Policy['vlan'], number>();
   /** those that need a copy of their own */
   #particular = 0;
+
+  /** `tenants`: their limits, as long as these are counted */
+  constructor(tenants: Tenants) {
+    this.#tenants = tenants;
+  }
 
   add(vsi: RelayVsi): void {
     this.#count(vsi, 1);
@@ -27,6 +33,6 @@ export class Occupants {
     const count = (this.#vlans.get(vlan) ?? 0) + change;
     if (count) this.#vlans.set(vlan, count);
     else this.#vlans.delete(vlan);
-    if (!takesAnyCopy(vsi)) this.#particular += change;
+    if (!takesAnyCopy(vsi, this.#tenants)) this.#particular += change;
   }
 }
