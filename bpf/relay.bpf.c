@@ -4,8 +4,8 @@
  * executable specification in src/relay/reference/. Loads on Linux 6.1 and later.
  */
 #include "access-list.h"
+#include "hooks.h"
 #include "rate.h"
-#include <linux/pkt_cls.h>
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
@@ -116,7 +116,7 @@ static __noinline int send_clone(struct work *w, struct copy *copy)
 
 	if (!port || !t)
 		return 0;
-	if (!dress(w, copy) || bpf_clone_redirect(w->skb, port->ifindex, 0))
+	if (!dress(w, copy) || !emit_copy(w->skb, port->ifindex))
 		t->dropped[ERROR]++;
 	else
 		t->out++;
@@ -149,7 +149,7 @@ static __always_inline int send_last(struct work *w)
 		return TC_ACT_SHOT;
 	}
 	t->out++;
-	return bpf_redirect(port->ifindex, 0);
+	return emit(w->skb, port->ifindex);
 }
 
 static __always_inline void mirror(struct work *w, const struct profile *profile, enum direction direction)
@@ -410,16 +410,20 @@ static __always_inline bool from_network(struct work *w, struct port *port, __u1
 SEC("tc")
 int hp_relay(struct __sk_buff *skb)
 {
-	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	void *data, *end;
 	__u32 ifindex = skb->ifindex;
 	__u32 *number = bpf_map_lookup_elem(&hp_port_of, &ifindex);
 	struct work w = { .skb = skb };
-	struct ethhdr *ethernet = data;
+	struct ethhdr *ethernet;
 	struct port_tally *t;
 	struct port *port;
 	__u32 only = 0;
 	__u16 vid = 0;
 
+	as_received(skb);
+	data = (void *)(long)skb->data;
+	end = (void *)(long)skb->data_end;
+	ethernet = data;
 	w.headers = bpf_map_lookup_elem(&hp_headers, &only);
 	if (data + sizeof(*ethernet) > end || !w.headers)
 		return TC_ACT_SHOT;
@@ -433,7 +437,7 @@ int hp_relay(struct __sk_buff *skb)
 	if (!port)
 		return TC_ACT_SHOT;
 	w.in_port = *number;
-	w.now = bpf_ktime_get_ns();
+	w.now = now_ns();
 	w.octets = skb->len;
 	t = port_tally(w.in_port);
 	if (t)

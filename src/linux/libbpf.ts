@@ -45,6 +45,9 @@ function load() {
       'void *bpf_object__find_program_by_name(void *object, const char *name)',
     ),
     programFd: bpf<(program: bigint) => number>('int bpf_program__fd(void *program)'),
+    testRun: bpf<(fd: number, options: Uint8Array) => number>(
+      'int bpf_prog_test_run_opts(int fd, _Inout_ void *options)',
+    ),
     hookCreate: bpf<(hook: Uint8Array) => number>('int bpf_tc_hook_create(_Inout_ void *hook)'),
     hookDestroy: bpf<(hook: Uint8Array) => number>('int bpf_tc_hook_destroy(_Inout_ void *hook)'),
     attach: bpf<(hook: Uint8Array, options: Uint8Array) => number>(
@@ -408,4 +411,43 @@ export function mountBpffs(directory: string): void {
 export function unmountBpffs(directory: string): void {
   const detach = 2;
   check(libc().umount2(directory, detach), 'unmount of', directory);
+}
+
+const longestTestFrame = 16_384;
+
+/** Runs a tc program on frames that no device received (BPF_PROG_TEST_RUN), as if one of the namespace's had. */
+export class TestRun {
+  readonly #programFd: number;
+  readonly #memory = koffi.alloc('uint8_t', longestTestFrame + 192) as unknown;
+  readonly #frame: Uint8Array;
+  readonly #context: DataView;
+  readonly #options = new Uint8Array(80); // struct bpf_test_run_opts
+  readonly #view = new DataView(this.#options.buffer);
+
+  constructor(programFd: number) {
+    this.#programFd = programFd;
+    const memory = koffi.view(this.#memory, longestTestFrame + 192);
+    this.#frame = new Uint8Array(memory, 0, longestTestFrame);
+    this.#context = new DataView(memory, longestTestFrame); // struct __sk_buff
+    new Uint8Array(memory, longestTestFrame).fill(0);
+    const address = koffi.address(this.#memory);
+    this.#view.setBigUint64(0, BigInt(this.#options.length), true);
+    this.#view.setBigUint64(8, address, true);
+    this.#view.setBigUint64(32, address + BigInt(longestTestFrame), true);
+    this.#view.setUint32(48, 192, true);
+  }
+
+  /** What the program returned, and the ns that a run took on average. @throws SystemError */
+  run(frame: Uint8Array, ifindex: number, repeat = 1): { readonly action: number; readonly ns: number } {
+    this.#frame.set(frame);
+    this.#context.setUint32(40, ifindex, true);
+    this.#view.setUint32(24, frame.length, true);
+    this.#view.setUint32(60, repeat, true);
+    checkBpf(libbpf().testRun(this.#programFd, this.#options), 'test run of', 'an eBPF program');
+    return { action: this.#view.getUint32(56, true), ns: this.#view.getUint32(64, true) };
+  }
+
+  close(): void {
+    koffi.free(this.#memory);
+  }
 }

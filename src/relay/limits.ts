@@ -5,6 +5,8 @@ export const limits = {
   sets: 256,
   /** of one set */
   prefixes: 1024,
+  /** of all sets of one access list */
+  allPrefixes: 16_384,
   trunk: 16,
   addresses: 64,
   ips: 64,

@@ -59,6 +59,9 @@ function checkAccessList({ rules, sets = {} }: AccessList, where: string): void 
   const names = Object.keys(sets);
   if (names.length > limits.sets)
     throw new RelayError(`${where}: ${names.length} sets; ${limits.sets} are possible`);
+  const all = Object.values(sets).reduce((sum, prefixes) => sum + prefixes.length, 0);
+  if (all > limits.allPrefixes)
+    throw new RelayError(`${where}: ${all} prefixes in its sets; ${limits.allPrefixes} are possible`);
   for (const [name, prefixes] of Object.entries(sets)) {
     checkName(name, `${where}: set`);
     if (prefixes.length > limits.prefixes)

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * What the data plane has from outside itself: the time, and ways for frames to leave. With HP_RECORD it becomes the
+ * variant for tests, whose clock somebody sets and which keeps what it would send (record.h).
+ */
+#pragma once
+#include "layout.h"
+#include <linux/pkt_cls.h>
+#include <stdbool.h>
+
+#ifdef HP_RECORD
+#include "record.h"
+#else
+
+static __always_inline __u64 now_ns(void)
+{
+	return bpf_ktime_get_ns();
+}
+
+/* Before anything is read of the frame. */
+static __always_inline void as_received(struct __sk_buff *skb)
+{
+}
+
+/* Sends a copy of the frame as it is now; false if the kernel could not. */
+static __always_inline bool emit_copy(struct __sk_buff *skb, __u32 ifindex)
+{
+	return bpf_clone_redirect(skb, ifindex, 0) == 0;
+}
+
+/* Sends the frame itself; what it returns, the program returns. */
+static __always_inline int emit(struct __sk_buff *skb, __u32 ifindex)
+{
+	return bpf_redirect(ifindex, 0);
+}
+
+#endif
