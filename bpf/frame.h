@@ -236,6 +236,7 @@ __noinline int parse_headers(struct __sk_buff *skb, struct headers *h)
 	if (!h)
 		return 0;
 	h->parsed = 1;
+	h->family = 0;
 	h->keys[KEY_PROTOCOL] = NONE;
 	h->keys[KEY_DSCP] = NONE;
 	h->keys[KEY_FRAGMENT] = NONE;

@@ -442,6 +442,7 @@ export class TestRun {
     this.#frame.set(frame);
     this.#context.setUint32(40, ifindex, true);
     this.#view.setUint32(24, frame.length, true);
+    this.#view.setUint32(28, 0, true); // what came out of the run before may be less
     this.#view.setUint32(60, repeat, true);
     checkBpf(libbpf().testRun(this.#programFd, this.#options), 'test run of', 'an eBPF program');
     return { action: this.#view.getUint32(56, true), ns: this.#view.getUint32(64, true) };
