@@ -9,6 +9,7 @@ import { parseFrame } from '../../../src/relay/reference/frame.ts';
 import { RelayError } from '../../../src/relay/relay.ts';
 import { anyFrame, anyRule, anyVlan, listOf } from './access-list-arbitrary.ts';
 import { evaluate, headersOf } from './access-list-evaluator.ts';
+import { differentRules, frameOfRule } from './access-list-rules.ts';
 import { ethernet, ipv4 } from './frames.ts';
 
 const source = { digest: new Uint8Array(16), octets: new Uint8Array(3) };
@@ -40,17 +41,16 @@ describe('a compiled access list', () => {
   });
 
   it('has room for 1,024 rules of different prefixes and ranges, in less than half a megabyte', () => {
-    const list: AccessList = {
-      rules: Array.from({ length: 1024 }, (_, i) => different(i)),
-      otherwise: 'deny',
-    };
+    const list: AccessList = { rules: differentRules(1024), otherwise: 'deny' };
     const image = imageOf(list);
     assert.ok(image.length < 1 << 19, `${image.length} octets`);
     for (const i of [0, 63, 64, 511, 1023]) {
-      const frame = parseFrame(frameFor(i))!;
+      const frame = parseFrame(frameOfRule(i))!;
       assert.deepEqual(evaluate(image, 'from-vm', headersOf(frame, 1)), { allowed: i % 2 === 0, by: i });
     }
-    const stranger = parseFrame(ethernet(to, from, 0x0800, ipv4('11.0.0.1', '12.0.0.1')))!;
+    const stranger = parseFrame(
+      ethernet('02:00:00:00:00:02', '02:00:00:00:00:01', 0x0800, ipv4('11.0.0.1', '12.0.0.1')),
+    )!;
     assert.deepEqual(evaluate(image, 'from-vm', headersOf(stranger, 1)), { allowed: false, by: 1024 });
   });
 
@@ -71,29 +71,3 @@ describe('a compiled access list', () => {
     });
   });
 });
-
-const to = '02:00:00:00:00:02';
-const from = '02:00:00:00:00:01';
-
-/** No two share a prefix or a range. */
-function different(i: number): AccessRule {
-  return {
-    action: i % 2 ? 'deny' : 'allow',
-    direction: 'both',
-    source: { address: `10.${i >> 6}.${(i & 63) * 4}.0`, length: 22 },
-    destination: { address: `172.16.${i >> 8}.${i & 255}`, length: 32 },
-    protocol: 17,
-    sourcePorts: { from: 1 + 7 * i, to: 60_000 + i },
-    destinationPorts: { from: 20 * i + 1, to: 20 * i + 15 },
-  };
-}
-
-function frameFor(i: number): Uint8Array {
-  const segment = { sourcePort: 60_000 + i, destinationPort: 20 * i + 8 };
-  return ethernet(
-    to,
-    from,
-    0x0800,
-    ipv4(`10.${i >> 6}.${(i & 63) * 4 + 1}.9`, `172.16.${i >> 8}.${i & 255}`, segment),
-  );
-}

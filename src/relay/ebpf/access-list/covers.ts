@@ -2,10 +2,13 @@ import ipaddr from 'ipaddr.js';
 import { macToBytes } from '../../../domain/mac-address.ts';
 import type { AccessList, AccessRule, AddressMatch, MacMatch } from '../../../domain/port-profile.ts';
 
-/** Keys from `from` to `to`, both included. */
+/** A number, or of IPv6 addresses a bigint. */
+export type Key = number | bigint;
+
+/** The keys from `from` on that are below `end`. */
 export interface Interval {
-  readonly from: bigint;
-  readonly to: bigint;
+  readonly from: Key;
+  readonly end: Key;
 }
 
 /** Keys that stand for what a frame does not show (bpf/frame.h). */
@@ -35,10 +38,10 @@ export const isIpv6 = 1;
 /** What the rules ask of one key. */
 export interface Question {
   readonly key: number;
-  /** of which keys are made */
-  readonly bits: 32 | 128;
-  /** Null: the rule does not ask. What is equal for two rules gives equal covers, so that it is worked out once. */
-  asked(rule: AccessRule): unknown;
+  /** above all keys */
+  readonly end: Key;
+  /** Null: the rule does not ask. Where it is equal for two rules, so are the covers, which are worked out once. */
+  asked(rule: AccessRule): string | number | null;
   /** The keys that the rule leaves open, in any order. */
   cover(rule: AccessRule): Interval[];
 }
@@ -66,7 +69,7 @@ function only(value: number) {
 function plain(key: keyof typeof keyNumbers, of: (rule: AccessRule) => number | undefined): Question {
   return {
     key: keyNumbers[key],
-    bits: 32,
+    end: 2 ** 32,
     asked: (rule) => of(rule) ?? null,
     cover: (rule) => [interval(of(rule)!)],
   };
@@ -79,8 +82,11 @@ function shown(
 ): Question {
   return {
     key: keyNumbers[key],
-    bits: 32,
-    asked: (rule) => (of(rule) ? [of(rule), rule.action] : null),
+    end: 2 ** 32,
+    asked(rule) {
+      const range = of(rule);
+      return range ? `${range.from} ${range.to} ${rule.action}` : null;
+    },
     cover(rule) {
       const { from, to } = of(rule)!;
       return [interval(from, to), interval(rule.action === 'allow' ? later : hidden)];
@@ -97,14 +103,19 @@ function macQuestions(field: 'sourceMac' | 'destinationMac'): Question[] {
     [macToBytes(match.address)[i]!, macToBytes(match.mask)[i]!] as const;
   return [0, 1, 2, 3, 4, 5].map((i) => ({
     key: keyNumbers[field] + i,
-    bits: 32,
-    asked: ({ [field]: match }) => (match && at(match, i)[1] ? at(match, i) : null),
+    end: 2 ** 32,
+    asked: ({ [field]: match }) => (match && at(match, i)[1] ? at(match, i).join('/') : null),
     cover({ [field]: match }) {
       const [octet, mask] = at(match!, i);
       const values = Array.from({ length: 256 }, (_, value) => value);
       return values.filter((value) => ((value ^ octet) & mask) === 0).map((value) => interval(value));
     },
   }));
+}
+
+/** Equal for equal matches. */
+export function nameOf(match: AddressMatch): string {
+  return 'set' in match ? `@${match.set}` : `${match.address}/${match.length}`;
 }
 
 /** The addresses of a match, of each IP version. */
@@ -115,14 +126,28 @@ export function addressCovers(
   const covers: { ipv4: Interval[]; ipv6: Interval[] } = { ipv4: [], ipv6: [] };
   for (const { address, length } of 'set' in match ? sets![match.set]! : [match]) {
     const parsed = ipaddr.parse(address);
-    const octets = parsed.toByteArray();
-    const free = BigInt(octets.length * 8 - length);
-    const from = (BigInt(`0x${Buffer.from(octets).toString('hex')}`) >> free) << free;
-    covers[parsed.kind()].push({ from, to: from + (1n << free) - 1n });
+    covers[parsed.kind()].push(
+      parsed.kind() === 'ipv4'
+        ? ipv4Cover(parsed.toByteArray(), length)
+        : ipv6Cover(parsed.toByteArray(), length),
+    );
   }
   return covers;
 }
 
+function ipv4Cover(octets: readonly number[], length: number): Interval {
+  const size = 2 ** (32 - length);
+  const address = octets.reduce((bits, octet) => bits * 256 + octet, 0);
+  const from = address - (address % size);
+  return { from, end: from + size };
+}
+
+function ipv6Cover(octets: readonly number[], length: number): Interval {
+  const free = BigInt(128 - length);
+  const from = (BigInt(`0x${Buffer.from(octets).toString('hex')}`) >> free) << free;
+  return { from, end: from + (1n << free) };
+}
+
 function interval(from: number, to = from): Interval {
-  return { from: BigInt(from), to: BigInt(to) };
+  return { from, end: to + 1 };
 }

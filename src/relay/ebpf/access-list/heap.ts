@@ -1,6 +1,6 @@
 import { RelayError } from '../../relay.ts';
 
-interface Run {
+export interface Run {
   readonly at: number;
   readonly units: number;
 }
@@ -11,7 +11,7 @@ interface Run {
  */
 export class Heap {
   readonly #segment: number;
-  readonly #grow: () => number | null;
+  readonly #grow: () => Run | null;
   readonly #grace: () => void;
   /** ascending, none touches the next in its segment */
   #free: Run[] = [];
@@ -19,10 +19,10 @@ export class Heap {
 
   /**
    * @param segment units of one segment
-   * @param grow adds a segment, the next one, and gives its number; null if there can be no more
+   * @param grow adds a segment and gives its units; null if there can be no more
    * @param grace returns when a grace period is over
    */
-  constructor(segment: number, grow: () => number | null, grace: () => void) {
+  constructor(segment: number, grow: () => Run | null, grace: () => void) {
     this.#segment = segment;
     this.#grow = grow;
     this.#grace = grace;
@@ -60,8 +60,8 @@ export class Heap {
 
   #extend(units: number): number {
     const segment = this.#grow();
-    if (segment !== null) this.release(segment * this.#segment, this.#segment);
-    const at = segment === null ? null : this.#find(units);
+    if (segment) this.release(segment.at, segment.units);
+    const at = segment && this.#find(units);
     if (at === null) throw new RelayError('the data plane has no room for another access list');
     return at;
   }

@@ -47,7 +47,7 @@ export function encode(
   stripes: number,
 ): Uint8Array<ArrayBuffer> {
   const { dimensions, pool, allowed } = tables;
-  const words = allowed.words.length;
+  const { words } = pool;
   let end = headerSize + dimensions.length * dimensionSize;
   const place = (octets: number) => {
     const at = Math.ceil(end / unitSize) * unitSize;
@@ -56,13 +56,14 @@ export function encode(
   };
   const places = dimensions.map(({ key, steps }) => place(steps.length * sizeOf(key)));
   const vectorsAt = place(pool.vectors.length * words * 2);
-  const poolAt = place(pool.words.length * 8);
+  const poolAt = place(pool.halves.length * 4);
   const allowedAt = place(words * 8);
   const countersAt = place(stripes * stripeSize(words));
   const sourceAt = place(source.length);
   if (
     end > segmentSize ||
-    Math.max(pool.vectors.length, pool.words.length, ...dimensions.map(({ steps }) => steps.length)) > most
+    Math.max(pool.vectors.length, pool.halves.length / 2, ...dimensions.map(({ steps }) => steps.length)) >
+      most
   )
     throw new RelayError(
       `an access list of ${tables.rules} rules with too many different prefixes for the data plane (${Math.ceil(end / 1024)} KiB); one that needs less than ${segmentSize / 1024} KiB would be right`,
@@ -70,7 +71,7 @@ export function encode(
 
   const bytes = new Uint8Array(end);
   const view = new DataView(bytes.buffer);
-  const set = (at: number, ...values: number[]) =>
+  const set = (at: number, ...values: readonly number[]) =>
     values.forEach((value, i) => view.setUint32(at + 4 * i, value, true));
   set(offsets.start, ...tables.start);
   set(offsets.dimensions, dimensions.length, words, vectorsAt, poolAt, allowedAt, countersAt, stripes - 1);
@@ -82,8 +83,8 @@ export function encode(
   pool.vectors.forEach((numbers, i) =>
     numbers.forEach((number, j) => view.setUint16(vectorsAt + (i * words + j) * 2, number, true)),
   );
-  pool.words.forEach((bits, i) => view.setBigUint64(poolAt + i * 8, bits, true));
-  allowed.words.forEach((bits, i) => view.setBigUint64(allowedAt + i * 8, bits, true));
+  pool.halves.forEach((half, i) => view.setUint32(poolAt + 4 * i, half, true));
+  set(allowedAt, ...allowed.halves);
   bytes.set(source, sourceAt);
   return bytes;
 }
@@ -108,8 +109,8 @@ function encodeDimension(
       view.setUint32(to, Number(step.from), true);
       view.setUint32(to + 4, step.class, true);
     } else {
-      view.setBigUint64(to, step.from >> 64n, true);
-      view.setBigUint64(to + 8, BigInt.asUintN(64, step.from), true);
+      view.setBigUint64(to, BigInt(step.from) >> 64n, true);
+      view.setBigUint64(to + 8, BigInt.asUintN(64, BigInt(step.from)), true);
       view.setUint32(to + 16, step.class, true);
     }
   });

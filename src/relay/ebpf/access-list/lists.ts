@@ -4,7 +4,7 @@ import type { AccessList } from '../../../domain/port-profile.ts';
 import { SystemError } from '../../../linux/libc.ts';
 import { RelayError } from '../../relay.ts';
 import { compile } from './compile.ts';
-import { Heap } from './heap.ts';
+import { Heap, type Run } from './heap.ts';
 import { encode, ListImage, segmentSize, unitSize } from './image.ts';
 
 /** Where lists are: `ListMemory`, or a test's. */
@@ -96,10 +96,10 @@ export class AccessLists {
     return digest + (purpose === 'access' ? '0' : '1');
   }
 
-  #grow(): number | null {
+  #grow(): Run | null {
     try {
       const segment = this.#memory.grow();
-      return segment;
+      return segment === null ? null : unitsIn(segment);
     } catch (error) {
       if (error instanceof SystemError) throw new RelayError(`memory for access lists: ${error.message}`);
       throw error;
@@ -108,7 +108,7 @@ export class AccessLists {
 
   /** `numbers`: of the lists in use, ascending */
   #freeBetween(segment: number, numbers: readonly number[]): void {
-    let at = Math.max(segment * segmentUnits, firstUnit);
+    let { at } = unitsIn(segment);
     const end = (segment + 1) * segmentUnits;
     for (const number of numbers) {
       if (number < at || number >= end) continue;
@@ -136,6 +136,12 @@ function octetsOf(memory: Memory, number: number): Uint8Array<ArrayBuffer> {
 
 function hasTables(number: number): boolean {
   return number >= firstUnit;
+}
+
+/** Those that lists may have. */
+function unitsIn(segment: number): Run {
+  const at = Math.max(segment * segmentUnits, firstUnit);
+  return { at, units: (segment + 1) * segmentUnits - at };
 }
 
 function unitsOf(octets: number): number {

@@ -1,39 +1,50 @@
 /** Bits 0 to 15: a vector's number; 16 to 31: which of its words are not zero (bpf/access-list.h). */
 export type Class = number;
 
-/** A set of rules, as a bit for each in words of 64. */
-export class RuleSet {
-  readonly words: BigUint64Array<ArrayBuffer>;
+/** A bit for each rule, in words of 64 of which each is two halves, the lower first. */
+export class Vector {
+  readonly halves: Uint32Array<ArrayBuffer>;
+  /** of each word, its number in the pool as of the last `classOf` */
+  readonly numbers: Uint16Array<ArrayBuffer>;
+  /** the words that have changed since then */
+  readonly changed = new Set<number>();
 
-  constructor(words: number) {
-    this.words = new BigUint64Array(words);
+  constructor(words: number, rules: readonly number[]) {
+    this.halves = new Uint32Array(2 * words);
+    this.numbers = new Uint16Array(words);
+    this.toggle(rules);
   }
 
-  add(rule: number): void {
-    this.words[rule >> 6]! |= 1n << BigInt(rule & 63);
+  /** Puts in those that are not there, and takes out those that are. */
+  toggle(rules: readonly number[]): void {
+    for (const rule of rules) {
+      this.halves[rule >> 5]! ^= 1 << (rule & 31);
+      this.changed.add(rule >> 6);
+    }
   }
 }
 
 /** The vectors of one list, each once, as the numbers of their words, each of which is there once. */
 export class VectorPool {
-  /** word 0 is zero */
-  readonly words: bigint[] = [0n];
+  readonly words: number;
+  /** of the words that vectors have; the first word is zero */
+  readonly halves: number[] = [];
   /** of each vector, the numbers of its words */
   readonly vectors: Uint16Array[] = [];
-  readonly #wordNumbers = new Map([[0n, 0]]);
+  /** by its upper and its lower half */
+  readonly #numbers = new Map<number, Map<number, number>>();
   readonly #classes = new Map<string, Class>();
 
-  word(bits: bigint): number {
-    let number = this.#wordNumbers.get(bits);
-    if (number === undefined) {
-      number = this.words.push(bits) - 1;
-      this.#wordNumbers.set(bits, number);
-    }
-    return number;
+  /** `words`: of each vector */
+  constructor(words: number) {
+    this.words = words;
+    this.#number(0, 0);
   }
 
-  classOf(numbers: Uint16Array): Class {
-    const key = String.fromCharCode(...numbers);
+  classOf({ halves, numbers, changed }: Vector): Class {
+    for (const word of changed) numbers[word] = this.#number(halves[2 * word]!, halves[2 * word + 1]!);
+    changed.clear();
+    const key = Buffer.from(numbers.buffer).toString('latin1');
     let found = this.#classes.get(key);
     if (found === undefined) {
       const vector = this.vectors.push(numbers.slice()) - 1;
@@ -43,30 +54,15 @@ export class VectorPool {
     }
     return found;
   }
-}
 
-/** A vector that changes from one interval of a key to the next. */
-export class Sweep {
-  readonly #pool: VectorPool;
-  readonly #words: BigUint64Array;
-  readonly #numbers: Uint16Array;
-
-  constructor(pool: VectorPool, initial: RuleSet) {
-    this.#pool = pool;
-    this.#words = initial.words.slice();
-    this.#numbers = Uint16Array.from(this.#words, (bits) => pool.word(bits));
-  }
-
-  /** Puts in the rules that are not there, and takes out those that are. */
-  toggle({ words }: RuleSet): void {
-    for (let i = 0; i < words.length; i++) {
-      if (!words[i]) continue;
-      this.#words[i]! ^= words[i]!;
-      this.#numbers[i] = this.#pool.word(this.#words[i]!);
+  #number(low: number, high: number): number {
+    let numbers = this.#numbers.get(high);
+    if (!numbers) this.#numbers.set(high, (numbers = new Map()));
+    let number = numbers.get(low);
+    if (number === undefined) {
+      number = this.halves.push(low, high) / 2 - 1;
+      numbers.set(low, number);
     }
-  }
-
-  get class(): Class {
-    return this.#pool.classOf(this.#numbers);
+    return number;
   }
 }
