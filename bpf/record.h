@@ -39,7 +39,7 @@ static __always_inline void as_received(struct __sk_buff *skb)
 
 static __noinline int record(struct __sk_buff *skb, __u32 ifindex)
 {
-	__u32 only = 0, index, octets = skb->len;
+	__u32 only = 0, index, octets = skb->len, most = TRIM_TO(skb->mark);
 	__u64 *emitted = bpf_map_lookup_elem(&hp_emitted, &only);
 	struct emission *e;
 
@@ -49,6 +49,8 @@ static __noinline int record(struct __sk_buff *skb, __u32 ifindex)
 	e = bpf_map_lookup_elem(&hp_emissions, &index);
 	if (!e)
 		return 0;
+	if (most && octets > most)
+		octets = most;
 	e->ifindex = ifindex;
 	e->octets = octets;
 	e->tag_protocol = skb->vlan_present ? skb->vlan_proto : 0;
@@ -68,4 +70,9 @@ static __always_inline int emit(struct __sk_buff *skb, __u32 ifindex)
 {
 	record(skb, ifindex);
 	return TC_ACT_REDIRECT;
+}
+
+static __always_inline int emit_to_peer(struct __sk_buff *skb, __u32 ifindex)
+{
+	return emit(skb, ifindex);
 }

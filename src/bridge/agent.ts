@@ -671,12 +671,16 @@ export class BridgeAgent {
       const shaper = this.#shapers.get(name);
       ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed, ...(shaper && { shaper }) });
     }
-    this.#parts.relay.apply({
-      ports,
-      vsis: this.#book.relayed,
-      tenants: this.#tenants.inForce,
-      ageingTime: this.#parts.ageingTime,
-    });
+    this.#parts.relay.apply(
+      {
+        ports,
+        vsis: this.#book.relayed,
+        tenants: this.#tenants.inForce,
+        ageingTime: this.#parts.ageingTime,
+      },
+      this.#book.unapplied ?? undefined,
+    );
+    this.#book.applied();
     this.#owed.done();
   }
 

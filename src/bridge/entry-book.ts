@@ -13,6 +13,17 @@ export class EntryBook {
   readonly #relayed = new Map<VsiId, RelayVsi>();
   readonly #owners = new Map<MacAddress, Set<VsiId>>();
   readonly #ports = new Multiset<PortName>();
+  #unapplied: Set<VsiId> | null = null;
+
+  /** The VSIs that may not be in the data plane as they are here; null: any may be so, as nothing was applied yet. */
+  get unapplied(): ReadonlySet<VsiId> | null {
+    return this.#unapplied;
+  }
+
+  /** The data plane has all as it is here. */
+  applied(): void {
+    this.#unapplied = new Set();
+  }
 
   get entries(): ReadonlyMap<VsiId, VsiEntry> {
     return this.#entries;
@@ -43,6 +54,7 @@ export class EntryBook {
 
   /** Null: the VSI is nowhere any more. */
   put(vsiId: VsiId, entry: VsiEntry | null): void {
+    this.#unapplied?.add(vsiId);
     const before = this.#entries.get(vsiId);
     for (const mac of before?.addresses ?? []) this.#disown(mac, vsiId);
     for (const port of before?.attachments.keys() ?? []) this.#ports.delete(port);
