@@ -8,8 +8,8 @@ import { callLocal } from '../api/local-socket.ts';
 import { parseUnicastMac } from '../domain/mac-address.ts';
 import { addBridgeQueries } from './bridge-queries.ts';
 import { readConfig } from './config-file.ts';
-import { Failure } from './failure.ts';
 import { print } from './output.ts';
+import { needRoot } from './root.ts';
 
 interface Running {
   close(): Promise<void>;
@@ -79,12 +79,6 @@ function agent(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .option('--config <file>', 'YAML or JSON; see docs/configuration.md', `/etc/hairpin/${name}.yaml`);
-}
-
-function needRoot(why: string): void {
-  if (process.platform !== 'linux')
-    throw new Failure(`${why}: that needs Linux, and this is ${process.platform}`);
-  if (process.getuid?.() !== 0) throw new Failure(`${why}: that needs root`);
 }
 
 /** Runs an agent until SIGTERM or SIGINT, or until the lab that started it is gone. */

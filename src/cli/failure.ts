@@ -12,10 +12,12 @@ export class Failure extends Error {
 
 const expected = new Set([
   'ApiError',
+  'BenchError',
   'CommandError',
   'Failure',
   'Invalid',
   'LabError',
+  'LldpadError',
   'LocalSocketError',
   'ManagerError',
   'ProcessError',

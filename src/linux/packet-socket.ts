@@ -11,6 +11,8 @@ export interface PacketSocketOptions {
   readonly filter?: ClassicBpf;
   /** octets kept of a frame; longer ones are cut */
   readonly snapLength?: number;
+  /** also what this machine sends on the interface */
+  readonly outgoing?: boolean;
   /** octets the kernel may queue */
   readonly receiveBuffer?: number;
 }
@@ -63,7 +65,7 @@ export class PacketSocket {
     const rawNonBlockingCloexec = 3 | 0o4000 | 0o2000000;
     this.#fd = check(socket(packetFamily, rawNonBlockingCloexec, 0), 'packet socket on', name);
     try {
-      this.#set(packetLevel, optionIgnoreOutgoing, int(1));
+      this.#set(packetLevel, optionIgnoreOutgoing, int(options.outgoing ? 0 : 1));
       this.#set(packetLevel, optionAuxiliaryData, int(1));
       this.#set(socketLevel, optionTimestampNs, int(1));
       this.#set(socketLevel, optionReceiveBufferForce, int(options.receiveBuffer ?? 1 << 21));

@@ -15,7 +15,8 @@ export class LldpadError extends Error {
 
 export interface LldpadOptions {
   readonly namespace: string;
-  readonly link: string;
+  /** of one bridge each; what it is told later concerns the first */
+  readonly links: readonly string[];
   /** for its configuration and its log; made if it is not there */
   readonly directory: string;
   readonly dialect: DialectName;
@@ -55,7 +56,7 @@ const modes = {
 const graceMs = 3_000;
 
 /**
- * Open-LLDP's lldpad as a station (or bridge) on one link of a namespace, with /run and /dev/shm of its own, where it
+ * Open-LLDP's lldpad as a station (or bridge) on links of a namespace, with /run and /dev/shm of its own, where it
  * keeps what there may be one of per machine.
  */
 export class Lldpad {
@@ -80,6 +81,10 @@ export class Lldpad {
     });
   }
 
+  get #link(): string {
+    return this.#options.links[0]!;
+  }
+
   get log(): string {
     return join(this.#options.directory, 'lldpad.log');
   }
@@ -92,9 +97,21 @@ export class Lldpad {
   }
 
   /** Resolves when VDP can be used. @throws LldpadError if it has ended, or after `timeoutMs` */
-  async ready(timeoutMs = 15_000): Promise<void> {
+  ready(timeoutMs = 15_000): Promise<void> {
+    return this.#until(() => this.#isReady(), timeoutMs);
+  }
+
+  /** Resolves when it can be asked; a bridge has no need to be ready. @throws LldpadError as `ready` does */
+  running(timeoutMs = 15_000): Promise<void> {
+    return this.#until(
+      async () => (await this.#tool('lldptool', ['-p'])).includes(String(this.pid)),
+      timeoutMs,
+    );
+  }
+
+  async #until(is: () => Promise<boolean>, timeoutMs: number): Promise<void> {
     const end = Date.now() + timeoutMs;
-    while (!(await this.#isReady())) {
+    while (!(await is())) {
       if (this.#child.exitCode !== null || this.#child.signalCode !== null)
         throw new LldpadError(`lldpad ended: ${readFileSync(this.log, 'utf8').trim().split('\n').at(-1)}`);
       if (Date.now() > end) throw new LldpadError(`lldpad was not ready after ${timeoutMs} ms`);
@@ -133,9 +150,9 @@ export class Lldpad {
 
   /** Which of these lldpad has as associated, the bridge's answer included. */
   async associated(vsiIds: readonly VsiId[]): Promise<VsiId[]> {
-    const { namespace, link } = this.#options;
+    const { namespace } = this.#options;
     const script = 'link=$1; shift; for id; do vdptool -i $link -t -V assoc -c uuid=$id; done 2>&1';
-    const [command, ...args] = nsenter(namespace, ['sh', '-c', script, 'sh', link, ...vsiIds]);
+    const [command, ...args] = nsenter(namespace, ['sh', '-c', script, 'sh', this.#link, ...vsiIds]);
     const held = (await run(command, args)).matchAll(/uuid = (.*)\n\thints = 0$/gm);
     return Array.from(held, ([, uuid]) => parseVsiId(uuid!));
   }
@@ -171,7 +188,7 @@ export class Lldpad {
 
   /** Their exit codes say nothing; what they print does. */
   async #tool(name: string, args: readonly string[]): Promise<string> {
-    const { namespace, link } = this.#options;
+    const { namespace } = this.#options;
     const [command, ...rest] = nsenter(namespace, [
       'sh',
       '-c',
@@ -179,7 +196,7 @@ export class Lldpad {
       'sh',
       name,
       '-i',
-      link,
+      this.#link,
       ...args,
     ]);
     return run(command, rest);
@@ -217,17 +234,18 @@ function outcomeOf(text: string, mode: string, vsiId: VsiId): LldpadOutcome {
 
 /** In libconfig's notation; enough to run without ever being told more. */
 function configuration(options: LldpadOptions): string {
-  const { link, dialect, role = 'station', timers, groupIds = false, reflectiveRelay = true } = options;
+  const { links, dialect, role = 'station', timers, groupIds = false, reflectiveRelay = true } = options;
   const ratified =
     `tlvid0080c20d : { enableTx = true; evbmode = "${role}"; evbrrreq = ${reflectiveRelay}; evbrrcap = ${reflectiveRelay}; ` +
     `evbgpid = ${groupIds}; ecpretries = ${timers.retries}; ecprte = ${timers.rte}; vdprwd = ${timers.rwd}; vdprka = ${timers.rka}; };`;
   const draft =
     `tlvid001b3f00 : { enableTx = true; fmode = "${reflectiveRelay ? 'reflectiverelay' : 'bridge'}"; ` +
     'capabilities = "rte ecp vdp"; rte = "15"; vsis = "3295"; };\nvdp : { enableTx = true; role = "station"; };';
+  const tlvs = dialect === 'ratified' ? ratified : draft;
   return [
     'dcbx : { version = "1.0"; dcbx_version = 2; };',
-    `nearest_customer_bridge : { ${link} : { adminStatus = 3;`,
-    dialect === 'ratified' ? ratified : draft,
-    '}; };\n',
+    'nearest_customer_bridge : {',
+    ...links.map((link) => `${link} : { adminStatus = 3;\n${tlvs}\n};`),
+    '};\n',
   ].join('\n');
 }

@@ -1,0 +1,49 @@
+import type { VsiId } from '../../domain/vsi-id.ts';
+import { inNamespace } from '../../linux/namespace.ts';
+import { etherTypeFilter, PacketSocket } from '../../linux/packet-socket.ts';
+import { dialects } from '../../protocol/dialect.ts';
+import { decodeFrame, etherTypes } from '../../protocol/ethernet.ts';
+
+const { ecp, vdp } = dialects.ratified;
+
+/** Reads off a station's interface when each VSI was asked for, and when it was answered, by the kernel's time stamps. */
+export class Answers implements Disposable {
+  readonly #socket: PacketSocket;
+  readonly #asked = new Map<VsiId, bigint>();
+  readonly #answered = new Map<VsiId, bigint>();
+
+  constructor(namespace: string, link: string) {
+    const options = { filter: etherTypeFilter([etherTypes.ecp]), outgoing: true };
+    this.#socket = inNamespace(namespace, () => new PacketSocket(link, options));
+    this.#socket.listen(
+      (frame, at) => this.#read(frame, at),
+      (error) => {
+        throw error;
+      },
+    );
+  }
+
+  /** From the first ECPDU with the request to the first with its answer, in ms; null while there is none. */
+  timeOf(vsiId: VsiId): number | null {
+    const asked = this.#asked.get(vsiId);
+    const answered = this.#answered.get(vsiId);
+    return asked === undefined || answered === undefined ? null : Number(answered - asked) / 1e6;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+
+  #read(bytes: Uint8Array, at: bigint): void {
+    const frame = decodeFrame(bytes);
+    const ecpdu = frame.ok ? ecp.decode(frame.value.payload) : frame;
+    if (!ecpdu.ok || ecpdu.value.operation !== 'request') return;
+    const vdpdu = vdp.decode('bridge', ecpdu.value.payload);
+    if (!vdpdu.ok) return;
+    for (const tlv of vdpdu.value) {
+      if (tlv.kind !== 'answer' && tlv.kind !== 'request') continue;
+      const moments = tlv.kind === 'answer' ? this.#answered : this.#asked;
+      if (!moments.has(tlv.vsiId)) moments.set(tlv.vsiId, at);
+    }
+  }
+}

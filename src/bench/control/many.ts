@@ -1,0 +1,57 @@
+import type { DialectName } from '../../domain/dialect.ts';
+import { note, round } from '../report.ts';
+import { Bed, benchVsi, until } from './bed.ts';
+
+export interface Many {
+  readonly ms: number;
+  /** VSIs for which lldpad never took an answer in */
+  readonly lost: number;
+}
+
+/** lldpad itself gives up after 15.8 s. */
+const givenUpMs = 17_000;
+
+/**
+ * VSIs 1 to `count` with lldpad as the station, driven as libvirt drives it: in sequence, each associated, its answer
+ * waited for at lldpad, and de-associated; then all associated at once, until lldpad has every answer.
+ */
+export async function measureMany(
+  count: number,
+  dialect: DialectName,
+  stop: AbortSignal,
+): Promise<{ sequential: Many; burst: Many }> {
+  await using bed = await Bed.make(['eth0'], count);
+  const { by } = await bed.startStation(dialect, ['eth0']);
+  const netlink = by.eth0;
+  const all = Array.from({ length: count }, (_, i) => benchVsi(i + 1));
+  // what is busy with the request before takes a new one later
+  const ask = (mode: 'associate' | 'de-associate', vsi: (typeof all)[number]) =>
+    until(() => netlink.request(mode, vsi) === 0, givenUpMs);
+
+  let lost = 0;
+  const began = performance.now();
+  for (const vsi of all) {
+    stop.throwIfAborted();
+    const heard =
+      (await ask('associate', vsi)) &&
+      (await until(() => netlink.responses().get(vsi.vsiId) === 0, givenUpMs));
+    if (!heard) lost++;
+    await ask('de-associate', vsi);
+  }
+  const sequential = { ms: round(performance.now() - began, 0), lost };
+  note(`${dialect}: ${count} in sequence in ${sequential.ms} ms, ${lost} lost`);
+  await until(async () => (await bed.held()) === 0, givenUpMs, 50);
+
+  stop.throwIfAborted();
+  const burstBegan = performance.now();
+  for (const vsi of all) await ask('associate', vsi);
+  const unheard = () => {
+    const responses = netlink.responses();
+    return all.filter(({ vsiId }) => responses.get(vsiId) !== 0).length;
+  };
+  await until(() => stop.aborted || unheard() === 0, givenUpMs, 20);
+  const burst = { ms: round(performance.now() - burstBegan, 0), lost: unheard() };
+  note(`${dialect}: ${count} at once in ${burst.ms} ms, ${burst.lost} lost`);
+  stop.throwIfAborted();
+  return { sequential, burst };
+}
