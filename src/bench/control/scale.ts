@@ -7,7 +7,7 @@ import { BridgeAgent } from '../../bridge/agent.ts';
 import { FileDirectory } from '../../bridge/file-directory.ts';
 import { parseMac } from '../../domain/mac-address.ts';
 import { profileKey } from '../../domain/profile-ref.ts';
-import type { PortProfile } from '../../domain/port-profile.ts';
+import { plainForwarding, type PortProfile } from '../../domain/port-profile.ts';
 import { parseManagerId } from '../../domain/manager-id.ts';
 import { parseVid } from '../../domain/vid.ts';
 import { createNamespace, deleteNamespace, inNamespace } from '../../linux/namespace.ts';
@@ -15,6 +15,7 @@ import { ip } from '../../linux/run.ts';
 import { silenceIpv6 } from '../../linux/sysctl.ts';
 import { noHints, type VdpMode } from '../../protocol/vdp/association.ts';
 import { EbpfRelay } from '../../relay/ebpf/relay.ts';
+import { defaultAgeingTime } from '../../relay/relay.ts';
 import { BenchError, median, note, round } from '../report.ts';
 import { benchId, timers } from './bed.ts';
 import { ScriptedStation } from './scripted-station.ts';
@@ -132,6 +133,7 @@ class TimedBridge {
         send: (frame) => void this.#sent.push({ port: i, frame }),
       })),
       otherPorts: new Map(),
+      ageingTime: defaultAgeingTime,
       relay,
       directory: new FileDirectory(
         Array.from({ length: profiles }, (_, i) => profileOf(i)),
@@ -193,10 +195,9 @@ function profileOf(n: number): PortProfile {
     ref: { managerId: parseManagerId('dc1'), typeId: 1 + number, typeVersion: 1 },
     name: `profile ${number}`,
     tenant: 'red',
+    tagged: false,
+    ...plainForwarding,
     vlan: parseVid(100 + number),
-    rate: {},
-    accessList: { rules: [], otherwise: 'allow' },
-    mirror: null,
   };
 }
 

@@ -41,7 +41,7 @@ describe('chains of VSIs', () => {
           if (i % 7 === 6) chains = open();
           for (let vlan = 0; vlan < vlans; vlan++)
             assert.deepEqual(
-              walk(nodes, first[vlan]!).toSorted(),
+              walk(nodes, first[vlan]!).toSorted((a, b) => a - b),
               [1, 2, 3, 4, 5, 6].filter((slot) => model.has(`${slot} ${vlan}`)),
             );
         });
