@@ -254,20 +254,19 @@ __noinline int consult(__u32 number, __u32 direction, struct headers *h)
 		open &= FILLED(class);
 	}
 	pool = base + list->pool;
-	for (__u32 i = 0; i < WORDS; i++, open >>= 1) {
+	for (__u32 i = 0; i < WORDS; i++) {
 		__u64 word = ~0ULL;
 
-		if (!open)
-			break;
-		if (!(open & 1))
+		if (!(open >> i & 1))
 			continue;
 		for (__u32 j = 0; j < DIMENSIONS; j++) {
-			if (j >= list->dimensions || !word)
+			if (j >= list->dimensions)
 				break;
 			word &= word_at(segment, pool, h->vectors[j], i);
+			if (!word)
+				break;
 		}
-		if (word)
-			word &= word_at(segment, pool, start, i);
+		word &= word_at(segment, pool, start, i);
 		if (!word)
 			continue;
 		word &= -word;
