@@ -75,7 +75,7 @@ export class Wires implements AsyncDisposable {
   async station(port: 'p1' | 'p2', options: Partial<LldpadOptions> = {}): Promise<Lldpad> {
     const station = new Lldpad({
       namespace: this.host(port),
-      links: [stationLink],
+      link: stationLink,
       directory: join(this.directory, `lldpad-${port}`),
       dialect: 'ratified',
       timers: quick,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { VsiId } from '../../src/domain/vsi-id.ts';
 import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/namespace.ts';
 import { PacketSocket } from '../../src/linux/packet-socket.ts';
 import { ip, run } from '../../src/linux/run.ts';
@@ -90,8 +91,8 @@ export class KernelSwitch {
     );
   }
 
-  apply(state: RelayState): void {
-    this.inside(() => this.relay.apply(state));
+  apply(state: RelayState, changed?: ReadonlySet<VsiId>): void {
+    this.inside(() => this.relay.apply(state, changed));
   }
 
   send(port: string, frame: Uint8Array): void {

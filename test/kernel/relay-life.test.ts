@@ -73,6 +73,19 @@ describe('the life of an eBPF relay', () => {
     assert.deepEqual([...after.keys()], ['s3']);
   });
 
+  it('looks only at the VSIs that are said to be changed, unless a port changes', () => {
+    kernel.apply(state(ports, { 1: { active: at('s1') }, 2: { active: at('s2') } }));
+    const changed = state(ports, { 2: { active: at('s3') }, 3: { active: at('s1') } });
+    kernel.apply(changed, new Set([idOf(1), idOf(2), idOf(3)]));
+    assert.deepEqual(kernel.relay.held(), changed);
+    const more = state(ports, { 3: { active: at('s2') }, 4: { active: at('s1') } });
+    kernel.apply(more, new Set([idOf(4)]));
+    assert.deepEqual(kernel.relay.held().vsis, new Map([...changed.vsis, [idOf(4), more.vsis.get(idOf(4))]]));
+    const fewer = state({ s1: station, s2: station }, { 3: { active: at('s2') }, 4: { active: at('s1') } });
+    kernel.apply(fewer, new Set());
+    assert.deepEqual(kernel.relay.held(), fewer);
+  });
+
   it('is adopted in any state', () => {
     fc.assert(
       fc.property(

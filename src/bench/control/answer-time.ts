@@ -30,10 +30,9 @@ export async function measureAnswerTime(
   const answers = { eth0: hairpin, eth1: lldpad };
 
   const ask = async (link: Link, n: number): Promise<number> => {
-    stop.throwIfAborted();
     const vsi = benchVsi(n);
-    await until(() => by[link].request('associate', vsi) === 0, answerWithinMs);
-    if (!(await until(() => answers[link].timeOf(vsi.vsiId) !== null, answerWithinMs)))
+    await until(stop, () => by[link].request('associate', vsi) === 0, answerWithinMs);
+    if (!(await until(stop, () => answers[link].timeOf(vsi.vsiId) !== null, answerWithinMs)))
       throw new BenchError(`no answer for VSI ${n} on ${link}`);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
     return answers[link].timeOf(vsi.vsiId)!;

@@ -67,7 +67,7 @@ export class Bed implements AsyncDisposable {
   async startLldpadBridge(): Promise<void> {
     const bridge = new Lldpad({
       namespace: this.namespace('lldpad'),
-      links: [port],
+      link: port,
       directory: join(this.#directory, 'lldpad-bridge'),
       dialect: 'ratified',
       role: 'bridge',
@@ -80,11 +80,12 @@ export class Bed implements AsyncDisposable {
   /** lldpad as the station, one process for all links. @returns what libvirt would drive it with, by link */
   async startStation<L extends Link>(
     dialect: DialectName,
-    links: readonly L[],
+    [link, ...otherLinks]: readonly [L, ...L[]],
   ): Promise<{ lldpad: Lldpad; by: Record<L, LldpadNetlink> }> {
     const lldpad = new Lldpad({
       namespace: this.namespace('host'),
-      links,
+      link,
+      otherLinks,
       directory: join(this.#directory, 'lldpad-station'),
       dialect,
       timers,
@@ -92,9 +93,9 @@ export class Bed implements AsyncDisposable {
     this.#cleanup.defer(() => lldpad.stop());
     await lldpad.ready();
     const by = {} as Record<L, LldpadNetlink>;
-    for (const link of links) {
-      by[link] = new LldpadNetlink(this.namespace('host'), link, lldpad.pid);
-      this.#cleanup.defer(() => by[link].close());
+    for (const one of [link, ...otherLinks]) {
+      by[one] = new LldpadNetlink(this.namespace('host'), one, lldpad.pid);
+      this.#cleanup.defer(() => by[one].close());
     }
     return { lldpad, by };
   }
@@ -163,13 +164,15 @@ export function benchId(n: number): VsiId {
   return parseVsiId(`b0000000-0000-4000-8000-${String(n).padStart(12, '0')}`);
 }
 
-/** Asks again until `is` holds; false after `withinMs`. */
+/** Asks again until `is` holds; false after `withinMs`. @throws what `stop` was aborted with */
 export async function until(
+  stop: AbortSignal,
   is: () => boolean | Promise<boolean>,
   withinMs: number,
   everyMs = 1,
 ): Promise<boolean> {
   for (const end = performance.now() + withinMs; ;) {
+    stop.throwIfAborted();
     if (await is()) return true;
     if (performance.now() > end) return false;
     await new Promise((resolve) => setTimeout(resolve, everyMs));

@@ -26,32 +26,29 @@ export async function measureMany(
   const all = Array.from({ length: count }, (_, i) => benchVsi(i + 1));
   // what is busy with the request before takes a new one later
   const ask = (mode: 'associate' | 'de-associate', vsi: (typeof all)[number]) =>
-    until(() => netlink.request(mode, vsi) === 0, givenUpMs);
+    until(stop, () => netlink.request(mode, vsi) === 0, givenUpMs);
 
   let lost = 0;
   const began = performance.now();
   for (const vsi of all) {
-    stop.throwIfAborted();
     const heard =
       (await ask('associate', vsi)) &&
-      (await until(() => netlink.responses().get(vsi.vsiId) === 0, givenUpMs));
+      (await until(stop, () => netlink.responses().get(vsi.vsiId) === 0, givenUpMs));
     if (!heard) lost++;
     await ask('de-associate', vsi);
   }
   const sequential = { ms: round(performance.now() - began, 0), lost };
   note(`${dialect}: ${count} in sequence in ${sequential.ms} ms, ${lost} lost`);
-  await until(async () => (await bed.held()) === 0, givenUpMs, 50);
+  await until(stop, async () => (await bed.held()) === 0, givenUpMs, 50);
 
-  stop.throwIfAborted();
   const burstBegan = performance.now();
   for (const vsi of all) await ask('associate', vsi);
   const unheard = () => {
     const responses = netlink.responses();
     return all.filter(({ vsiId }) => responses.get(vsiId) !== 0).length;
   };
-  await until(() => stop.aborted || unheard() === 0, givenUpMs, 20);
+  await until(stop, () => unheard() === 0, givenUpMs, 20);
   const burst = { ms: round(performance.now() - burstBegan, 0), lost: unheard() };
   note(`${dialect}: ${count} at once in ${burst.ms} ms, ${burst.lost} lost`);
-  stop.throwIfAborted();
   return { sequential, burst };
 }

@@ -15,8 +15,9 @@ export class LldpadError extends Error {
 
 export interface LldpadOptions {
   readonly namespace: string;
-  /** of one bridge each; what it is told later concerns the first */
-  readonly links: readonly string[];
+  readonly link: string;
+  /** on which it speaks as well; what it is told later concerns `link` */
+  readonly otherLinks?: readonly string[];
   /** for its configuration and its log; made if it is not there */
   readonly directory: string;
   readonly dialect: DialectName;
@@ -79,10 +80,6 @@ export class Lldpad {
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', resolve).once('error', resolve);
     });
-  }
-
-  get #link(): string {
-    return this.#options.links[0]!;
   }
 
   get log(): string {
@@ -150,9 +147,9 @@ export class Lldpad {
 
   /** Which of these lldpad has as associated, the bridge's answer included. */
   async associated(vsiIds: readonly VsiId[]): Promise<VsiId[]> {
-    const { namespace } = this.#options;
+    const { namespace, link } = this.#options;
     const script = 'link=$1; shift; for id; do vdptool -i $link -t -V assoc -c uuid=$id; done 2>&1';
-    const [command, ...args] = nsenter(namespace, ['sh', '-c', script, 'sh', this.#link, ...vsiIds]);
+    const [command, ...args] = nsenter(namespace, ['sh', '-c', script, 'sh', link, ...vsiIds]);
     const held = (await run(command, args)).matchAll(/uuid = (.*)\n\thints = 0$/gm);
     return Array.from(held, ([, uuid]) => parseVsiId(uuid!));
   }
@@ -188,7 +185,7 @@ export class Lldpad {
 
   /** Their exit codes say nothing; what they print does. */
   async #tool(name: string, args: readonly string[]): Promise<string> {
-    const { namespace } = this.#options;
+    const { namespace, link } = this.#options;
     const [command, ...rest] = nsenter(namespace, [
       'sh',
       '-c',
@@ -196,7 +193,7 @@ export class Lldpad {
       'sh',
       name,
       '-i',
-      this.#link,
+      link,
       ...args,
     ]);
     return run(command, rest);
@@ -234,7 +231,15 @@ function outcomeOf(text: string, mode: string, vsiId: VsiId): LldpadOutcome {
 
 /** In libconfig's notation; enough to run without ever being told more. */
 function configuration(options: LldpadOptions): string {
-  const { links, dialect, role = 'station', timers, groupIds = false, reflectiveRelay = true } = options;
+  const {
+    link,
+    otherLinks = [],
+    dialect,
+    role = 'station',
+    timers,
+    groupIds = false,
+    reflectiveRelay = true,
+  } = options;
   const ratified =
     `tlvid0080c20d : { enableTx = true; evbmode = "${role}"; evbrrreq = ${reflectiveRelay}; evbrrcap = ${reflectiveRelay}; ` +
     `evbgpid = ${groupIds}; ecpretries = ${timers.retries}; ecprte = ${timers.rte}; vdprwd = ${timers.rwd}; vdprka = ${timers.rka}; };`;
@@ -245,7 +250,7 @@ function configuration(options: LldpadOptions): string {
   return [
     'dcbx : { version = "1.0"; dcbx_version = 2; };',
     'nearest_customer_bridge : {',
-    ...links.map((link) => `${link} : { adminStatus = 3;\n${tlvs}\n};`),
+    ...[link, ...otherLinks].map((link) => `${link} : { adminStatus = 3;\n${tlvs}\n};`),
     '};\n',
   ].join('\n');
 }

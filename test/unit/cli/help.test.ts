@@ -12,6 +12,7 @@ it('--help exits 0 at every level, and lists every level below', async () => {
   for (const path of [
     'lab up',
     'lab compare',
+    'bench control',
     'manager',
     'bridge',
     'station announce',

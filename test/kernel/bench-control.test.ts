@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { listNamespaces } from '../../src/linux/namespace.ts';
+import { hairpin } from '../unit/cli/hairpin.ts';
+
+it('hairpin bench control measures all that it says, loses nothing and leaves nothing behind', async () => {
+  const { code, stdout, stderr } = await hairpin(['bench', 'control', '--quick', '--json']);
+  assert.equal(code, 0, stderr);
+  const report = JSON.parse(stdout) as Record<string, unknown>;
+  for (const name of ['answerMs', 'lldpadAnswerMs'])
+    assert.deepEqual(Object.keys(report[name] as object), ['p50', 'p99']);
+  for (const many of [report, report['draft'] as Record<string, unknown>])
+    for (const name of ['sequential1000', 'burst1000']) {
+      const { ms, lost } = many[name] as { ms: number; lost: number };
+      assert.ok(ms > 0);
+      assert.equal(lost, 0, name);
+    }
+  const { vsis, ms, bytesPerVsi, lastVsFirst } = report['scale10000'] as Record<string, number>;
+  assert.equal(vsis, 1000);
+  for (const figure of [ms, bytesPerVsi, lastVsFirst]) assert.ok(figure! > 0);
+  for (const name of ['machine', 'kernel', 'versions']) assert.ok(report[name], name);
+  assert.deepEqual(await listNamespaces('hp-bench-'), []);
+});
