@@ -35,6 +35,7 @@ describe('over HTTP', () => {
     assert.equal(created.status, 201);
     assert.deepEqual(created.json, {
       ...web,
+      tagged: false,
       rate: { fromVm: { max: 1_000_000_000, burst: 3_125_000 } },
       accessList: { rules: [], otherwise: 'allow' },
       mirror: null,
