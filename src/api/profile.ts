@@ -89,10 +89,7 @@ const form = strict({
   name: title,
   tenant: name,
   vlan,
-  tagged: z
-    .boolean()
-    .default(false)
-    .meta({ description: 'a station that leaves the VID to the bridge is told to tag with the VLAN' }),
+  tagged: z.boolean().default(false),
   rate: rate.default({}),
   accessList: accessList.default(noRules as never),
   mirror: mirror.nullable().default(null),

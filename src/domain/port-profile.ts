@@ -63,10 +63,7 @@ export interface PortProfile extends Policy {
   readonly ref: ProfileRef;
   readonly name: string;
   readonly tenant: string;
-  /**
-   * A station that leaves the VID to the bridge (VID 0) is told to tag frames with the profile's VLAN; false: VID 0 is
-   * answered as it came, and the VSI's frames are untagged on the link.
-   */
+  /** what a station that leaves the VID to the bridge (VID 0) is told: the profile's VLAN, or 0 again, untagged */
   readonly tagged: boolean;
 }
 
