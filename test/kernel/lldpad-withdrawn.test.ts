@@ -26,7 +26,7 @@ for (const dialect of dialectNames)
     before(async () => {
       wires = await Wires.lay();
       manager = await Manager.start(wires);
-      for (const n of [1, 2, 3]) await manager.grant(n);
+      for (const n of [1, 2, 3, 4]) await manager.grant(n);
       agent = await Agent.start(wires, { manager: manager.url });
       netlink = wires.netlink('p1', await wires.station('p1', { dialect, groupIds: false }));
     });
@@ -56,12 +56,17 @@ for (const dialect of dialectNames)
       assert.equal((await agent.held('p1'))[vsiId(n)], undefined);
     }
 
+    /** By draft 0.2 lldpad does not ask again for what a bridge has let go of, until it is restarted. */
+    async function mayAskAgain(n: number, vid = 0): Promise<void> {
+      if (dialect === 'ratified') await associate(n, vid);
+    }
+
     it('a VSI that is deleted', async () => {
       await associate(1);
       await manager.api.delete('vsis', vsiId(1));
       await isLost(1, /^at p1: withdrawn/);
       await manager.grant(1);
-      await associate(1);
+      await mayAskAgain(1);
     });
 
     it('a host that it may be at', async () => {
@@ -72,10 +77,11 @@ for (const dialect of dialectNames)
 
     it('the VLAN that its frames are tagged with, but not one that the bridge chooses', async () => {
       await associate(3, 100);
+      await associate(4);
       await manager.api.put('profiles', { ...profile, vlan: parseVid(200) });
       await isLost(3, /^at p1: its profile has VLAN 200 now/);
-      assert.equal((await agent.held('p1'))[vsiId(1)], 'associated');
-      assert.equal(response(1), 0);
-      await associate(3, 200);
+      assert.equal((await agent.held('p1'))[vsiId(4)], 'associated');
+      assert.equal(response(4), 0);
+      await mayAskAgain(3, 200);
     });
   });
