@@ -21,6 +21,7 @@ import type { Directory, Entitlement } from './directory.ts';
 import { EntryBook } from './entry-book.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
 import { Owed } from './owed.ts';
+import { lastFrame, whenSilent } from './silence.ts';
 import { difference, portCount, tally, type Tally } from './tally.ts';
 import { Tenants, type Change } from './tenants.ts';
 import {
@@ -76,9 +77,6 @@ type Request = Extract<BridgePortOutput, { kind: 'request' }>;
 interface Counts {
   at(port: PortName): PortCount;
 }
-
-/** An announcement counts only when the VM was silent at its old port for so long before it, or is after it. */
-const silenceMs = 5;
 
 /**
  * The bridge agent without its shell: VDP requests and announcements in, relay states and reports out. It has no
@@ -484,24 +482,11 @@ export class BridgeAgent {
     }
   }
 
-  /**
-   * A VM whose stop was shorter than the silence that is asked for is waited for: it does not speak at the source again.
-   * Then its own announcement may count; else it is somebody else's.
-   */
+  /** Goes on if the announcement can be the VM's own. */
   #unlessItSpeaks(event: RelayEvent, vsiId: VsiId, source: PortName | null, then: () => void): void {
-    const { clock } = this.#parts;
-    if (!source || this.#lastFrame(vsiId, source) < event.at - BigInt(silenceMs) * 1_000_000n) {
-      then();
-      return;
-    }
-    clock.at(clock.now() + silenceMs, () => {
-      if (this.#lastFrame(vsiId, source) <= event.at) then();
-      else this.#unheard(event, `it still speaks on ${source}`);
-    });
-  }
-
-  #lastFrame(vsiId: VsiId, port: PortName): bigint {
-    return this.#parts.relay.countersOf(vsiId).get(port)?.lastFrame ?? 0n;
+    whenSilent(this.#parts, event, { vsiId, source }, then, (where) =>
+      this.#unheard(event, `it still speaks on ${where}`),
+    );
   }
 
   #unheard({ mac, port }: RelayEvent, reason: string): void {
@@ -544,7 +529,7 @@ export class BridgeAgent {
     const known = this.#book.get(vsiId);
     // it was moved, or has spoken at the source again, meanwhile
     if (this.#stopped || (known?.active ?? null) !== source) return;
-    if (source && this.#lastFrame(vsiId, source) > event.at) return;
+    if (source && lastFrame(this.#parts.relay, vsiId, source) > event.at) return;
     const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
     if (!this.#attempt(vsiId, event.port, () => (source ? detach(arrived, source) : arrived))) return;
     // from now on its station has to keep it alive, as if it had asked for it

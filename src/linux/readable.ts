@@ -2,23 +2,23 @@ import koffi from 'koffi';
 
 /**
  * Calls `listener` whenever `fd` has something to read (level-triggered), until the returned function is called;
- * keeps the process alive meanwhile. An exception in `listener` goes to `failed`: koffi would swallow it. An error that
- * waits at the descriptor (an interface went down) is for `listener` to take; libuv then stops to look, and is told to go on.
+ * keeps the process alive meanwhile. An exception in `listener` goes to `failed`: koffi would swallow it.
  */
 export function onReadable(fd: number, listener: () => void, failed: (error: unknown) => void): () => void {
-  // koffi's types do not have it, but the first argument is libuv's status
-  const turn = (status: unknown): void => {
+  let closed = false;
+  // koffi's types leave out the first argument of the two
+  const ready = (status: unknown) => {
     try {
       listener();
     } catch (error) {
       failed(error);
     }
-    if (typeof status === 'number' && status < 0 && open) handle.start(turn);
+    // libuv stops where the descriptor has an error to tell (its interface went down); the listener's read took it away
+    if (status !== 0 && !closed) handle.start(ready);
   };
-  let open = true;
-  const handle = koffi.node.poll(fd, turn);
+  const handle = koffi.node.poll(fd, ready);
   return () => {
-    open = false;
+    closed = true;
     handle.close();
   };
 }

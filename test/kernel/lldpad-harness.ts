@@ -91,7 +91,7 @@ export class Wires implements AsyncDisposable {
   lldpadBridge(port: 'p1' | 'p2'): Lldpad {
     const bridge = new Lldpad({
       namespace: this.switch,
-      links: [port],
+      link: port,
       directory: join(this.directory, 'lldpad-bridge'),
       dialect: 'ratified',
       role: 'bridge',

@@ -118,6 +118,16 @@ describe('the life of an eBPF relay', () => {
     assert.deepEqual([...(await kernel.exchange('s3', plain(b, a, 'x'))).keys()], ['s2']);
   });
 
+  it('binds an interface that is made anew while it runs', async () => {
+    kernel.apply(state(ports, { 1: { active: at('s3') }, 2: { active: at('s2') } }));
+    await run('ip', ['-n', kernel.namespace, 'link', 'del', 's3']);
+    await kernel.addLink('s3');
+    assert.deepEqual([...(await kernel.exchange('s3', plain(b, a, 'x'))).keys()], []);
+    kernel.inside(() => kernel.relay.rebind('s3'));
+    assert.deepEqual([...(await kernel.exchange('s3', plain(b, a, 'x'))).keys()], ['s2']);
+    assert.deepEqual([...(await kernel.exchange('s2', plain(a, b, 'x'))).keys()], ['s3']);
+  });
+
   it('shows no data frame to the protocol stack of the switch', async () => {
     kernel.apply(state(ports, { 1: { active: at('s1') } }));
     await run('ip', ['-n', kernel.namespace, 'address', 'add', '10.0.0.254/24', 'dev', 's1']);

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { callLocal } from '../../src/api/local-socket.ts';
 import type { VsiId } from '../../src/domain/vsi-id.ts';
 import { parseProfileKey } from '../../src/domain/profile-ref.ts';
 import { nullVid } from '../../src/domain/vid.ts';
@@ -13,6 +16,7 @@ import { etherTypes } from '../../src/protocol/ethernet.ts';
 import { StationPort, type StationPortOutput } from '../../src/protocol/station-port.ts';
 import type { VdpMode } from '../../src/protocol/vdp/association.ts';
 import { Agent, mac, quick, until, vsiId, Wires } from './lldpad-harness.ts';
+import { Manager } from './manager-beside.ts';
 
 const profile = parseProfileKey('mgr1/17/1');
 
@@ -186,3 +190,31 @@ for (const [layout, lay] of Object.entries(layouts))
     assert.equal(await held(1), undefined);
     assert.equal(await held(2), 'associated');
   });
+
+test('a station agent whose uplink is made anew asks again for its VMs', async () => {
+  await using wires = await Wires.lay();
+  using manager = await Manager.start(wires);
+  await manager.grant(1);
+  const agent = await Agent.start(wires, { manager: manager.url });
+  const control = join(wires.directory, 'h1.sock');
+  const path = join(wires.directory, 'h1.yaml');
+  writeFileSync(
+    path,
+    JSON.stringify({ name: 'h1', uplink: 'eth0', manager: manager.url, control, evb: quick }),
+  );
+  await wires.processes.start('h1', wires.host('p1'), ['station', '--config', path]);
+  const started = { event: 'started', vm: 'vm1', macs: [mac(1)] };
+  assert.deepEqual(await callLocal(control, 'announce', started), { granted: true });
+  await wires.unplug('p1');
+  await until(
+    'the bridge lets go by its keep-alive',
+    () => agent.held('p1'),
+    (held) => Object.keys(held).length === 0,
+  );
+  await wires.plug('p1');
+  await until(
+    'it is associated again',
+    () => agent.placeOf('p1', vsiId(1)),
+    (place) => place === 'active',
+  );
+});

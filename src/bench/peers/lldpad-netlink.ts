@@ -141,11 +141,12 @@ export class LldpadNetlink {
     const { send, recv } = libc();
     check(send(this.#fd, message, message.length, 0), 'send to', 'lldpad');
     const reply = new Uint8Array(replyLength);
-    const length = check(recv(this.#fd, reply, reply.length, 0), 'answer of', 'lldpad');
-    return {
-      type: new DataView(reply.buffer).getUint16(4, true),
-      body: reply.subarray(headerLength, length),
-    };
+    for (;;) {
+      const length = check(recv(this.#fd, reply, reply.length, 0), 'answer of', 'lldpad');
+      const type = new DataView(reply.buffer).getUint16(4, true);
+      // by draft 0.2 lldpad tells whoever asked when the bridge lets go: that is no answer
+      if (type !== setLink) return { type, body: reply.subarray(headerLength, length) };
+    }
   }
 }
 

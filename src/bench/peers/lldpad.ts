@@ -57,7 +57,7 @@ const modes = {
 const graceMs = 3_000;
 
 /**
- * Open-LLDP's lldpad as a station (or bridge) on links of a namespace, with /run and /dev/shm of its own, where it
+ * Open-LLDP's lldpad as a station (or bridge) on one link of a namespace, with /run and /dev/shm of its own, where it
  * keeps what there may be one of per machine.
  */
 export class Lldpad {

@@ -16,7 +16,7 @@ it('occupants who come and go share what those who are there now share', () => {
   const comings = fc.array(fc.tuple(fc.boolean(), fc.nat({ max: 99 })), { maxLength: 30 });
   fc.assert(
     fc.property(comings, (moves) => {
-      const occupants = new Occupants();
+      const occupants = new Occupants(new Map());
       const there: (typeof kinds)[number][] = [];
       for (const [comes, which] of moves) {
         if (comes) {
@@ -24,7 +24,7 @@ it('occupants who come and go share what those who are there now share', () => {
           there.push(one);
           occupants.add(one);
         } else if (there.length) occupants.delete(there.splice(which % there.length, 1)[0]!);
-        assert.equal(occupants.sharedVlan, sharedVlan(there));
+        assert.equal(occupants.sharedVlan, sharedVlan(there, new Map()));
       }
     }),
   );

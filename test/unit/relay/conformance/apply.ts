@@ -84,6 +84,14 @@ export function application({ apply, exchange, expect, relay, set }: Bench): voi
       assert.equal(relay().counters().vsis.get(idOf(1))!.get('s2')!.fromVm.frames, 2);
     });
 
+    it('tells the counters of one VSI, and of the ports, as it does those of all', async () => {
+      set({ 1: { active: at('s1'), armed: at('s2') }, 2: { active: at('s3') } });
+      await exchange('s1', plain(b, a, 'x'));
+      assert.deepEqual(relay().countersOf(idOf(1)), relay().counters().vsis.get(idOf(1)));
+      assert.deepEqual(relay().portCounters(), relay().counters().ports);
+      assert.equal(relay().countersOf(idOf(9)).size, 0);
+    });
+
     it('lets an address go from one VSI to another, and a VSI from one VLAN to another', async () => {
       set({ 1: { active: at('s1') }, 2: { active: at('s2') } });
       set({ 3: { active: at('s1'), addresses: [a] }, 2: { active: at('s2') } });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dialectNames } from '../../src/domain/dialect.ts';
+import type { VdpErrorCode } from '../../src/protocol/vdp/association.ts';
 import { Agent, mac, until, vsiId, Wires } from './lldpad-harness.ts';
 
 const invalidArgument = -22;
@@ -33,3 +34,31 @@ for (const dialect of dialectNames)
       (story) => story.at(-1) === 'released at p1: requested',
     );
   });
+
+test('each refusal reaches lldpad by draft 0.2 as what it can say there, and leaves nothing', async () => {
+  await using wires = await Wires.lay();
+  let code: VdpErrorCode = 'invalid format';
+  const bridge = wires.scripted(() => ({ kind: 'refuse', code, reason: 'test' }));
+  const station = await wires.station('p1', { dialect: 'draft', groupIds: false });
+  const netlink = wires.netlink('p1', station);
+  const codes: [VdpErrorCode, number][] = [
+    ['invalid format', 1],
+    ['insufficient resources', 2],
+    ['unable to contact VSI manager', 2],
+    ['other failure', 4],
+    ['invalid VID, GroupID or MAC address', 1],
+  ];
+  for (const [i, [refused, response]] of codes.entries()) {
+    code = refused;
+    const vsi = { ...vm, vsiId: vsiId(i + 1), mac: mac(i + 1) };
+    assert.equal(netlink.request('associate', vsi), 0);
+    const answered = await until(
+      refused,
+      () => netlink.responses().get(vsi.vsiId),
+      (answer) => answer !== null,
+    );
+    assert.equal(answered, response, refused);
+    assert.equal(netlink.responses().has(vsi.vsiId), false);
+    assert.deepEqual(bridge.driver.machine.state().vsis, []);
+  }
+});
