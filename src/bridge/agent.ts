@@ -7,8 +7,10 @@ import { parseProfileKey, profileKey, type ProfileKey, type ProfileRef } from '.
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
 import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
+import type { SecondStationPolicy } from '../protocol/adjacency.ts';
 import { Driver, type Clock } from '../protocol/driver.ts';
 import type { EvbOperation, EvbParameters } from '../protocol/evb/parameters.ts';
+import type { ManagementAddress } from '../protocol/lldp/packet.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import type { VdpLimits } from '../protocol/vdp/bridge.ts';
 import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
@@ -32,6 +34,8 @@ export interface StationLink {
   readonly name: PortName;
   readonly mac: MacAddress;
   readonly runs: boolean;
+  /** the default is "ignore" */
+  readonly secondStation?: SecondStationPolicy;
   readonly send: (frame: Uint8Array) => void;
 }
 
@@ -39,6 +43,10 @@ export interface BridgeAgentParts {
   readonly name: string;
   readonly evb: EvbParameters;
   readonly limits: VdpLimits;
+  /** how many are remembered at a port who speak LLDP without being its station; the default is 8 */
+  readonly otherNeighbours?: number;
+  /** as LLDP tells them; the default is each port's own address */
+  readonly managementAddresses?: readonly ManagementAddress[];
   /** of ECP, by chance: a station must not take this agent's first ECPDU for its predecessor's last */
   readonly firstSequence: number;
   readonly links: readonly StationLink[];
@@ -77,9 +85,13 @@ export class BridgeAgent {
 
   constructor(parts: BridgeAgentParts) {
     this.#parts = parts;
-    for (const { name, mac, send } of parts.links) {
+    const { otherNeighbours, managementAddresses } = parts;
+    for (const { name, mac, secondStation, send } of parts.links) {
       const machine = new BridgePort({
         mac,
+        ...(secondStation && { secondStation }),
+        ...(otherNeighbours !== undefined && { otherNeighbours }),
+        ...(managementAddresses && { managementAddresses }),
         systemName: parts.name,
         portId: name,
         evb: parts.evb,
@@ -221,6 +233,16 @@ export class BridgeAgent {
         changed(null);
         for (const { vsiId, attachments } of this.entries.values()) if (attachments.has(port)) changed(vsiId);
         return;
+      case 'other neighbour':
+        changed(null);
+        return;
+      case 'disabled':
+        log(
+          'warn',
+          `${port} is disabled: ${output.by.mac} speaks as a second station; its link must go down first`,
+        );
+        changed(null);
+        return;
       case 'ignored':
         log('warn', `ignored on ${port}: ${output.reason}: ${output.detail}`);
         return;
@@ -316,6 +338,7 @@ export class BridgeAgent {
     for (const grant of directory.owners(event.mac)) {
       const source = this.entries.get(grant.vsiId)?.active ?? null;
       if (source === event.port || !directory.followsAnnouncements(grant.vsiId)) continue;
+      if (this.#ports.get(event.port)?.machine.isDisabled) continue;
       if (source && this.#speaks(grant.vsiId, source, event.at)) {
         log('warn', `announcement of ${event.mac} on ${event.port} ignored: it still speaks on ${source}`);
         continue;
@@ -352,6 +375,7 @@ export class BridgeAgent {
       return;
     }
     const known = this.#book.get(vsiId);
+    if (this.#ports.get(event.port)?.machine.isDisabled) return;
     // it was moved, or has spoken at the source again, meanwhile
     if (this.#stopped || (known?.active ?? null) !== source) return;
     if (source && this.#speaks(vsiId, source, event.at)) return;

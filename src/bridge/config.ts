@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { absolutePath, evb, interfaceName, managerUrl } from '../api/agent-config.ts';
+import { absolutePath, evb, interfaceName, managementAddresses, managerUrl } from '../api/agent-config.ts';
 import * as form from '../api/forms.ts';
 import { profileSchema } from '../api/profile.ts';
 import { strict } from '../api/strict.ts';
@@ -8,7 +8,11 @@ import { vsiSpecSchema } from '../api/vsi.ts';
 import { profileKey } from '../domain/profile-ref.ts';
 
 const port = z.discriminatedUnion('kind', [
-  strict({ kind: z.literal('station') }),
+  strict({
+    kind: z.literal('station'),
+    /** when a second station speaks at it: go on with the first, or let go of all and be down until the link was */
+    secondStation: z.enum(['ignore', 'down']).default('ignore'),
+  }),
   strict({
     kind: z.literal('network'),
     /** untagged frames belong to it; absent: they are dropped */
@@ -35,9 +39,12 @@ export const bridgeConfig = strict({
   /** the local socket of `hairpin bridge show`; absent: "control.sock" in the state directory */
   control: absolutePath.optional(),
   evb,
+  managementAddresses,
   limits: strict({
     vsisPerPort: z.int().min(1).max(16_383).default(1_024),
     filterEntries: z.int().min(1).max(64).default(64),
+    /** who speak LLDP at a port to other addresses than its station */
+    otherNeighbours: z.int().min(0).max(256).default(8),
   }).prefault({}),
   ports: z
     .record(interfaceName, port)

@@ -5,6 +5,7 @@ import type { PortName, Relay, RelayPort } from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
 
 type Machine = ReturnType<BridgePort['state']>;
+type Ago<T> = Omit<T, 'at'> & { readonly ago: number };
 
 /** What `hairpin bridge show` prints: the bridge as its agent sees it now. */
 export interface ShownBridge {
@@ -25,6 +26,9 @@ export interface ShownPort {
   readonly station?: {
     readonly link: Machine['link'];
     readonly neighbour: Machine['neighbour'];
+    readonly otherNeighbours: Machine['otherNeighbours'];
+    /** `ago`: seconds */
+    readonly secondStation: Ago<NonNullable<Machine['secondStation']>> | null;
     readonly evb: Machine['evb'];
     readonly sChannels: Machine['sChannels'];
     /** in seconds, and the number of ECP's repeats */
@@ -34,7 +38,7 @@ export interface ShownPort {
     readonly pending: number;
     readonly counters: Machine['counters'];
     /** `ago`: seconds */
-    readonly lastRefusal: (Omit<NonNullable<Machine['lastRefusal']>, 'at'> & { readonly ago: number }) | null;
+    readonly lastRefusal: Ago<NonNullable<Machine['lastRefusal']>> | null;
   };
 }
 
@@ -65,22 +69,25 @@ export function shown(name: string, agent: BridgeAgent, relay: Relay, now: numbe
 }
 
 function stationOf(machine: Machine, now: number): NonNullable<ShownPort['station']> {
-  const { link, neighbour, evb, sChannels, vsis, pending, counters, lastRefusal } = machine;
+  const { link, neighbour, otherNeighbours, secondStation } = machine;
+  const { evb, sChannels, vsis, pending, counters, lastRefusal } = machine;
   return {
     link,
     neighbour,
+    otherNeighbours,
+    secondStation: secondStation && ago(secondStation, now),
     evb,
     sChannels,
     timers: inSeconds(machine.timers),
     vsis,
     pending,
     counters,
-    lastRefusal: lastRefusal && refusedAgo(lastRefusal, now),
+    lastRefusal: lastRefusal && ago(lastRefusal, now),
   };
 }
 
-function refusedAgo({ at, ...refusal }: NonNullable<Machine['lastRefusal']>, now: number) {
-  return { ...refusal, ago: Math.round((now - at) / 1000) };
+function ago<T extends { readonly at: number }>({ at, ...rest }: T, now: number): Ago<T> {
+  return { ...rest, ago: Math.round((now - at) / 1000) };
 }
 
 function inSeconds({ retries, ...times }: Timing): Timing {

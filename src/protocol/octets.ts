@@ -29,3 +29,8 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((octet, i) => octet === b[i]);
 }
+
+/** "0x" and two digits for each octet. */
+export function hex(octets: Uint8Array): string {
+  return `0x${Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join('')}`;
+}

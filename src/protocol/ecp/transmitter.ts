@@ -10,9 +10,9 @@ const spacing = 3;
 export interface EcpSender {
   /** The next payload, or null if there is none; asked only when it can be sent now. */
   pull(): Uint8Array | null;
-  send(sequence: number, payload: Uint8Array): void;
-  /** The payload sent last was acknowledged, or nobody did so after R repeats. */
-  settled(acknowledged: boolean): void;
+  send(sequence: number, payload: Uint8Array, repeated: boolean): void;
+  /** What became of the payload sent last: "failed" after R repeats, "lost" by a reset. */
+  settled(how: 'acknowledged' | 'failed' | 'lost'): void;
   /** Whether `pull` would have something. */
   hasMore(): boolean;
 }
@@ -34,7 +34,6 @@ export class EcpTransmitter {
   #inFlight: InFlight | null = null;
   #lastSent = -Infinity;
   #nextAllowed = -Infinity;
-  readonly counters = { txFrameCount: 0, txRetryCount: 0, txFailures: 0 };
 
   /** `firstSequence` is better not the same after each restart: the other side may take it for a repeat. */
   constructor(sender: EcpSender, firstSequence: number) {
@@ -50,7 +49,6 @@ export class EcpTransmitter {
     const payload = this.#sender.pull();
     if (payload === null) return;
     this.#inFlight = { payload, first: this.#sequence, transmissions: 0 };
-    this.counters.txFrameCount++;
     this.#transmit(this.#inFlight, now);
   }
 
@@ -58,12 +56,12 @@ export class EcpTransmitter {
   acknowledged(sequence: number, now: number): void {
     if (!this.#inFlight || !between(this.#inFlight.first, sequence, this.#sequence)) return;
     this.#nextAllowed = now + spacing;
-    this.#settle(true);
+    this.#settle('acknowledged');
   }
 
   /** Forgets what is on its way; the sequence goes on. */
   reset(): void {
-    if (this.#inFlight) this.#settle(false);
+    if (this.#inFlight) this.#settle('lost');
   }
 
   deadline({ acknowledgement }: Timing): number | null {
@@ -75,11 +73,9 @@ export class EcpTransmitter {
 
   #again(ecpdu: InFlight, { retries }: Timing, renumbersRepeats: boolean, now: number): void {
     if (ecpdu.transmissions > retries) {
-      this.counters.txFailures++;
-      this.#settle(false);
+      this.#settle('failed');
       return;
     }
-    this.counters.txRetryCount++;
     if (renumbersRepeats) this.#sequence = following(this.#sequence);
     this.#transmit(ecpdu, now);
   }
@@ -88,13 +84,13 @@ export class EcpTransmitter {
     ecpdu.transmissions++;
     this.#lastSent = now;
     this.#nextAllowed = now + spacing;
-    this.#sender.send(this.#sequence, ecpdu.payload);
+    this.#sender.send(this.#sequence, ecpdu.payload, ecpdu.transmissions > 1);
   }
 
-  #settle(acknowledged: boolean): void {
+  #settle(how: 'acknowledged' | 'failed' | 'lost'): void {
     this.#inFlight = null;
     this.#sequence = following(this.#sequence);
-    this.#sender.settled(acknowledged);
+    this.#sender.settled(how);
   }
 }
 

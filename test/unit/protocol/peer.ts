@@ -14,7 +14,7 @@ import {
   evbSubtype,
   type EvbTlv,
 } from '../../../src/protocol/evb/ratified.ts';
-import { decodeLldpdu, encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
+import { decodeLldpdu, encodeLldpdu, type LldpTlv } from '../../../src/protocol/lldp/packet.ts';
 import type { Result } from '../../../src/protocol/result.ts';
 import { decodeVdpdu, encodeVdpdu } from '../../../src/protocol/vdp/ratified.ts';
 import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
@@ -88,7 +88,12 @@ export class Peer {
     this.#mac = mac;
   }
 
-  lldp(evb: EvbTlv | null, ttl = 121, chassis = 'host1'): Uint8Array {
+  lldp(
+    evb: EvbTlv | null,
+    ttl = 121,
+    chassis = 'host1',
+    more: { readonly destination?: MacAddress; readonly tlvs?: readonly LldpTlv[] } = {},
+  ): Uint8Array {
     const organizational = { kind: 'organizational', oui: evbOui, subtype: evbSubtype } as const;
     return this.#frame(
       etherTypes.lldp,
@@ -96,8 +101,9 @@ export class Peer {
         chassisId: { subtype: 7, id: new TextEncoder().encode(chassis) },
         portId: { subtype: 5, id: new TextEncoder().encode('eth0') },
         ttl,
-        tlvs: evb ? [{ ...organizational, info: encodeEvbTlv(evb) }] : [],
+        tlvs: [...(evb ? [{ ...organizational, info: encodeEvbTlv(evb) }] : []), ...(more.tlvs ?? [])],
       }),
+      more.destination,
     );
   }
 
@@ -106,11 +112,11 @@ export class Peer {
     return this.#frame(etherTypes.ecp, encodeEcpdu({ operation: 'request', subtype, sequence, payload }));
   }
 
-  ack(sequence: number): Uint8Array {
+  ack(sequence: number, subtype = vdpSubtype): Uint8Array {
     const payload = new Uint8Array();
     return this.#frame(
       etherTypes.ecp,
-      encodeEcpdu({ operation: 'acknowledgement', subtype: vdpSubtype, sequence, payload }),
+      encodeEcpdu({ operation: 'acknowledgement', subtype, sequence, payload }),
     );
   }
 
@@ -118,8 +124,8 @@ export class Peer {
     return this.#frame(etherType, payload);
   }
 
-  #frame(etherType: number, payload: Uint8Array): Uint8Array {
-    return encodeFrame({ destination: nearestCustomerBridge, source: this.#mac, etherType, payload });
+  #frame(etherType: number, payload: Uint8Array, destination = nearestCustomerBridge): Uint8Array {
+    return encodeFrame({ destination, source: this.#mac, etherType, payload });
   }
 }
 
