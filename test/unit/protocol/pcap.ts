@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 export interface Capture {
   readonly name: string;
@@ -7,9 +8,22 @@ export interface Capture {
   readonly octets: Uint8Array;
 }
 
-/** Reads the fixture NAME.pcap: little-endian, microseconds, link type Ethernet. */
+const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));
+
+/** lldpad's and our own. */
+export function allCaptures(): Capture[] {
+  const files = globSync('*/*.pcap', { cwd: fixtures }).sort();
+  return files.flatMap((file) => readPcap(file.replace(/\.pcap$/, '')));
+}
+
+/** Reads the capture of lldpad NAME.pcap. */
 export function readCapture(name: string): Capture[] {
-  const file = readFileSync(new URL(`../../fixtures/lldpad/${name}.pcap`, import.meta.url));
+  return readPcap(`lldpad/${name}`);
+}
+
+/** Little-endian, microseconds, link type Ethernet. */
+function readPcap(name: string): Capture[] {
+  const file = readFileSync(`${fixtures}${name}.pcap`);
   if (file.readUInt32LE(0) !== 0xa1b2c3d4) throw new Error(`${name}: not a little-endian pcap file`);
   const frames: Capture[] = [];
   for (let offset = 24; offset < file.length;) {

@@ -8,6 +8,12 @@ import {
   nearestCustomerBridge,
 } from '../../../src/protocol/ethernet.ts';
 import {
+  draftEvbSubtype,
+  draftOui,
+  encodeDraftEvbTlv,
+  type DraftEvbTlv,
+} from '../../../src/protocol/evb/draft.ts';
+import {
   decodeEvbTlv,
   encodeEvbTlv,
   evbOui,
@@ -138,4 +144,29 @@ export function asked(mode: VdpMode, { vsiId, profile, filter, hints }: VsiDescr
     filter,
     hints: hints ?? { migrating: false, suspended: false },
   };
+}
+
+/** As lldpad's in draft 0.2, once it has heard the other side. */
+export const draftEvb: DraftEvbTlv = {
+  supported: {
+    standard: false,
+    reflectiveRelay: true,
+    capabilities: { rte: true, ecp: true, vdp: true },
+    vsis: 0,
+  },
+  current: {
+    standard: false,
+    reflectiveRelay: true,
+    capabilities: { rte: true, ecp: true, vdp: true },
+    vsis: 0,
+  },
+  rte: 15,
+};
+
+/** An LLDPDU with the EVB TLV of draft 0.2. */
+export function draftLldp(source: MacAddress, evb: DraftEvbTlv = draftEvb): Uint8Array {
+  const info = encodeDraftEvbTlv(evb);
+  return new Peer(source).lldp(null, 121, 'host1', {
+    tlvs: [{ kind: 'organizational', oui: draftOui, subtype: draftEvbSubtype, info }],
+  });
 }
