@@ -348,8 +348,8 @@ export class VdpBridge {
     this.counters.commandsSucceeded++;
     const { mode, vsiId, profile } = request;
     this.#answered.expire(this.#options.operation().timing.acknowledgement, now);
-    this.#answered.touch(answerKey(request), now);
-    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
+    const answered = this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
+    if (answered) this.#answered.touch(answerKey(request), now);
   }
 
   #confirm({ vsiId, association, profile, filter }: BridgeVsi): void {
