@@ -71,7 +71,7 @@ class World {
       delay: chance.pick([
         [0.05, 0.05],
         [0.05, 4],
-        [1, 200],
+        [1, 40],
       ] as const),
     };
     this.#bothUp();
