@@ -70,8 +70,7 @@ export interface AdjacencyOptions {
 }
 
 /** "down": all is let go of, and nothing is accepted until the link was down. */
-export const secondStationPolicies = ['ignore', 'down'] as const;
-export type SecondStationPolicy = (typeof secondStationPolicies)[number];
+export type SecondStationPolicy = 'ignore' | 'down';
 
 export interface SecondStation {
   readonly mac: MacAddress;
@@ -346,7 +345,7 @@ export class Adjacency {
     const { systemName } = neighbourFrom(source, lldpdu);
     const portDown = this.#options.secondStation === 'down';
     this.#secondStation = { mac: source, systemName, at: now, portDown };
-    this.#ignore('second station', `${source}, ${systemName ?? 'without a name'}`, now);
+    this.#ignore('second speaker', `${source}, ${systemName ?? 'without a name'}`, now);
     if (portDown) this.#disable(this.#secondStation, now);
   }
 

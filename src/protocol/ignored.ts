@@ -12,7 +12,7 @@ export const ignoreReasons = [
   /** its source is not the neighbour that LLDP found */
   'not the neighbour',
   /** it speaks LLDP with an EVB TLV as the neighbour does */
-  'second station',
+  'second speaker',
   /** LLDP without a usable EVB TLV, or of the same role as this side */
   'no EVB counterpart',
   /** ECP of the version that the neighbour did not negotiate */

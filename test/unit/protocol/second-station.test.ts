@@ -29,11 +29,11 @@ function busy(options: Partial<BridgePortOptions> = {}): { bridge: BridgePort; p
 test('a second station is an event, and by default it is ignored', () => {
   const { bridge } = busy();
   const outputs = told(bridge.receive(other.lldp(freshStationEvb, 121, 'host1', { tlvs: name }), 20));
-  assert.deepEqual(outputs, [{ kind: 'ignored', reason: 'second station', detail: `${otherMac}, evil` }]);
+  assert.deepEqual(outputs, [{ kind: 'ignored', reason: 'second speaker', detail: `${otherMac}, evil` }]);
   const { neighbour, vsis, secondStation, counters } = bridge.state();
   assert.deepEqual([neighbour?.mac, vsis.length], [stationMac, 1]);
   assert.deepEqual(secondStation, { mac: otherMac, systemName: 'evil', at: 20, portDown: false });
-  assert.equal(counters.ignored['second station'], 1);
+  assert.equal(counters.ignored['second speaker'], 1);
   assert.deepEqual(sent(bridge.receive(other.ecp(1, [asked('associate', vsi(3))]), 30)), []);
 });
 
@@ -104,7 +104,7 @@ test('a station that fell silent keeps its place until the link was down or it s
 test('second stations without end cost a bounded part of what LLDPDUs are looked into', () => {
   const { bridge } = busy();
   for (let i = 0; i < 1_000; i++) bridge.receive(other.lldp(freshStationEvb), 20);
-  assert.deepEqual(bridge.state().counters.ignored, { 'second station': 50, 'rate limit': 950 });
+  assert.deepEqual(bridge.state().counters.ignored, { 'second speaker': 50, 'rate limit': 950 });
   bridge.receive(station.lldp(freshStationEvb), 21);
   assert.equal(bridge.state().counters.lldp.received, 2, "the station's own are not counted with them");
 });
