@@ -283,19 +283,13 @@ export class Adjacency {
     const isOther = agent !== null || (this.#pinned !== null && this.#pinned !== source);
     if (!(isOther ? this.#otherBucket : this.#bucket).take(now))
       return this.#ignore('rate limit', `from ${source}`, now);
-    if (agent) this.#listen(agent, frame, now);
-    else if (isOther) this.#receiveSecond(frame, now);
-    else if (isLldp) this.#receiveLldp(frame, now);
+    if (etherType === etherTypes.lldp) this.#receiveLldp(frame, { agent, isOther }, now);
     else this.#receiveEcp(frame, now);
     this.#run(now);
   }
 
   tick(now: number): void {
-    if (this.#neighbourExpires !== null && now >= this.#neighbourExpires) {
-      this.#lose(now);
-      // A bridge may be exchanged while the link stays; a station that is silent must not be stood in for by a VM.
-      if (this.#role === 'station') this.#pinned = null;
-    }
+    if (this.#neighbourExpires !== null && now >= this.#neighbourExpires) this.#lose(now);
     this.#listener.expire(now);
     this.#run(now);
   }
@@ -326,20 +320,26 @@ export class Adjacency {
     return etherType === this.#dialect.ecp.etherType ? null : 'other dialect';
   }
 
-  /** LLDP to an address that is no station's. */
-  #listen(agent: ListeningAgent, { source, payload }: Frame, now: number): void {
+  #receiveLldp(
+    { source, payload }: Frame,
+    { agent, isOther }: { readonly agent: ListeningAgent | null; readonly isOther: boolean },
+    now: number,
+  ): void {
     const lldpdu = decodeLldpdu(payload);
     if (!lldpdu.ok) return this.#ignore('malformed', `from ${source}: ${lldpdu.error.message}`, now);
-    const neighbour = { agent, ...neighbourFrom(source, lldpdu.value) };
-    if (!this.#listener.hear(neighbour, lldpdu.value.ttl, now))
+    if (agent) this.#listen(agent, source, lldpdu.value, now);
+    else if (isOther) this.#hearSecond(source, lldpdu.value, now);
+    else this.#hear(source, lldpdu.value, now);
+  }
+
+  /** LLDP to an address that is no station's. */
+  #listen(agent: ListeningAgent, source: MacAddress, lldpdu: Lldpdu, now: number): void {
+    if (!this.#listener.hear({ agent, ...neighbourFrom(source, lldpdu) }, lldpdu.ttl, now))
       this.#ignore('too many neighbours', `from ${source}, to the ${agent}`, now);
   }
 
   /** LLDP to the station's address from another than the one that is pinned. */
-  #receiveSecond({ source, payload }: Frame, now: number): void {
-    const decoded = decodeLldpdu(payload);
-    if (!decoded.ok) return this.#ignore('malformed', `from ${source}: ${decoded.error.message}`, now);
-    const lldpdu = decoded.value;
+  #hearSecond(source: MacAddress, lldpdu: Lldpdu, now: number): void {
     if (lldpdu.ttl === 0 || hearEvb(this.#role, this.#options.evb, lldpdu) === null)
       return this.#ignore('not the neighbour', `from ${source}`, now);
     const { systemName } = neighbourFrom(source, lldpdu);
@@ -356,10 +356,8 @@ export class Adjacency {
     this.#user.emit({ kind: 'disabled', by });
   }
 
-  #receiveLldp({ source, payload }: Frame, now: number): void {
-    const decoded = decodeLldpdu(payload);
-    if (!decoded.ok) return this.#ignore('malformed', `from ${source}: ${decoded.error.message}`, now);
-    const lldpdu = decoded.value;
+  /** LLDP from the neighbour, or from who may become it. */
+  #hear(source: MacAddress, lldpdu: Lldpdu, now: number): void {
     this.#lldpFrames.received++;
     if (lldpdu.ttl === 0) {
       if (this.#neighbour) this.#lose(now);
@@ -408,6 +406,8 @@ export class Adjacency {
   #lose(now: number): void {
     this.#disconnect();
     this.#neighbourExpires = null;
+    // A bridge may be exchanged while the link stays; a station that is silent must not be stood in for by a VM.
+    if (this.#role === 'station') this.#pinned = null;
     this.#channels = null;
     if (this.#neighbour !== null) {
       this.#neighbour = null;
