@@ -69,4 +69,18 @@ describe('packet sockets', () => {
     }
     assert.deepEqual(await joined(), []);
   });
+
+  it('hear again after their interface was down, however often', async () => {
+    using sockets = new DisposableStack();
+    const [near, far] = [open('p1'), open('far-p1')];
+    for (const socket of [near, far]) sockets.defer(() => socket.close());
+    let seen = 0;
+    near.listen(() => void seen++, failed);
+    for (let flap = 1; flap <= 10; flap++) {
+      await ip(namespace, ['link set p1 down', 'link set p1 up']);
+      await until('there is a carrier again', () => far.send(frame()));
+      await until(`a frame is heard after flap ${flap}`, () => seen >= flap, 2_000);
+      seen = flap;
+    }
+  });
 });
