@@ -1,7 +1,8 @@
-import { macToBytes, type MacAddress } from '../domain/mac-address.ts';
+import type { MacAddress } from '../domain/mac-address.ts';
+import { announcedTlvs, announcement, type Identity } from './announcement.ts';
 import { earliest } from './deadline.ts';
 import { dialects, type Dialect } from './dialect.ts';
-import { droppedLayer, Ecp, type UpperLayer } from './ecp/ecp.ts';
+import { droppedLayer, Ecp } from './ecp/ecp.ts';
 import type { Ecpdu } from './ecp/ratified.ts';
 import { decodeFrame, encodeFrame, etherTypes, nearestCustomerBridge, type Frame } from './ethernet.ts';
 import {
@@ -9,7 +10,6 @@ import {
   cdcpOui,
   cdcpSubtype,
   decodeCdcpTlv,
-  encodeCdcpTlv,
   onlyTheDefaultChannel,
   type CdcpTlv,
   type SChannel,
@@ -19,7 +19,6 @@ import { evbOperation, hasForgotten, hearEvb, localEvb, nothingHeard, type Heard
 import type { EvbOperation, EvbParameters, VsiCount } from './evb/parameters.ts';
 import type { EvbRole } from './evb/ratified.ts';
 import { IgnoreLog, type Ignored, type IgnoreReason } from './ignored.ts';
-import { capabilityBits } from './lldp/capabilities.ts';
 import {
   listenerOf,
   LldpListener,
@@ -27,35 +26,18 @@ import {
   type OtherNeighbour,
   type OtherNeighbourChange,
 } from './lldp/listener.ts';
-import { managementMac } from './lldp/management.ts';
 import { neighbourFrom, sameNeighbour, type Neighbour } from './lldp/neighbour.ts';
-import { findOrganizational, organizational } from './lldp/organizational.ts';
-import {
-  decodeLldpdu,
-  encodeLldpdu,
-  encodeLldpTlvs,
-  type Lldpdu,
-  type LldpTlv,
-  type ManagementAddress,
-} from './lldp/packet.ts';
+import { findOrganizational } from './lldp/organizational.ts';
+import { decodeLldpdu, encodeLldpTlvs, type Lldpdu, type LldpTlv } from './lldp/packet.ts';
 import { LldpTransmitter, txTtl } from './lldp/transmitter.ts';
 import { equal } from './octets.ts';
 import { TokenBucket, type TokenRate } from './token-bucket.ts';
-import { VdpOutbox, type Item } from './vdp/outbox.ts';
+import { VdpCarrier } from './vdp/carrier.ts';
 import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';
 
-export interface AdjacencyOptions {
-  /** source of the frames sent */
-  readonly mac: MacAddress;
-  readonly systemName: string;
-  /** what the neighbour is told of this system; the default is "Hairpin" */
-  readonly systemDescription?: string;
-  /** where this system is managed; the default is `mac` (802.1AB 8.5.9) */
-  readonly managementAddresses?: readonly ManagementAddress[];
+export interface AdjacencyOptions extends Identity {
   /** the S-VLANs to offer (bridge); the default is the default channel alone */
   readonly sChannels?: SChannelPool;
-  /** the interface's name: the port id that the neighbour sees */
-  readonly portId: string;
   readonly evb: EvbParameters;
   /** whether an address belongs to a VM at this port; nothing from it is ever taken */
   readonly isVsiAddress?: (mac: MacAddress) => boolean;
@@ -113,8 +95,6 @@ const defaultControlFrames: TokenRate = { rate: 2_000, burst: 8_000 };
 /** Of those who are not the neighbour, LLDPDUs alone are looked into: what well-behaved ones send, and not more. */
 const otherLldp: TokenRate = { rate: 10, burst: 50 };
 const defaultOtherNeighbours = 8;
-/** 802.1AB tables 8-2 and 8-3: chassis id by MAC address, port id by interface name. */
-const subtypes = { macAddress: 4, interfaceName: 5 };
 
 /**
  * What bridge and station have in common at either end of a link: LLDP finds the neighbour and pins its address, EVB
@@ -143,9 +123,8 @@ export class Adjacency {
   /** the answer to the station's last CDCP TLV */
   #channels: CdcpTlv | null = null;
 
-  readonly #outbox: VdpOutbox;
+  readonly #vdp: VdpCarrier;
   readonly #ecp: Ecp;
-  #inFlight: readonly Item[] = [];
 
   readonly #bucket: TokenBucket;
   readonly #otherBucket = new TokenBucket(otherLldp);
@@ -159,36 +138,23 @@ export class Adjacency {
     this.#user = user;
     this.#operation = evbOperation(role, options.evb, nothingHeard);
     this.#bucket = new TokenBucket(options.controlFrames ?? defaultControlFrames);
-    this.#outbox = new VdpOutbox(outboxLimit);
     this.#listener = new LldpListener(options.otherNeighbours ?? defaultOtherNeighbours, (change) =>
       user.emit(change),
     );
+    this.#vdp = new VdpCarrier({
+      role,
+      dialect: () => this.#dialect,
+      limit: outboxLimit,
+      received: (tlvs, now) => user.received(tlvs, now),
+      settled: (tlvs) => user.settled(tlvs),
+      malformed: (message, now) => this.#ignore('malformed', `from ${this.#pinned}: ${message}`, now),
+    });
     this.#ecp = new Ecp({
-      layers: { vdp: this.#vdpLayer(), 'pe-csp': droppedLayer },
+      layers: { vdp: this.#vdp, 'pe-csp': droppedLayer },
       subtypes: () => this.#dialect.ecp.subtypes,
       send: (ecpdu) => this.#sendEcp(ecpdu),
       firstSequence: options.firstSequence ?? 1,
     });
-  }
-
-  #vdpLayer(): UpperLayer {
-    return {
-      hasMore: () => this.#outbox.size > 0,
-      pull: () => {
-        const gathered = this.#outbox.take();
-        this.#inFlight = gathered?.items ?? [];
-        return gathered?.payload ?? null;
-      },
-      settled: (acknowledged) =>
-        this.#user.settled(
-          acknowledged ? this.#inFlight.map(({ tlv }) => tlv) : this.#outbox.putBack(this.#inFlight),
-        ),
-      received: (payload, now) => {
-        const vdpdu = this.#dialect.vdp.decode(this.#role, payload);
-        if (vdpdu.ok) this.#user.received(vdpdu.value, now);
-        else this.#ignore('malformed', `from ${this.#pinned}: ${vdpdu.error.message}`, now);
-      },
-    };
   }
 
   get operation(): EvbOperation {
@@ -262,7 +228,7 @@ export class Adjacency {
 
   /** False if there is nobody to send to, or too much waits already. */
   put(tlv: AssociationTlv): boolean {
-    return this.#connected && this.#outbox.put(tlv, this.#dialect);
+    return this.#connected && this.#vdp.put(tlv);
   }
 
   /** Sends what `put` left, as far as ECP may now. */
@@ -423,7 +389,7 @@ export class Adjacency {
     const before = this.#operation;
     if (before.dialect !== operation.dialect) this.#disconnect();
     this.#operation = operation;
-    if (!equal(this.#announced, this.#announcement())) this.#lldp.changed(now);
+    if (!equal(this.#announced, encodeLldpTlvs(this.#tlvs()))) this.#lldp.changed(now);
     if (!sameOperation(before, operation)) this.#user.emit({ kind: 'evb', ...operation });
     if (operation.negotiated && !this.#connected) {
       this.#connected = true;
@@ -436,7 +402,7 @@ export class Adjacency {
     this.#connected = false;
     this.#ecp.reset();
     if (!wasConnected) return;
-    this.#outbox.clear();
+    this.#vdp.clear();
     this.#user.disconnected();
   }
 
@@ -459,38 +425,16 @@ export class Adjacency {
   }
 
   #sendLldp(ttl: number): void {
-    this.#announced = this.#announcement();
+    const tlvs = this.#tlvs();
+    this.#announced = encodeLldpTlvs(tlvs);
     this.#lldpFrames.sent++;
-    const { mac, portId } = this.#options;
-    this.#send(
-      nearestCustomerBridge,
-      etherTypes.lldp,
-      encodeLldpdu({
-        chassisId: { subtype: subtypes.macAddress, id: macToBytes(mac) },
-        portId: { subtype: subtypes.interfaceName, id: new TextEncoder().encode(portId) },
-        ttl,
-        tlvs: ttl === 0 ? [] : this.#tlvs(),
-      }),
-    );
-  }
-
-  #tlvs(): LldpTlv[] {
-    const { systemName, systemDescription = 'Hairpin' } = this.#options;
-    const { managementAddresses = [managementMac(this.#options.mac)] } = this.#options;
-    const does = capabilityBits(this.#role === 'bridge' ? 'bridge' : 'station only');
-    return [
-      { kind: 'system name', text: systemName },
-      { kind: 'system description', text: systemDescription },
-      { kind: 'system capabilities', system: does, enabled: does },
-      ...managementAddresses,
-      ...localEvb(this.#role, this.#options.evb, this.#evb, this.#user.vsis()),
-      ...(this.#channels ? [organizational(cdcpOui, cdcpSubtype, encodeCdcpTlv(this.#channels))] : []),
-    ];
+    this.#send(nearestCustomerBridge, etherTypes.lldp, announcement(this.#options, ttl, tlvs));
   }
 
   /** What a change of makes an LLDPDU due. */
-  #announcement(): Uint8Array {
-    return encodeLldpTlvs(this.#tlvs());
+  #tlvs(): LldpTlv[] {
+    const evb = localEvb(this.#role, this.#options.evb, this.#evb, this.#user.vsis());
+    return announcedTlvs(this.#role, this.#options, evb, this.#channels);
   }
 
   #send(destination: MacAddress, etherType: number, payload: Uint8Array): void {
