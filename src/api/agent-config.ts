@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { strict } from './strict.ts';
 
@@ -28,6 +29,16 @@ export const evb = strict({
     .default([...dialectNames])
     .meta({ description: 'versions of 802.1Qbg to offer: of 2012 (ratified), or draft 0.2' }),
 }).prefault({});
+
+/** What LLDP tells of where the agent's system is managed; none: the port's own MAC address. */
+export const managementAddresses = z
+  .array(
+    z.string().refine((text) => isIP(text) !== 0, {
+      error: (issue) => `is ${JSON.stringify(issue.input)}; an IP address like 192.0.2.7 would be right`,
+    }),
+  )
+  .max(4)
+  .default([]);
 
 /** "http://manager:7470" or "unix:/run/hairpin/manager.sock" */
 export const managerUrl = z.string().refine((url) => /^(http:\/\/[^/]+|unix:\/.+)$/.test(url), {

@@ -8,8 +8,10 @@ import { nullVid, type NullVid, type Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
 import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
+import type { SecondStationPolicy } from '../protocol/adjacency.ts';
 import { Driver, type Clock } from '../protocol/driver.ts';
 import type { EvbOperation, EvbParameters } from '../protocol/evb/parameters.ts';
+import type { ManagementAddress } from '../protocol/lldp/packet.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import { sameProfile } from '../protocol/vdp/filter.ts';
 import type { VdpLimits } from '../protocol/vdp/bridge.ts';
@@ -43,6 +45,8 @@ export interface StationLink {
   readonly runs: boolean;
   /** bits per second that leave by it at most; absent: what the link carries */
   readonly shaper?: number | undefined;
+  /** the default is "ignore" */
+  readonly secondStation?: SecondStationPolicy;
   readonly send: (frame: Uint8Array) => void;
   /** absent: by what the station there is (see Announcements) */
   readonly announcements?: Heed | undefined;
@@ -52,6 +56,10 @@ export interface BridgeAgentParts {
   readonly name: string;
   readonly evb: EvbParameters;
   readonly limits: VdpLimits;
+  /** how many are remembered at a port who speak LLDP without being its station; the default is 8 */
+  readonly otherNeighbours?: number;
+  /** as LLDP tells them; the default is each port's own address */
+  readonly managementAddresses?: readonly ManagementAddress[];
   /** of ECP, by chance: a station must not take this agent's first ECPDU for its predecessor's last */
   readonly firstSequence: number;
   readonly links: readonly StationLink[];
@@ -86,6 +94,8 @@ export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
   readonly #book = new EntryBook();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
+  /** station ports whose link is up, also where the machine does not use it */
+  readonly #running = new Set<PortName>();
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   readonly #announcements: Announcements;
@@ -105,9 +115,13 @@ export class BridgeAgent {
         parts.links.flatMap(({ name, announcements }) => (announcements ? [[name, announcements]] : [])),
       ),
     );
-    for (const { name, mac, send } of parts.links) {
+    const { otherNeighbours, managementAddresses } = parts;
+    for (const { name, mac, secondStation, send } of parts.links) {
       const machine = new BridgePort({
         mac,
+        ...(secondStation && { secondStation }),
+        ...(otherNeighbours !== undefined && { otherNeighbours }),
+        ...(managementAddresses && { managementAddresses }),
         systemName: parts.name,
         portId: name,
         evb: parts.evb,
@@ -192,7 +206,9 @@ export class BridgeAgent {
 
   linkChanged(port: PortName, runs: boolean): void {
     const driver = this.#ports.get(port);
-    if (!driver || (driver.machine.state().link === 'up') === runs) return;
+    if (!driver || this.#running.has(port) === runs) return;
+    if (runs) this.#running.add(port);
+    else this.#running.delete(port);
     this.#parts.log('info', `link of ${port} is ${runs ? 'up' : 'down'}`);
     driver.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
   }
@@ -336,6 +352,16 @@ export class BridgeAgent {
         changed(null);
         for (const { vsiId, attachments } of this.entries.values()) if (attachments.has(port)) changed(vsiId);
         return;
+      case 'other neighbour':
+        changed(null);
+        return;
+      case 'disabled':
+        log(
+          'warn',
+          `${port} is disabled: ${output.by.mac} speaks as a second station; its link must go down first`,
+        );
+        changed(null);
+        return;
       case 'ignored':
         log('warn', `ignored on ${port}: ${output.reason}: ${output.detail}`);
         return;
@@ -468,6 +494,7 @@ export class BridgeAgent {
     for (const grant of directory.owners(event.mac)) {
       const source = this.entries.get(grant.vsiId)?.active ?? null;
       if (source === event.port || !directory.followsAnnouncements(grant.vsiId)) continue;
+      if (this.#ports.get(event.port)?.machine.isDisabled) continue;
       const profile = parseProfileKey(grant.profile);
       this.#unlessItSpeaks(
         event,
@@ -527,6 +554,7 @@ export class BridgeAgent {
       return;
     }
     const known = this.#book.get(vsiId);
+    if (this.#ports.get(event.port)?.machine.isDisabled) return;
     // it was moved, or has spoken at the source again, meanwhile
     if (this.#stopped || (known?.active ?? null) !== source) return;
     if (source && lastFrame(this.#parts.relay, vsiId, source) > event.at) return;

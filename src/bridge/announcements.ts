@@ -1,5 +1,5 @@
 import type { MacAddress } from '../domain/mac-address.ts';
-import { ownSystemDescription } from '../protocol/adjacency.ts';
+import { ownSystemDescription } from '../protocol/announcement.ts';
 import type { Neighbour } from '../protocol/lldp/neighbour.ts';
 import type { PortName, RelayEvent } from '../relay/relay.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { absolutePath, evb, interfaceName, managerUrl } from '../api/agent-config.ts';
+import { absolutePath, evb, interfaceName, managementAddresses, managerUrl } from '../api/agent-config.ts';
 import * as form from '../api/forms.ts';
 import { profileSchema } from '../api/profile.ts';
 import { bitRate } from '../api/rate.ts';
@@ -19,6 +19,8 @@ const port = z.discriminatedUnion('kind', [
     shaper: shaper.optional(),
     /** whether a VM's own announcement makes it active where it is armed; absent: unless the station is Hairpin's own */
     announcements: z.enum(['armed', 'never']).optional(),
+    /** when a second station speaks at it: go on with the first, or let go of all and be down until the link was */
+    secondStation: z.enum(['ignore', 'down']).default('ignore'),
   }),
   strict({
     kind: z.literal('network'),
@@ -51,9 +53,12 @@ export const bridgeConfig = strict({
   evb,
   /** how long an address that was learned on a network port is remembered, in s */
   ageingTime: z.int().min(10).max(1_000_000).default(defaultAgeingTime),
+  managementAddresses,
   limits: strict({
     vsisPerPort: z.int().min(1).max(16_383).default(1_024),
     filterEntries: z.int().min(1).max(64).default(64),
+    /** who speak LLDP at a port to other addresses than its station */
+    otherNeighbours: z.int().min(0).max(256).default(8),
   }).prefault({}),
   ports: z
     .record(interfaceName, port)

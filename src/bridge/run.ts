@@ -8,8 +8,9 @@ import { fromMonotonic, monotonicMs, now, systemClock } from '../linux/clock.ts'
 import { interfaceAddress, interfaceIndex, interfaceRuns } from '../linux/interfaces.ts';
 import { monitorLinks } from '../linux/link-monitor.ts';
 import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
-import { etherTypes } from '../protocol/ethernet.ts';
+import { etherTypes, groupAddresses } from '../protocol/ethernet.ts';
 import { evbParameters } from '../protocol/evb/parameters.ts';
+import { managementIp } from '../protocol/lldp/management.ts';
 import { EbpfRelay } from '../relay/ebpf/relay.ts';
 import type { PortName, RelayPort } from '../relay/relay.ts';
 import { BridgeAgent } from './agent.ts';
@@ -39,7 +40,10 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
   cleanup.defer(() => (started || !isNew ? relay.close() : relay.destroy()));
   const sockets = new Map<PortName, PacketSocket>();
   for (const name of stationPorts) {
-    const socket = new PacketSocket(name, { filter: etherTypeFilter(Object.values(etherTypes)) });
+    const socket = new PacketSocket(name, {
+      filter: etherTypeFilter(Object.values(etherTypes)),
+      groups: groupAddresses,
+    });
     sockets.set(name, socket);
     cleanup.defer(() => socket.close());
   }
@@ -68,12 +72,17 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     name: config.name,
     evb: evbParameters(config.evb),
     limits: { vsis: config.limits.vsisPerPort, filterEntries: config.limits.filterEntries },
+    otherNeighbours: config.limits.otherNeighbours,
+    ...(config.managementAddresses.length && {
+      managementAddresses: config.managementAddresses.map(managementIp),
+    }),
     firstSequence: randomInt(1, 65_536),
     links: stationPorts.map((name) => ({
       name,
       mac: interfaceAddress(name),
       runs: interfaceRuns(name),
       shaper: shaperAt(config, name),
+      ...secondStationOf(config, name),
       send: (frame) => void sockets.get(name)!.send(frame), // a port that is down drops it, and ECP tries again
       announcements: announcementsAt(config, name),
     })),
@@ -141,6 +150,11 @@ function shaperAt({ ports }: BridgeConfig, name: PortName): number | undefined {
 function announcementsAt({ ports }: BridgeConfig, name: PortName): Heed | undefined {
   const port = ports[name];
   return port?.kind === 'station' ? port.announcements : undefined;
+}
+
+function secondStationOf(config: BridgeConfig, name: PortName) {
+  const port = config.ports[name]!;
+  return port.kind === 'station' ? { secondStation: port.secondStation } : {};
 }
 
 function otherPorts(config: BridgeConfig): ReadonlyMap<PortName, RelayPort> {

@@ -20,6 +20,7 @@ import type { VmNames } from './vm-names.ts';
 import { places, type VsiEntry } from './vsi-entry.ts';
 
 type Machine = ReturnType<BridgePort['state']>;
+type Ago<T> = Omit<T, 'at'> & { readonly ago: number };
 
 /** What `hairpin bridge show` prints: the bridge as its agent sees it now. */
 export interface ShownBridge {
@@ -58,6 +59,9 @@ export interface ShownPort {
   readonly station?: {
     readonly link: Machine['link'];
     readonly neighbour: Machine['neighbour'];
+    readonly otherNeighbours: Machine['otherNeighbours'];
+    /** `ago`: seconds */
+    readonly secondStation: Ago<NonNullable<Machine['secondStation']>> | null;
     readonly evb: Machine['evb'];
     readonly sChannels: Machine['sChannels'];
     /** in seconds, and the number of ECP's repeats */
@@ -67,7 +71,7 @@ export interface ShownPort {
     readonly pending: number;
     readonly counters: Machine['counters'];
     /** `ago`: seconds */
-    readonly lastRefusal: (Omit<NonNullable<Machine['lastRefusal']>, 'at'> & { readonly ago: number }) | null;
+    readonly lastRefusal: Ago<NonNullable<Machine['lastRefusal']>> | null;
   };
 }
 
@@ -182,22 +186,25 @@ function stationOf(
   now: number,
   placeOf: (vsiId: VsiId) => keyof Places | null,
 ): NonNullable<ShownPort['station']> {
-  const { link, neighbour, evb, sChannels, vsis, pending, counters, lastRefusal } = machine;
+  const { link, neighbour, otherNeighbours, secondStation } = machine;
+  const { evb, sChannels, vsis, pending, counters, lastRefusal } = machine;
   return {
     link,
     neighbour,
+    otherNeighbours,
+    secondStation: secondStation && ago(secondStation, now),
     evb,
     sChannels,
     timers: inSeconds(machine.timers),
     vsis: vsis.map((vsi) => ({ ...vsi, place: placeOf(vsi.vsiId) })),
     pending,
     counters,
-    lastRefusal: lastRefusal && refusedAgo(lastRefusal, now),
+    lastRefusal: lastRefusal && ago(lastRefusal, now),
   };
 }
 
-function refusedAgo({ at, ...refusal }: NonNullable<Machine['lastRefusal']>, now: number) {
-  return { ...refusal, ago: Math.round((now - at) / 1000) };
+function ago<T extends { readonly at: number }>({ at, ...rest }: T, now: number): Ago<T> {
+  return { ...rest, ago: Math.round((now - at) / 1000) };
 }
 
 function inSeconds({ retries, ...times }: Timing): Timing {

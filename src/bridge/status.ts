@@ -2,6 +2,7 @@ import type { Bridge, Json } from '../api/bridge.ts';
 import type { VsiStatus } from '../api/vsi.ts';
 import type { Timestamp } from '../domain/migration.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
+import type { SecondStation } from '../protocol/adjacency.ts';
 import type { PortName, Relay } from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
 import { places } from './vsi-entry.ts';
@@ -25,6 +26,8 @@ export function bridgeStatus(name: string, agent: BridgeAgent, relay: Relay, at:
           ? {
               link: state.link,
               neighbour: json(state.neighbour),
+              otherNeighbours: json(state.otherNeighbours),
+              secondStation: json(state.secondStation && withoutClock(state.secondStation)),
               evb: json(state.evb),
               protocol: json(state.counters),
               vsis: state.vsis.length,
@@ -63,6 +66,11 @@ export class Whereabouts {
       at,
     };
   }
+}
+
+/** What the machine's clock shows means nothing elsewhere. */
+function withoutClock({ mac, systemName, portDown }: SecondStation) {
+  return { mac, systemName, portDown };
 }
 
 function json(value: unknown): Json {

@@ -76,8 +76,9 @@ function portText({ name, kind, frames, station }: ShownPort): string {
 }
 
 function stationLines(station: NonNullable<ShownPort['station']>): string[] {
-  const { neighbour, evb, timers, vsis, counters, lastRefusal, pending, sChannels } = station;
-  const { lldp, ecp, vdp, ignored } = counters;
+  const { neighbour, otherNeighbours, secondStation, evb, timers, vsis } = station;
+  const { counters, lastRefusal, pending, sChannels } = station;
+  const { lldp, ecp, ecpByLayer, vdp, ignored } = counters;
   const vsiTable = table(
     ['VSI', 'ASSOCIATION', 'PLACE', 'PROFILE', 'FILTER'],
     vsis.map(({ vsiId, association, place, profile, filter }) => [
@@ -94,6 +95,15 @@ function stationLines(station: NonNullable<ShownPort['station']>): string[] {
     ...(neighbour?.managementAddresses.length
       ? [`              managed at ${neighbour.managementAddresses.join(', ')}`]
       : []),
+    ...otherNeighbours.map(
+      (other) =>
+        `  ${other.agent}  ${other.systemName ?? other.chassisId}, port ${other.portId}, ${other.mac}`,
+    ),
+    ...(secondStation
+      ? [
+          `  2nd station ${secondStation.ago} s ago: ${secondStation.systemName ?? 'without a name'}, ${secondStation.mac}: ${secondStation.portDown ? 'the port is disabled until its link was down' : 'ignored'}`,
+        ]
+      : []),
     `  EVB         ${evb.negotiated ? `negotiated, ${evb.dialect}` : 'not negotiated'}; reflective relay ${evb.reflectiveRelay ? 'on' : 'off'}, group ids ${evb.groupIds ? 'on' : 'off'}`,
     ...(sChannels.length
       ? [`  S-channels  ${sChannels.map(({ scid, svid }) => `${scid} on S-VLAN ${svid}`).join(', ')}`]
@@ -101,6 +111,12 @@ function stationLines(station: NonNullable<ShownPort['station']>): string[] {
     `  timers      ${seconds(timers.acknowledgement)} acknowledgement, ${timers.retries} repeats; ${seconds(timers.resourceWait)} resource wait; ${seconds(timers.keepAlive)} keep-alive, supervised for ${seconds(timers.keepAliveSupervision)}`,
     `  LLDP        sent ${lldp.sent}, received ${lldp.received}; ignored frames ${counts(ignored)}`,
     `  ECP         sent ${ecp.txFrameCount}, repeated ${ecp.txRetryCount}, failed ${ecp.txFailures}; received ${ecp.rxFrameCount}, repeats ${ecp.rxRepeatCount}`,
+    ...Object.entries(ecpByLayer)
+      .filter(([name, { rxFrameCount, txFrameCount }]) => name !== 'vdp' && rxFrameCount + txFrameCount > 0)
+      .map(
+        ([name, layer]) =>
+          `              of these ${name}: sent ${layer.txFrameCount}, received ${layer.rxFrameCount}`,
+      ),
     `  VDP         succeeded ${vdp.commandsSucceeded}, failed ${vdp.commandsFailed}, reverted ${vdp.commandReverts}, pending ${pending}`,
     ...(lastRefusal
       ? [

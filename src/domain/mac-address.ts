@@ -28,7 +28,9 @@ export function macFromBytes(bytes: Uint8Array, offset = 0): MacAddress {
 
 /** Six octets, in transmission order. */
 export function macToBytes(mac: MacAddress): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(mac.split(':'), (octet) => Number.parseInt(octet, 16));
+  const bytes = new Uint8Array(6);
+  for (let i = 0; i < 6; i++) bytes[i] = Number.parseInt(mac.slice(3 * i, 3 * i + 2), 16);
+  return bytes;
 }
 
 /** Individual/Group bit set: multicast or broadcast (IEEE 802, clause 8). */

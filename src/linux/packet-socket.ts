@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { macToBytes, type MacAddress } from '../domain/mac-address.ts';
 import { check, libc } from './libc.ts';
 import { onReadable } from './readable.ts';
 import { interfaceIndex } from './interfaces.ts';
@@ -9,6 +10,8 @@ export type ClassicBpf = readonly (readonly [code: number, jt: number, jf: numbe
 export interface PacketSocketOptions {
   /** which frames to receive; all if absent. It sees a frame without the VLAN tag that the kernel keeps beside it. */
   readonly filter?: ClassicBpf;
+  /** group addresses to receive: an interface that is no bridge's port lets through only those that somebody joined */
+  readonly groups?: readonly MacAddress[];
   /** octets kept of a frame; longer ones are cut */
   readonly snapLength?: number;
   /** also what this machine sends on the interface */
@@ -37,13 +40,15 @@ const socketLevel = 1;
 const packetLevel = 263;
 const optionReceiveBufferForce = 33;
 const optionAttachFilter = 26;
+const optionAddMembership = 1;
 const optionTimestampNs = 35;
 const optionAuxiliaryData = 8;
 const optionIgnoreOutgoing = 23;
 const vlanValid = 0x10;
 const vlanTpidValid = 0x40;
 
-const batch = 32;
+/** frames taken at a time */
+export const batch = 32;
 const headerLength = 64; // struct mmsghdr on a 64-bit machine
 const controlLength = 96;
 const tagLength = 4;
@@ -56,12 +61,14 @@ export class PacketSocket {
   readonly #fd: number;
   readonly #name: string;
   readonly #snapLength: number;
+  readonly #groups: readonly MacAddress[];
   #stop: (() => void) | undefined;
 
   /** @throws SystemError for a missing interface or missing rights */
   constructor(name: string, options: PacketSocketOptions = {}) {
     const { socket, close } = libc();
     this.#name = name;
+    this.#groups = options.groups ?? [];
     const rawNonBlockingCloexec = 3 | 0o4000 | 0o2000000;
     this.#fd = check(socket(packetFamily, rawNonBlockingCloexec, 0), 'packet socket on', name);
     try {
@@ -81,12 +88,14 @@ export class PacketSocket {
 
   /** Binds to the interface that has the name now: it may have been made anew. @throws SystemError for a missing interface */
   bind(): void {
+    const index = interfaceIndex(this.#name);
     const address = new Uint8Array(20); // struct sockaddr_ll
     const view = new DataView(address.buffer);
     view.setUint16(0, packetFamily, true);
     view.setUint16(2, allProtocols);
-    view.setInt32(4, interfaceIndex(this.#name), true);
+    view.setInt32(4, index, true);
     check(libc().bind(this.#fd, address, address.length), 'packet socket on', this.#name);
+    for (const group of this.#groups) this.#set(packetLevel, optionAddMembership, membership(index, group));
   }
 
   /** Sends a whole frame, destination address first; false if the kernel did not take it (link down, no buffer). */
@@ -94,7 +103,10 @@ export class PacketSocket {
     return libc().send(this.#fd, frame, frame.length, 0) === frame.length;
   }
 
-  /** Starts to receive. The frame handed to `listener` is only valid during the call. */
+  /**
+   * Starts to receive. The frame handed to `listener` is only valid during the call. However many frames wait, a turn of
+   * the event loop takes a batch of them and no more, so that a flood here keeps nobody waiting elsewhere.
+   */
   listen(listener: FrameListener, failed: (error: unknown) => void): void {
     const ring = new ReceiveRing(this.#snapLength);
     this.#stop = onReadable(this.#fd, () => ring.receive(this.#fd, listener), failed);
@@ -112,6 +124,17 @@ export class PacketSocket {
       `${level}/${option}`,
     );
   }
+}
+
+/** A struct packet_mreq: PACKET_MR_MULTICAST of an interface. */
+function membership(index: number, group: MacAddress): Uint8Array {
+  const request = new Uint8Array(16);
+  const view = new DataView(request.buffer);
+  view.setInt32(0, index, true);
+  const address = macToBytes(group);
+  view.setUint16(6, address.length, true);
+  request.set(address, 8);
+  return request;
 }
 
 function int(value: number): Uint8Array {
@@ -170,15 +193,13 @@ class ReceiveRing {
     }
   }
 
+  /** One batch: what is left makes the socket readable again, after the others had their turn. */
   receive(fd: number, listener: FrameListener): void {
-    for (;;) {
-      for (let i = 0; i < batch; i++)
-        this.#view.setBigUint64(i * headerLength + 40, BigInt(controlLength), true);
-      const count = libc().recvmmsg(fd, this.#headers, batch, 0, null);
-      if (count < 0) return; // nothing there, or the interface went down: the link monitor tells of that
-      for (let i = 0; i < count; i++) this.#deliver(i, listener);
-      if (count < batch) return;
-    }
+    for (let i = 0; i < batch; i++)
+      this.#view.setBigUint64(i * headerLength + 40, BigInt(controlLength), true);
+    const count = libc().recvmmsg(fd, this.#headers, batch, 0, null);
+    // below 0: nothing there, or the interface went down, which the link monitor tells
+    for (let i = 0; i < count; i++) this.#deliver(i, listener);
   }
 
   #deliver(i: number, listener: FrameListener): void {

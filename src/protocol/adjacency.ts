@@ -1,17 +1,16 @@
-import { macToBytes, type MacAddress } from '../domain/mac-address.ts';
+import type { MacAddress } from '../domain/mac-address.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
+import { announcedTlvs, announcement, type Identity } from './announcement.ts';
 import { earliest } from './deadline.ts';
 import { dialects, type Dialect } from './dialect.ts';
-import { EcpReceiver } from './ecp/receiver.ts';
+import { droppedLayer, Ecp } from './ecp/ecp.ts';
 import type { Ecpdu } from './ecp/ratified.ts';
-import { EcpTransmitter } from './ecp/transmitter.ts';
 import { decodeFrame, encodeFrame, etherTypes, nearestCustomerBridge, type Frame } from './ethernet.ts';
 import {
   assignChannels,
   cdcpOui,
   cdcpSubtype,
   decodeCdcpTlv,
-  encodeCdcpTlv,
   onlyTheDefaultChannel,
   type CdcpTlv,
   type SChannel,
@@ -21,36 +20,48 @@ import { evbOperation, hasForgotten, hearEvb, localEvb, nothingHeard, type Heard
 import type { EvbOperation, EvbParameters, VsiCount } from './evb/parameters.ts';
 import type { EvbRole } from './evb/ratified.ts';
 import { IgnoreLog, type Ignored, type IgnoreReason } from './ignored.ts';
-import { capabilityBits } from './lldp/capabilities.ts';
+import {
+  listenerOf,
+  LldpListener,
+  type ListeningAgent,
+  type OtherNeighbour,
+  type OtherNeighbourChange,
+} from './lldp/listener.ts';
 import { neighbourFrom, sameNeighbour, type Neighbour } from './lldp/neighbour.ts';
-import { findOrganizational, organizational } from './lldp/organizational.ts';
-import { decodeLldpdu, encodeLldpdu, encodeLldpTlvs, type Lldpdu, type LldpTlv } from './lldp/packet.ts';
+import { findOrganizational } from './lldp/organizational.ts';
+import { decodeLldpdu, encodeLldpTlvs, type Lldpdu, type LldpTlv } from './lldp/packet.ts';
 import { LldpTransmitter, txTtl } from './lldp/transmitter.ts';
 import { equal } from './octets.ts';
 import { TokenBucket, type TokenRate } from './token-bucket.ts';
-import { VdpOutbox } from './vdp/outbox.ts';
+import { VdpCarrier } from './vdp/carrier.ts';
 import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';
 
-/** By this a Hairpin knows another. */
-export const ownSystemDescription = 'Hairpin';
-
-export interface AdjacencyOptions {
-  /** source of the frames sent */
-  readonly mac: MacAddress;
-  readonly systemName: string;
-  /** what the neighbour is told of this system; the default is `ownSystemDescription` */
-  readonly systemDescription?: string;
+export interface AdjacencyOptions extends Identity {
   /** the S-VLANs to offer (bridge); the default is the default channel alone */
   readonly sChannels?: SChannelPool;
-  /** the interface's name: the port id that the neighbour sees */
-  readonly portId: string;
   readonly evb: EvbParameters;
   /** whether an address belongs to a VM at this port; nothing from it is ever taken */
   readonly isVsiAddress?: (mac: MacAddress) => boolean;
   /** control frames taken per second; the default is 2,000, after a burst of 8,000 */
   readonly controlFrames?: TokenRate;
+  /** what becomes of the port when a second station speaks at it; the default is "ignore" */
+  readonly secondStation?: SecondStationPolicy;
+  /** how many are remembered who speak LLDP to other addresses; the default is 8 */
+  readonly otherNeighbours?: number;
   /** the first ECP sequence number, 1 to 65535, by chance best; the default is 1 */
   readonly firstSequence?: number;
+}
+
+/** "down": all is let go of, and nothing is accepted until the link was down. */
+export type SecondStationPolicy = 'ignore' | 'down';
+
+export interface SecondStation {
+  readonly mac: MacAddress;
+  readonly systemName: string | null;
+  /** when it spoke last, in ms of the machine's clock */
+  readonly at: number;
+  /** the port is disabled because of it */
+  readonly portDown: boolean;
 }
 
 export type AdjacencyOutput =
@@ -58,6 +69,9 @@ export type AdjacencyOutput =
   /** who is at the other end, or null: nobody any more */
   | { readonly kind: 'neighbour'; readonly neighbour: Neighbour | null }
   | ({ readonly kind: 'evb' } & EvbOperation)
+  | OtherNeighbourChange
+  /** a second station spoke, and the policy is "down" */
+  | { readonly kind: 'disabled'; readonly by: SecondStation }
   | Ignored;
 
 /** The VDP machine on top. */
@@ -69,6 +83,8 @@ export interface AdjacencyUser {
   disconnected(): void;
   /** The neighbour is another machine than the one before. */
   replaced(): void;
+  /** The port is of no use until its link was down. */
+  disabled(): void;
   received(tlvs: readonly VdpTlv[], now: number): void;
   /** These TLVs were acknowledged, or given up. */
   settled(tlvs: readonly AssociationTlv[]): void;
@@ -77,8 +93,9 @@ export interface AdjacencyUser {
 
 /** With 1,000 VSIs to ask for, lldpad sends each request four times within a second, and not one again after that. */
 const defaultControlFrames: TokenRate = { rate: 2_000, burst: 8_000 };
-/** 802.1AB tables 8-2 and 8-3: chassis id by MAC address, port id by interface name. */
-const subtypes = { macAddress: 4, interfaceName: 5 };
+/** Of those who are not the neighbour, LLDPDUs alone are looked into: what well-behaved ones send, and not more. */
+const otherLldp: TokenRate = { rate: 10, burst: 50 };
+const defaultOtherNeighbours = 8;
 
 /**
  * What bridge and station have in common at either end of a link: LLDP finds the neighbour and pins its address, EVB
@@ -94,6 +111,10 @@ export class Adjacency {
   #announced: Uint8Array = new Uint8Array();
   #neighbour: Neighbour | null = null;
   #neighbourExpires: number | null = null;
+  /** whose control frames count, until link down or TTL 0; of a bridge only while it is heard */
+  #pinned: MacAddress | null = null;
+  #secondStation: SecondStation | null = null;
+  readonly #listener: LldpListener;
   /** the last neighbour's address, also when it is gone */
   #lastMac: MacAddress | null = null;
 
@@ -103,11 +124,11 @@ export class Adjacency {
   /** the answer to the station's last CDCP TLV */
   #channels: CdcpTlv | null = null;
 
-  readonly #outbox: VdpOutbox;
-  readonly #ecpTransmitter: EcpTransmitter;
-  readonly #ecpReceiver = new EcpReceiver();
+  readonly #vdp: VdpCarrier;
+  readonly #ecp: Ecp;
 
   readonly #bucket: TokenBucket;
+  readonly #otherBucket = new TokenBucket(otherLldp);
   readonly #ignored = new IgnoreLog();
   #lldpFrames = { sent: 0, received: 0 };
 
@@ -118,27 +139,23 @@ export class Adjacency {
     this.#user = user;
     this.#operation = evbOperation(role, options.evb, nothingHeard);
     this.#bucket = new TokenBucket(options.controlFrames ?? defaultControlFrames);
-    this.#outbox = new VdpOutbox(outboxLimit);
-    this.#ecpTransmitter = new EcpTransmitter(
-      {
-        hasMore: () => this.#outbox.size > 0,
-        pull: (now) => this.#outbox.take(now),
-        send: (sequence, payload) =>
-          this.#sendEcp({
-            operation: 'request',
-            subtype: this.#dialect.ecp.vdpSubtype,
-            sequence,
-            payload,
-          }),
-        settled: (acknowledged) =>
-          this.#user.settled(
-            acknowledged === null
-              ? this.#outbox.unacknowledged()
-              : this.#outbox.acknowledged(this.#isReadLate, acknowledged),
-          ),
-      },
-      options.firstSequence ?? 1,
+    this.#listener = new LldpListener(options.otherNeighbours ?? defaultOtherNeighbours, (change) =>
+      user.emit(change),
     );
+    this.#vdp = new VdpCarrier({
+      role,
+      dialect: () => this.#dialect,
+      limit: outboxLimit,
+      received: (tlvs, now) => user.received(tlvs, now),
+      settled: (tlvs) => user.settled(tlvs),
+      malformed: (message, now) => this.#ignore('malformed', `from ${this.#pinned}: ${message}`, now),
+    });
+    this.#ecp = new Ecp({
+      layers: { vdp: this.#vdp, 'pe-csp': droppedLayer },
+      subtypes: () => this.#dialect.ecp.subtypes,
+      send: (ecpdu) => this.#sendEcp(ecpdu),
+      firstSequence: options.firstSequence ?? 1,
+    });
   }
 
   get operation(): EvbOperation {
@@ -149,19 +166,28 @@ export class Adjacency {
     return dialects[this.#operation.dialect];
   }
 
-  /** What a station says again it would have to ask for again, and may have lost since. */
-  get #isReadLate(): boolean {
-    return this.#role === 'bridge' && this.#dialect.vdp.isReadLate;
-  }
-
   get neighbour(): Neighbour | null {
     return this.#neighbour;
+  }
+
+  get otherNeighbours(): readonly OtherNeighbour[] {
+    return this.#listener.neighbours;
+  }
+
+  get secondStation(): SecondStation | null {
+    return this.#secondStation;
+  }
+
+  /** A second station spoke, and since then the link was not down. */
+  get isDisabled(): boolean {
+    return this.#secondStation?.portDown === true;
   }
 
   get counters() {
     return {
       lldp: { ...this.#lldpFrames },
-      ecp: { ...this.#ecpTransmitter.counters, ...this.#ecpReceiver.counters },
+      ecp: this.#ecp.counters,
+      ecpByLayer: this.#ecp.countersByLayer,
       ignored: this.#ignored.counters(),
     };
   }
@@ -176,15 +202,22 @@ export class Adjacency {
   }
 
   linkUp(now: number): void {
-    if (this.#up) return;
+    if (this.#up || this.isDisabled) return;
     this.#up = true;
     this.#lldp.start(now);
     this.#run(now);
   }
 
   linkDown(now: number): void {
+    this.#close(now);
+    this.#secondStation = null;
+  }
+
+  #close(now: number): void {
     this.#lldp.stop();
     this.#lose(now);
+    this.#pinned = null;
+    this.#listener.clear();
     this.#up = false;
   }
 
@@ -196,33 +229,40 @@ export class Adjacency {
 
   /** False if there is nobody to send to, or too much waits already. */
   put(tlv: AssociationTlv): boolean {
-    return this.#connected && this.#outbox.put(tlv, this.#dialect);
+    return this.#connected && this.#vdp.put(tlv);
   }
 
   /** The answers about the VSI that were `put` are out of date, and not said any more. */
   withdraw(vsiId: VsiId): void {
-    this.#outbox.withdraw(vsiId);
+    this.#vdp.withdraw(vsiId);
   }
 
   /** Sends what `put` left, as far as ECP may now. */
   flush(now: number): void {
     const { renumbersRepeats } = this.#dialect.ecp;
-    if (this.#connected) this.#ecpTransmitter.run(this.#operation.timing, renumbersRepeats, now);
+    if (this.#connected) this.#ecp.run(this.#operation.timing, renumbersRepeats, now);
   }
 
   receive(bytes: Uint8Array, now: number): void {
     const decoded = decodeFrame(bytes);
     if (!decoded.ok) return this.#ignore('malformed', decoded.error.message, now);
     const frame = decoded.value;
-    const refusal = this.#refusal(frame, now);
-    if (refusal) return this.#ignore(refusal, `from ${frame.source}`, now);
-    if (frame.etherType === etherTypes.lldp) this.#receiveLldp(frame, now);
+    const { source, destination, etherType } = frame;
+    const agent = etherType === etherTypes.lldp ? listenerOf(destination) : null;
+    const isLldp = etherType === etherTypes.lldp && destination === nearestCustomerBridge;
+    const refusal = this.#refusal(frame, isLldp || agent !== null);
+    if (refusal) return this.#ignore(refusal, `from ${source}`, now);
+    const isOther = agent !== null || (this.#pinned !== null && this.#pinned !== source);
+    if (!(isOther ? this.#otherBucket : this.#bucket).take(now))
+      return this.#ignore('rate limit', `from ${source}`, now);
+    if (etherType === etherTypes.lldp) this.#receiveLldp(frame, { agent, isOther }, now);
     else this.#receiveEcp(frame, now);
     this.#run(now);
   }
 
   tick(now: number): void {
     if (this.#neighbourExpires !== null && now >= this.#neighbourExpires) this.#lose(now);
+    this.#listener.expire(now);
     this.#run(now);
   }
 
@@ -230,7 +270,8 @@ export class Adjacency {
     return earliest(
       this.#lldp.deadline(),
       this.#neighbourExpires,
-      this.#connected ? this.#ecpTransmitter.deadline(this.#operation.timing) : null,
+      this.#listener.deadline(),
+      this.#connected ? this.#ecp.deadline(this.#operation.timing) : null,
     );
   }
 
@@ -240,24 +281,59 @@ export class Adjacency {
   }
 
   /** Decides by the header alone; what is somebody else's does not use up the neighbour's share. */
-  #refusal({ destination, source, etherType }: Frame, now: number): IgnoreReason | null {
+  #refusal({ destination, source, etherType }: Frame, isLldp: boolean): IgnoreReason | null {
+    if (this.isDisabled) return 'port disabled';
     if (!this.#up) return 'link down';
-    const isLldp = etherType === etherTypes.lldp && destination === nearestCustomerBridge;
     if (!isLldp && !isEcp(destination, etherType)) return 'not a control frame';
     if (source === this.#options.mac) return 'own frame';
     if (this.#options.isVsiAddress?.(source)) return 'VSI address';
-    if (source !== this.#neighbour?.mac && (this.#neighbour !== null || !isLldp)) return 'not the neighbour';
-    if (!isLldp && etherType !== this.#dialect.ecp.etherType) return 'other dialect';
-    return this.#bucket.take(now) ? null : 'rate limit';
+    if (isLldp) return null;
+    if (source !== this.#neighbour?.mac) return 'not the neighbour';
+    return etherType === this.#dialect.ecp.etherType ? null : 'other dialect';
   }
 
-  #receiveLldp({ source, payload }: Frame, now: number): void {
-    const decoded = decodeLldpdu(payload);
-    if (!decoded.ok) return this.#ignore('malformed', `from ${source}: ${decoded.error.message}`, now);
-    const lldpdu = decoded.value;
+  #receiveLldp(
+    { source, payload }: Frame,
+    { agent, isOther }: { readonly agent: ListeningAgent | null; readonly isOther: boolean },
+    now: number,
+  ): void {
+    const lldpdu = decodeLldpdu(payload);
+    if (!lldpdu.ok) return this.#ignore('malformed', `from ${source}: ${lldpdu.error.message}`, now);
+    if (agent) this.#listen(agent, source, lldpdu.value, now);
+    else if (isOther) this.#hearSecond(source, lldpdu.value, now);
+    else this.#hear(source, lldpdu.value, now);
+  }
+
+  /** LLDP to an address that is no station's. */
+  #listen(agent: ListeningAgent, source: MacAddress, lldpdu: Lldpdu, now: number): void {
+    if (!this.#listener.hear({ agent, ...neighbourFrom(source, lldpdu) }, lldpdu.ttl, now))
+      this.#ignore('too many neighbours', `from ${source}, to the ${agent}`, now);
+  }
+
+  /** LLDP to the station's address from another than the one that is pinned. */
+  #hearSecond(source: MacAddress, lldpdu: Lldpdu, now: number): void {
+    if (lldpdu.ttl === 0 || hearEvb(this.#role, this.#options.evb, lldpdu) === null)
+      return this.#ignore('not the neighbour', `from ${source}`, now);
+    const { systemName } = neighbourFrom(source, lldpdu);
+    const portDown = this.#options.secondStation === 'down';
+    this.#secondStation = { mac: source, systemName, at: now, portDown };
+    this.#ignore('second speaker', `${source}, ${systemName ?? 'without a name'}`, now);
+    if (portDown) this.#disable(this.#secondStation, now);
+  }
+
+  #disable(by: SecondStation, now: number): void {
+    this.#sendLldp(0);
+    this.#close(now);
+    this.#user.disabled();
+    this.#user.emit({ kind: 'disabled', by });
+  }
+
+  /** LLDP from the neighbour, or from who may become it. */
+  #hear(source: MacAddress, lldpdu: Lldpdu, now: number): void {
     this.#lldpFrames.received++;
     if (lldpdu.ttl === 0) {
       if (this.#neighbour) this.#lose(now);
+      this.#pinned = null;
       return;
     }
     const evb = hearEvb(this.#role, this.#options.evb, lldpdu);
@@ -282,6 +358,7 @@ export class Adjacency {
   #meet(neighbour: Neighbour, expires: number, now: number): void {
     const before = this.#neighbour;
     this.#neighbour = neighbour;
+    this.#pinned = neighbour.mac;
     this.#neighbourExpires = expires;
     if (before === null) {
       this.#lldp.start(now);
@@ -301,6 +378,8 @@ export class Adjacency {
   #lose(now: number): void {
     this.#disconnect();
     this.#neighbourExpires = null;
+    // A bridge may be exchanged while the link stays; a station that is silent must not be stood in for by a VM.
+    if (this.#role === 'station') this.#pinned = null;
     this.#channels = null;
     if (this.#neighbour !== null) {
       this.#neighbour = null;
@@ -316,7 +395,7 @@ export class Adjacency {
     const before = this.#operation;
     if (before.dialect !== operation.dialect) this.#disconnect();
     this.#operation = operation;
-    if (!equal(this.#announced, this.#announcement())) this.#lldp.changed(now);
+    if (!equal(this.#announced, encodeLldpTlvs(this.#tlvs()))) this.#lldp.changed(now);
     if (!sameOperation(before, operation)) this.#user.emit({ kind: 'evb', ...operation });
     if (operation.negotiated && !this.#connected) {
       this.#connected = true;
@@ -325,33 +404,25 @@ export class Adjacency {
   }
 
   #disconnect(): void {
-    this.#ecpReceiver.reset();
-    if (!this.#connected) return;
+    const wasConnected = this.#connected;
     this.#connected = false;
-    this.#ecpTransmitter.reset();
-    this.#outbox.clear();
+    this.#ecp.reset();
+    if (!wasConnected) return;
+    this.#vdp.clear();
     this.#user.disconnected();
   }
 
   #receiveEcp({ source, payload }: Frame, now: number): void {
-    const { ecp, vdp } = this.#dialect;
-    const decoded = ecp.decode(payload);
+    const decoded = this.#dialect.ecp.decode(payload);
     if (!decoded.ok) return this.#ignore('malformed', `from ${source}: ${decoded.error.message}`, now);
     const ecpdu = decoded.value;
-    if (ecpdu.subtype !== ecp.vdpSubtype)
+    // Neither acknowledged, as lldpad has it: to the sender this is no end of what it speaks.
+    if (!this.#ecp.knows(ecpdu.subtype))
       return this.#ignore('unknown ECP subtype', `from ${source}: ${ecpdu.subtype}`, now);
-    if (ecpdu.operation === 'acknowledgement') {
-      this.#ecpTransmitter.acknowledged(ecpdu.sequence, now);
-      return;
-    }
     // Not acknowledged: what it asks could not be answered yet, and it will send again.
-    if (!this.#connected)
+    if (ecpdu.operation === 'request' && !this.#connected)
       return this.#ignore('not the neighbour', `from ${source}: EVB is not negotiated`, now);
-    this.#sendEcp({ ...ecpdu, operation: 'acknowledgement', payload: new Uint8Array() });
-    if (!this.#ecpReceiver.isNew(ecpdu.sequence, now)) return;
-    const vdpdu = vdp.decode(this.#role, ecpdu.payload);
-    if (vdpdu.ok) this.#user.received(vdpdu.value, now);
-    else this.#ignore('malformed', `from ${source}: ${vdpdu.error.message}`, now);
+    this.#ecp.receive(ecpdu, now);
   }
 
   #sendEcp(ecpdu: Ecpdu): void {
@@ -360,36 +431,16 @@ export class Adjacency {
   }
 
   #sendLldp(ttl: number): void {
-    this.#announced = this.#announcement();
+    const tlvs = this.#tlvs();
+    this.#announced = encodeLldpTlvs(tlvs);
     this.#lldpFrames.sent++;
-    const { mac, portId } = this.#options;
-    this.#send(
-      nearestCustomerBridge,
-      etherTypes.lldp,
-      encodeLldpdu({
-        chassisId: { subtype: subtypes.macAddress, id: macToBytes(mac) },
-        portId: { subtype: subtypes.interfaceName, id: new TextEncoder().encode(portId) },
-        ttl,
-        tlvs: ttl === 0 ? [] : this.#tlvs(),
-      }),
-    );
-  }
-
-  #tlvs(): LldpTlv[] {
-    const { systemName, systemDescription = ownSystemDescription } = this.#options;
-    const does = capabilityBits(this.#role === 'bridge' ? 'bridge' : 'station only');
-    return [
-      { kind: 'system name', text: systemName },
-      { kind: 'system description', text: systemDescription },
-      { kind: 'system capabilities', system: does, enabled: does },
-      ...localEvb(this.#role, this.#options.evb, this.#evb, this.#user.vsis()),
-      ...(this.#channels ? [organizational(cdcpOui, cdcpSubtype, encodeCdcpTlv(this.#channels))] : []),
-    ];
+    this.#send(nearestCustomerBridge, etherTypes.lldp, announcement(this.#options, ttl, tlvs));
   }
 
   /** What a change of makes an LLDPDU due. */
-  #announcement(): Uint8Array {
-    return encodeLldpTlvs(this.#tlvs());
+  #tlvs(): LldpTlv[] {
+    const evb = localEvb(this.#role, this.#options.evb, this.#evb, this.#user.vsis());
+    return announcedTlvs(this.#role, this.#options, evb, this.#channels);
   }
 
   #send(destination: MacAddress, etherType: number, payload: Uint8Array): void {

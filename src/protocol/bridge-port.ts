@@ -48,6 +48,7 @@ export class BridgePort {
       connected: (now) => this.#vdp.connected(now),
       disconnected: () => this.#vdp.disconnected(),
       replaced: () => this.#vdp.stationGone(),
+      disabled: () => this.#vdp.stationGone('second station'),
       received: (tlvs, now) => this.#vdp.receive(tlvs, now),
       settled: (tlvs) => this.#vdp.settled(tlvs),
       vsis: () => ({ held: this.#vdp.size, most: limits.vsis }),
@@ -97,6 +98,11 @@ export class BridgePort {
 
   get neighbour(): Neighbour | null {
     return this.#adjacency.neighbour;
+  }
+
+  /** A second station spoke, and since then the link was not down: nothing is to be set up here. */
+  get isDisabled(): boolean {
+    return this.#adjacency.isDisabled;
   }
 
   /** Whether `answer` would still count: to be asked before anything is set up for the request. */

@@ -2,7 +2,8 @@ import type { DialectName } from '../domain/dialect.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import { managerIdToBytes } from '../domain/manager-id.ts';
 import { decodeDraftEcpdu, draftVdpSubtype, encodeDraftEcpdu } from './ecp/draft.ts';
-import { decodeEcpdu, encodeEcpdu, vdpSubtype, type Ecpdu } from './ecp/ratified.ts';
+import type { UpperLayerName } from './ecp/ecp.ts';
+import { decodeEcpdu, encodeEcpdu, peCspSubtype, vdpSubtype, type Ecpdu } from './ecp/ratified.ts';
 import { etherTypes, nearestBridge, nearestCustomerBridge } from './ethernet.ts';
 import type { EvbRole } from './evb/ratified.ts';
 import type { Result } from './result.ts';
@@ -17,7 +18,8 @@ export interface Dialect {
   readonly ecp: {
     readonly etherType: number;
     readonly destination: MacAddress;
-    readonly vdpSubtype: number;
+    /** of what it can carry */
+    readonly subtypes: Readonly<Partial<Record<UpperLayerName, number>>>;
     /** each repeat has a sequence number of its own: lldpad drops a frame that is the same as the last */
     readonly renumbersRepeats: boolean;
     decode(payload: Uint8Array): Result<Ecpdu>;
@@ -40,7 +42,7 @@ const ratified: Dialect = {
   ecp: {
     etherType: etherTypes.ecp,
     destination: nearestCustomerBridge,
-    vdpSubtype,
+    subtypes: { vdp: vdpSubtype, 'pe-csp': peCspSubtype },
     renumbersRepeats: false,
     decode: decodeEcpdu,
     encode: encodeEcpdu,
@@ -61,7 +63,7 @@ const draft: Dialect = {
   ecp: {
     etherType: etherTypes.draftEcp,
     destination: nearestBridge,
-    vdpSubtype: draftVdpSubtype,
+    subtypes: { vdp: draftVdpSubtype },
     renumbersRepeats: true,
     decode: decodeDraftEcpdu,
     encode: encodeDraftEcpdu,

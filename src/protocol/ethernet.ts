@@ -22,8 +22,13 @@ export interface Frame {
 /** The nearest customer bridge group address: LLDP with the EVB TLV, and ratified ECP, go to it (802.1Q table 8-1). */
 export const nearestCustomerBridge = '01:80:c2:00:00:00' as MacAddress;
 
-/** The nearest bridge group address: ECP of draft 0.2 goes to it. */
+/** The nearest bridge group address: ECP of draft 0.2 goes to it, and most of the world's LLDP. */
 export const nearestBridge = '01:80:c2:00:00:0e' as MacAddress;
+
+export const nearestNonTpmrBridge = '01:80:c2:00:00:03' as MacAddress;
+
+/** All that a port has to receive. */
+export const groupAddresses = [nearestCustomerBridge, nearestBridge, nearestNonTpmrBridge] as const;
 
 export const etherTypes = { lldp: 0x88cc, ecp: 0x8940, draftEcp: 0x88b7 } as const;
 

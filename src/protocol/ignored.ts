@@ -1,6 +1,8 @@
 /** Why a frame, or what was in it, was not acted on. */
 export const ignoreReasons = [
   'link down',
+  /** a second station was there, and until the link was down nothing counts */
+  'port disabled',
   'malformed',
   'not a control frame',
   /** its source is this very port: somebody reflects frames */
@@ -9,12 +11,16 @@ export const ignoreReasons = [
   'VSI address',
   /** its source is not the neighbour that LLDP found */
   'not the neighbour',
+  /** it speaks LLDP with an EVB TLV as the neighbour does */
+  'second speaker',
   /** LLDP without a usable EVB TLV, or of the same role as this side */
   'no EVB counterpart',
   /** ECP of the version that the neighbour did not negotiate */
   'other dialect',
   'rate limit',
   'unknown ECP subtype',
+  /** LLDP to another address than the station's, from more systems than are remembered */
+  'too many neighbours',
 ] as const;
 export type IgnoreReason = (typeof ignoreReasons)[number];
 

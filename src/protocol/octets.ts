@@ -11,9 +11,11 @@ export function u32(bytes: Uint8Array, offset: number): number {
   return u16(bytes, offset) * 0x10000 + u16(bytes, offset + 2);
 }
 
-/** `value` as `length` octets, big endian. */
+/** `value` of at most 32 bits as `length` octets, big endian. */
 export function bigEndian(value: number, length: number): number[] {
-  return Array.from({ length }, (_, i) => Math.floor(value / 256 ** (length - 1 - i)) & 0xff);
+  const octets: number[] = [];
+  for (let shift = 8 * (length - 1); shift >= 0; shift -= 8) octets.push((value >>> shift) & 0xff);
+  return octets;
 }
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -28,4 +30,9 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((octet, i) => octet === b[i]);
+}
+
+/** "0x" and two digits for each octet. */
+export function hex(octets: Uint8Array): string {
+  return `0x${Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join('')}`;
 }

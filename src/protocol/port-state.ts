@@ -1,14 +1,20 @@
-import type { Adjacency } from './adjacency.ts';
+import type { Adjacency, SecondStation } from './adjacency.ts';
+import type { EcpCounters, UpperLayerName } from './ecp/ecp.ts';
 import type { SChannel } from './evb/cdcp.ts';
 import type { EvbOperation } from './evb/parameters.ts';
 import type { Timing } from './evb/timers.ts';
 import type { IgnoreReason } from './ignored.ts';
+import type { OtherNeighbour } from './lldp/listener.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
 
 /** What either end of a link tells of itself: plain data. */
 export interface PortState {
   readonly link: 'up' | 'down';
   readonly neighbour: Neighbour | null;
+  /** who speaks LLDP to other addresses; for people to read */
+  readonly otherNeighbours: readonly OtherNeighbour[];
+  /** the last who spoke as a station beside the neighbour, since the link came up */
+  readonly secondStation: SecondStation | null;
   readonly evb: Omit<EvbOperation, 'timing'>;
   /** as given to the station; none if it did not ask (a station's own are always none) */
   readonly sChannels: readonly SChannel[];
@@ -17,13 +23,9 @@ export interface PortState {
   /** ECP and VDP as in IEEE8021-EVB-MIB */
   readonly counters: {
     readonly lldp: { readonly sent: number; readonly received: number };
-    readonly ecp: {
-      readonly txFrameCount: number;
-      readonly txRetryCount: number;
-      readonly txFailures: number;
-      readonly rxFrameCount: number;
-      readonly rxRepeatCount: number;
-    };
+    readonly ecp: EcpCounters;
+    /** the same for each upper layer */
+    readonly ecpByLayer: Readonly<Record<UpperLayerName, EcpCounters>>;
     readonly vdp: VdpCounters;
     readonly ignored: Readonly<Partial<Record<IgnoreReason, number>>>;
   };
@@ -37,11 +39,13 @@ export interface VdpCounters {
 }
 
 export function portState(adjacency: Adjacency, vdp: VdpCounters): PortState {
-  const { operation, neighbour, isUp, counters, sChannels } = adjacency;
+  const { operation, neighbour, otherNeighbours, secondStation, isUp, counters, sChannels } = adjacency;
   const { timing, ...evb } = operation;
   return {
     link: isUp ? 'up' : 'down',
     neighbour,
+    otherNeighbours,
+    secondStation,
     evb,
     sChannels,
     timers: timing,

@@ -31,6 +31,8 @@ export class StationPort {
       disconnected: () => this.#vdp.disconnected(),
       // Another bridge is asked for everything, as the same one after a restart.
       replaced: () => {},
+      // Only a bridge's policy can say so.
+      disabled: () => {},
       received: (tlvs, now) => this.#vdp.receive(tlvs, now),
       settled: () => {},
       vsis: () => ({ held: this.#vdp.size, most: outboxLimit }),

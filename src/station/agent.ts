@@ -8,6 +8,7 @@ import type { MigrationReport } from '../api/migration.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
 import { Driver, type Clock } from '../protocol/driver.ts';
 import type { EvbParameters } from '../protocol/evb/parameters.ts';
+import type { ManagementAddress } from '../protocol/lldp/packet.ts';
 import { StationPort, type StationPortOutput } from '../protocol/station-port.ts';
 import { VmTable, type Wish } from './vm-table.ts';
 
@@ -31,6 +32,8 @@ export interface StationAgentParts {
   readonly evb: EvbParameters;
   /** of ECP, by chance: the bridge must not take this agent's first ECPDU for its predecessor's last */
   readonly firstSequence: number;
+  /** as LLDP tells them; the default is the uplink's own address */
+  readonly managementAddresses?: readonly ManagementAddress[];
   readonly uplink: {
     readonly name: string;
     readonly mac: MacAddress;
@@ -87,6 +90,7 @@ export class StationAgent {
       portId: parts.uplink.name,
       evb: parts.evb,
       firstSequence: parts.firstSequence,
+      ...(parts.managementAddresses && { managementAddresses: parts.managementAddresses }),
     });
     this.#driver = new Driver(machine, parts.clock, (output) => this.#handle(output));
   }
@@ -248,6 +252,8 @@ export class StationAgent {
         log('warn', `ignored: ${output.reason}: ${output.detail}`);
         return;
       case 'neighbour':
+      case 'other neighbour':
+      case 'disabled':
         return;
     }
   }

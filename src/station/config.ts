@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { absolutePath, evb, interfaceName, managerUrl } from '../api/agent-config.ts';
+import { absolutePath, evb, interfaceName, managementAddresses, managerUrl } from '../api/agent-config.ts';
 import * as form from '../api/forms.ts';
 import { strict } from '../api/strict.ts';
 
@@ -13,6 +13,7 @@ export const stationConfig = strict({
   /** the local socket on which a toolstack announces what the station cannot see by itself */
   control: absolutePath,
   evb,
+  managementAddresses,
   /** where QEMU monitors for the station appear: a QMP socket NAME.SUFFIX for each VM */
   qemu: strict({
     directory: absolutePath,

@@ -8,8 +8,9 @@ import { now, systemClock } from '../linux/clock.ts';
 import { interfaceAddress, interfaceIndex, interfaceRuns } from '../linux/interfaces.ts';
 import { monitorLinks } from '../linux/link-monitor.ts';
 import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
-import { etherTypes } from '../protocol/ethernet.ts';
+import { etherTypes, groupAddresses } from '../protocol/ethernet.ts';
 import { evbParameters } from '../protocol/evb/parameters.ts';
+import { managementIp } from '../protocol/lldp/management.ts';
 import { StationAgent } from './agent.ts';
 import type { StationConfig } from './config.ts';
 import { serveControl } from './control.ts';
@@ -26,7 +27,10 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
   const reporter = new Reporter((refused) => logger.warn(`the manager refused: ${refused}`));
   using cleanup = new DisposableStack();
   let index = interfaceIndex(config.uplink);
-  const socket = new PacketSocket(config.uplink, { filter: etherTypeFilter(Object.values(etherTypes)) });
+  const socket = new PacketSocket(config.uplink, {
+    filter: etherTypeFilter(Object.values(etherTypes)),
+    groups: groupAddresses,
+  });
   cleanup.defer(() => socket.close());
   const file = new RunningVmsFile(config.control, (message) => logger.warn(message));
   const remembered = file.load();
@@ -39,6 +43,9 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
     name: config.name,
     evb: evbParameters(config.evb),
     firstSequence: randomInt(1, 65_536),
+    ...(config.managementAddresses.length && {
+      managementAddresses: config.managementAddresses.map(managementIp),
+    }),
     uplink: {
       name: config.uplink,
       mac: interfaceAddress(config.uplink),

@@ -33,7 +33,7 @@ export function deassociateFrame(source: MacAddress, n: number, sequence: number
   } as const;
   const payload = ecp.encode({
     operation: 'request',
-    subtype: ecp.vdpSubtype,
+    subtype: ecp.subtypes.vdp!,
     sequence,
     payload: Uint8Array.from([...vdp.lead(tlv), ...vdp.encode(tlv)!, 0, 0]),
   });

@@ -55,7 +55,10 @@ export class ScriptedStation {
   }
 
   #ecp(operation: 'request' | 'acknowledgement', sequence: number, payload: Uint8Array): Uint8Array {
-    return this.#frame(ecp.etherType, ecp.encode({ operation, subtype: ecp.vdpSubtype, sequence, payload }));
+    return this.#frame(
+      ecp.etherType,
+      ecp.encode({ operation, subtype: ecp.subtypes.vdp!, sequence, payload }),
+    );
   }
 
   #frame(etherType: number, payload: Uint8Array): Uint8Array {

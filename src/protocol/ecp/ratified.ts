@@ -11,7 +11,7 @@ import { malformed, ok, type Result } from '../result.ts';
 /** An ECP data unit (802.1Q clause 43.3), ethertype 0x8940. */
 export interface Ecpdu {
   readonly operation: 'request' | 'acknowledgement';
-  /** upper-layer protocol, 10 bits: 1 VDP, 2 PE-CSP */
+  /** upper-layer protocol, 10 bits */
   readonly subtype: number;
   /** 16 bits */
   readonly sequence: number;
@@ -20,6 +20,7 @@ export interface Ecpdu {
 }
 
 export const vdpSubtype = 1;
+export const peCspSubtype = 2;
 const headerLength = 4;
 const version = 1;
 

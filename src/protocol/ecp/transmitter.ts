@@ -7,12 +7,14 @@ import { earliest } from '../deadline.ts';
  */
 const spacing = 3;
 
+export type Settled = { readonly acknowledgedAt: number } | 'failed' | 'lost';
+
 export interface EcpSender {
   /** The next payload, or null if there is none; asked only when it can be sent now. */
   pull(now: number): Uint8Array | null;
-  send(sequence: number, payload: Uint8Array): void;
-  /** When the payload sent last was acknowledged; null: nobody did so after R repeats. */
-  settled(acknowledged: number | null): void;
+  send(sequence: number, payload: Uint8Array, repeated: boolean): void;
+  /** What became of the payload sent last: when it was acknowledged, "failed" after R repeats, "lost" by a reset. */
+  settled(how: Settled): void;
   /** Whether `pull` would have something. */
   hasMore(): boolean;
 }
@@ -34,7 +36,6 @@ export class EcpTransmitter {
   #inFlight: InFlight | null = null;
   #lastSent = -Infinity;
   #nextAllowed = -Infinity;
-  readonly counters = { txFrameCount: 0, txRetryCount: 0, txFailures: 0 };
 
   /** `firstSequence` is better not the same after each restart: the other side may take it for a repeat. */
   constructor(sender: EcpSender, firstSequence: number) {
@@ -50,7 +51,6 @@ export class EcpTransmitter {
     const payload = this.#sender.pull(now);
     if (payload === null) return;
     this.#inFlight = { payload, first: this.#sequence, transmissions: 0 };
-    this.counters.txFrameCount++;
     this.#transmit(this.#inFlight, now);
   }
 
@@ -58,12 +58,12 @@ export class EcpTransmitter {
   acknowledged(sequence: number, now: number): void {
     if (!this.#inFlight || !between(this.#inFlight.first, sequence, this.#sequence)) return;
     this.#nextAllowed = now + spacing;
-    this.#settle(now);
+    this.#settle({ acknowledgedAt: now });
   }
 
   /** Forgets what is on its way; the sequence goes on. */
   reset(): void {
-    if (this.#inFlight) this.#settle(null);
+    if (this.#inFlight) this.#settle('lost');
   }
 
   deadline({ acknowledgement }: Timing): number | null {
@@ -75,11 +75,9 @@ export class EcpTransmitter {
 
   #again(ecpdu: InFlight, { retries }: Timing, renumbersRepeats: boolean, now: number): void {
     if (ecpdu.transmissions > retries) {
-      this.counters.txFailures++;
-      this.#settle(null);
+      this.#settle('failed');
       return;
     }
-    this.counters.txRetryCount++;
     if (renumbersRepeats) this.#sequence = following(this.#sequence);
     this.#transmit(ecpdu, now);
   }
@@ -88,13 +86,13 @@ export class EcpTransmitter {
     ecpdu.transmissions++;
     this.#lastSent = now;
     this.#nextAllowed = now + spacing;
-    this.#sender.send(this.#sequence, ecpdu.payload);
+    this.#sender.send(this.#sequence, ecpdu.payload, ecpdu.transmissions > 1);
   }
 
-  #settle(acknowledged: number | null): void {
+  #settle(how: Settled): void {
     this.#inFlight = null;
     this.#sequence = following(this.#sequence);
-    this.#sender.settled(acknowledged);
+    this.#sender.settled(how);
   }
 }
 

@@ -1,7 +1,8 @@
-import ipaddr from 'ipaddr.js';
 import { macFromBytes, type MacAddress } from '../../domain/mac-address.ts';
 import { capabilitiesOf, type Capability } from './capabilities.ts';
-import type { Identifier, LldpTlv, Lldpdu, ManagementAddress } from './packet.ts';
+import { hex } from '../octets.ts';
+import { managementText } from './management.ts';
+import type { Identifier, LldpTlv, Lldpdu } from './packet.ts';
 
 /** Who is at the other end of the link, by its last LLDPDU. */
 export interface Neighbour {
@@ -20,8 +21,6 @@ export interface Neighbour {
 }
 
 const macSubtypes = { chassisId: 4, portId: 3 };
-/** IANA address family numbers */
-const families = { ipv4: 1, ipv6: 2, ieee802: 6 };
 
 export function neighbourFrom(mac: MacAddress, { chassisId, portId, tlvs }: Lldpdu): Neighbour {
   return {
@@ -34,7 +33,9 @@ export function neighbourFrom(mac: MacAddress, { chassisId, portId, tlvs }: Lldp
     capabilities: tlvs.flatMap((tlv) =>
       tlv.kind === 'system capabilities' ? capabilitiesOf(tlv.enabled) : [],
     ),
-    managementAddresses: tlvs.flatMap((tlv) => (tlv.kind === 'management address' ? [addressText(tlv)] : [])),
+    managementAddresses: tlvs.flatMap((tlv) =>
+      tlv.kind === 'management address' ? [managementText(tlv)] : [],
+    ),
   };
 }
 
@@ -54,15 +55,4 @@ function identifierText({ subtype, id }: Identifier, macSubtype: number): string
   if (subtype === macSubtype && id.length === 6) return macFromBytes(id);
   if (id.every((octet) => octet >= 0x20 && octet < 0x7f)) return String.fromCharCode(...id);
   return hex(id);
-}
-
-function addressText({ subtype, address }: ManagementAddress): string {
-  const { length } = address;
-  if ((subtype === families.ipv4 && length === 4) || (subtype === families.ipv6 && length === 16))
-    return ipaddr.fromByteArray([...address]).toString();
-  return subtype === families.ieee802 && length === 6 ? macFromBytes(address) : hex(address);
-}
-
-function hex(octets: Uint8Array): string {
-  return `0x${Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join('')}`;
 }

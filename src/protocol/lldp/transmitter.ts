@@ -1,7 +1,7 @@
 import { TokenBucket } from '../token-bucket.ts';
 
 /** All in milliseconds and at their recommended values (802.1AB 9.2.5). */
-const interval = 30_000;
+export const interval = 30_000;
 const fastInterval = 1_000;
 const fastCount = 4;
 const credit = { rate: 1, burst: 5 };

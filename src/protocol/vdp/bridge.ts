@@ -89,7 +89,9 @@ export type ReleaseReason =
   /** the agent called `deassociate` */
   | 'by the bridge'
   /** another station is at the port now */
-  | 'station gone';
+  | 'station gone'
+  /** two stations are at the port, and it is disabled */
+  | 'second station';
 
 export interface VdpBridgeOptions {
   readonly limits: VdpLimits;
@@ -222,9 +224,9 @@ export class VdpBridge {
     }
   }
 
-  /** Another station is at the port: what was held belonged to its predecessor, who cannot be told. */
-  stationGone(): void {
-    for (const [vsiId, vsi] of this.#vsis) this.#forget(vsiId, vsi, 'station gone');
+  /** What was held belonged to a station that cannot be told, as another is at the port, or the port is disabled. */
+  stationGone(reason: 'station gone' | 'second station' = 'station gone'): void {
+    for (const [vsiId, vsi] of this.#vsis) this.#forget(vsiId, vsi, reason);
   }
 
   /** These TLVs were acknowledged, or given up. */
@@ -361,8 +363,8 @@ export class VdpBridge {
     this.counters.commandsSucceeded++;
     const { mode, vsiId, profile } = request;
     this.#answered.expire(this.#options.operation().timing.acknowledgement, now);
-    this.#answered.touch(answerKey(request), now);
-    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
+    const answered = this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
+    if (answered) this.#answered.touch(answerKey(request), now);
   }
 
   #confirm({ vsiId, association, profile, filter }: BridgeVsi): void {

@@ -68,7 +68,7 @@ export function encodeDraftVdp(tlv: AssociationTlv): Tlv | null {
   if (managerId === null) return null;
   if (tlv.kind === 'unusable') {
     const info = Uint8Array.from(tlv.info);
-    if (tlv.refusal !== null) info[5] = responses[tlv.refusal];
+    if (tlv.refusal !== null && tlv.refusal !== refusalIn(info)) info[5] = responses[tlv.refusal];
     return { type: organizational, info };
   }
   const { mode, vsiId, profile, filter } = tlv;
@@ -92,9 +92,8 @@ export function encodeDraftVdp(tlv: AssociationTlv): Tlv | null {
 }
 
 function decodeAssociation(reader: EvbRole, mode: (typeof vdpModes)[number], info: Uint8Array): VdpTlv {
-  const response = info[5]!;
   const managerId = managerIdFromBytes(info.subarray(6, 7));
-  const refusal = response === success ? null : (refusals[response] ?? 'other failure');
+  const refusal = refusalIn(info);
   const unusable = (code: VdpErrorCode, message: string): UnusableRequest => ({
     kind: 'unusable',
     mode,
@@ -128,6 +127,11 @@ function decodeAssociation(reader: EvbRole, mode: (typeof vdpModes)[number], inf
     ...subject,
     refusal: refusal === null ? null : { code: refusal, keep: false, hard: false },
   };
+}
+
+function refusalIn(info: Uint8Array): VdpErrorCode | null {
+  const response = info[5]!;
+  return response === success ? null : (refusals[response] ?? 'other failure');
 }
 
 /** The draft has one octet for it; null if it needs more. */

@@ -80,7 +80,8 @@ export function encodeVdpTlv(tlv: VdpTlv): Tlv {
   const type = vdpModes.indexOf(tlv.mode) + 1;
   if (tlv.kind !== 'unusable') return { type, info: encodeAssociation(tlv) };
   const info = Uint8Array.from(tlv.info);
-  if (tlv.refusal !== null) info[0] = status.ack | vdpErrorCodes.indexOf(tlv.refusal);
+  if (tlv.refusal !== null && tlv.refusal !== refusalIn(info[0]!))
+    info[0] = status.ack | vdpErrorCodes.indexOf(tlv.refusal);
   return { type, info };
 }
 
@@ -95,7 +96,7 @@ function decodeAssociation(
     mode,
     managerId,
     info,
-    refusal: (flags & status.ack) === 0 ? null : errorCode(flags),
+    refusal: refusalIn(flags),
     problem: { code, message },
   });
   if (info[5] !== uuid)
@@ -128,6 +129,11 @@ function decodeAssociation(
     refusal:
       code === null ? null : { code, keep: (flags & status.keep) !== 0, hard: (flags & status.hard) !== 0 },
   };
+}
+
+/** Of what no association can come of: null while it is only asked for. An answer is none to be answered. */
+function refusalIn(flags: number): VdpErrorCode | null {
+  return (flags & status.ack) === 0 ? null : (errorCode(flags) ?? 'other failure');
 }
 
 /** KEEP and HARD without a code are a success, as lldpad has it; a code nobody defined is an "other failure". */

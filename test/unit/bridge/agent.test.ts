@@ -342,3 +342,26 @@ async function settle(network: TestNetwork): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
   network.pass(5);
 }
+
+test('a port at which a second station speaks is of no use until its link was down', async () => {
+  const network = new TestNetwork();
+  network.directory.garp = true;
+  await network.happens('p1', 'started');
+  assert.ok(network.speaks('p1'));
+  network.secondStation('p1');
+  assert.equal(network.speaks('p1'), false);
+  assert.deepEqual(network.hears(), []);
+  assert.equal(network.bridge.entries.size, 0);
+  network.pass(40_000);
+  network.announces('p1');
+  await network.happens('p2', 'stopped');
+  assert.equal(network.bridge.entries.size, 0, 'neither its station nor the VM itself brings anything back');
+  network.bridge.linkChanged('p1', true);
+  network.pass(40_000);
+  assert.equal(network.bridge.entries.size, 0, 'a link that was not down is not up again');
+  network.bridge.linkChanged('p1', false);
+  network.bridge.linkChanged('p1', true);
+  network.pass(40_000);
+  await network.happens('p2', 'stopped');
+  assert.ok(network.speaks('p1'));
+});

@@ -10,8 +10,12 @@ import { parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId, type VsiId } from '../../../src/domain/vsi-id.ts';
 import type { HypervisorEventKind } from '../../../src/hypervisors/event.ts';
 import type { Clock } from '../../../src/protocol/driver.ts';
+import { encodeFrame, etherTypes, nearestCustomerBridge } from '../../../src/protocol/ethernet.ts';
+import { localTlv } from '../../../src/protocol/evb/negotiation.ts';
+import { encodeEvbTlv, evbOui, evbSubtype } from '../../../src/protocol/evb/ratified.ts';
 import { defaultTimers } from '../../../src/protocol/evb/timers.ts';
 import { features, type Feature } from '../../../src/relay/capabilities.ts';
+import { encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
 import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
 import { RelayError, type DropSample, type RelayState } from '../../../src/relay/relay.ts';
 import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
@@ -169,6 +173,26 @@ export class TestNetwork {
     this.relay.receive(port, bytes, this.nanoseconds());
   }
 
+  /** A machine beside the station of a port speaks as a station too. */
+  secondStation(port: 'p1' | 'p2'): void {
+    const info = encodeEvbTlv(localTlv('station', evb, null));
+    const octets = encodeLldpdu({
+      chassisId: { subtype: 7, id: Uint8Array.of(0x68, 0x39) },
+      portId: { subtype: 7, id: Uint8Array.of(0x31) },
+      ttl: 121,
+      tlvs: [{ kind: 'organizational', oui: evbOui, subtype: evbSubtype, info }],
+    });
+    this.bridge.receive(
+      port,
+      encodeFrame({
+        destination: nearestCustomerBridge,
+        source: outside,
+        etherType: etherTypes.lldp,
+        payload: octets,
+      }),
+    );
+  }
+
   moments(): string[] {
     return this.reports.map(({ moment }) => moment);
   }
@@ -201,6 +225,7 @@ export class TestNetwork {
         runs: true,
         ...(name === 'p2' && { shaper: 1_000_000_000 }),
         announcements: this.#heed,
+        secondStation: 'down',
         send: (bytes) => {
           if (agent === this.bridge)
             this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));

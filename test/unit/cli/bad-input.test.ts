@@ -39,7 +39,7 @@ const files: readonly [what: string, content: object | string, args: string[], c
     'a bridge with an unknown key',
     { ...bridge, prots: {} },
     ['bridge', '--config'],
-    'prots: is not a known key; name, manager, token, tenants, profiles, vsis, stateDirectory, control, evb, ageingTime, limits, ports would be right',
+    'prots: is not a known key; name, manager, token, tenants, profiles, vsis, stateDirectory, control, evb, ageingTime, managementAddresses, limits, ports would be right',
   ],
   [
     'a bridge that forgets at once',
@@ -66,6 +66,18 @@ const files: readonly [what: string, content: object | string, args: string[], c
     'ports: has no port of kind station; at least one would be right',
   ],
   [
+    'a bridge with a policy that there is not',
+    { ...bridge, ports: { p1: { kind: 'station', secondStation: 'block' } } },
+    ['bridge', '--config'],
+    'ports.p1.secondStation: is "block"; "ignore" or "down" would be right',
+  ],
+  [
+    'a bridge that is managed at a name',
+    { ...bridge, managementAddresses: ['leaf1.example'] },
+    ['bridge', '--config'],
+    'managementAddresses.0: is "leaf1.example"; an IP address like 192.0.2.7 would be right',
+  ],
+  [
     'a bridge with a relative directory',
     { ...bridge, stateDirectory: 'state' },
     ['bridge', '--config'],
@@ -75,7 +87,7 @@ const files: readonly [what: string, content: object | string, args: string[], c
     'a station with an unknown key',
     { ...station, uplnk: 'x' },
     ['station', '--config'],
-    'uplnk: is not a known key; name, uplink, manager, token, control, evb, qemu would be right',
+    'uplnk: is not a known key; name, uplink, manager, token, control, evb, managementAddresses, qemu would be right',
   ],
   [
     'a station with a long interface name',

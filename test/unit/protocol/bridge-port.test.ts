@@ -5,6 +5,7 @@ import { parseManagerId } from '../../../src/domain/manager-id.ts';
 import type { BridgePort, BridgePortOptions, BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import { vdpSubtype } from '../../../src/protocol/ecp/ratified.ts';
+import { timingOf } from '../../../src/protocol/evb/timers.ts';
 import type { VdpErrorCode } from '../../../src/protocol/vdp/association.ts';
 import { bridgePort, evb, filled, stationMac, vmMac, vsi, vsiId } from './fixtures.ts';
 import { asked, freshStationEvb, Peer, sent, stationEvb, told, type Seen } from './peer.ts';
@@ -512,7 +513,7 @@ test('nobody but the station is listened to', () => {
     );
   assert.deepEqual(ignored(vm.ecp(1, request)), ['VSI address']);
   assert.deepEqual(ignored(stranger.ecp(1, request)), ['not the neighbour']);
-  assert.deepEqual(ignored(stranger.lldp(freshStationEvb)), [], 'counted, and reported once per second');
+  assert.deepEqual(ignored(stranger.lldp(null)), [], 'counted, and reported once per second');
   assert.deepEqual(ignored(stranger.lldp(null, 0)), []);
   assert.deepEqual(bridge.state().counters.ignored, { 'VSI address': 1, 'not the neighbour': 3 });
   assert.equal(bridge.state().neighbour?.mac, stationMac);
@@ -563,6 +564,43 @@ test('a port holds so many VSIs and no more, a VSI so many filter entries', () =
   const outputs = bridge.receive(station.ecp(4, [asked('associate', wide)]), 10_140);
   assert.deepEqual(refusals(4, outputs), { code: 'insufficient resources', keep: true, hard: false });
   assert.equal(bridge.state().vsis.length, 2);
+});
+
+test('what is being decided on counts as what is held, and de-associating makes room', () => {
+  const bridge = connected({ limits: { vsis: 2, filterEntries: 1 } });
+  const first = tokenIn(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_000));
+  tokenIn(bridge.receive(station.ecp(2, [asked('pre-associate', vsi(2))]), 10_010));
+  const full = bridge.receive(station.ecp(3, [asked('associate', vsi(3))]), 10_020);
+  assert.deepEqual(told(full), []);
+  assert.equal(bridge.state().lastRefusal?.code, 'insufficient resources');
+  assert.equal(bridge.state().pending, 2);
+  bridge.receive(station.ack(sentSequence(full.slice(1))), 10_020);
+  bridge.receive(station.ecp(4, [asked('de-associate', vsi(1))]), 10_030);
+  assert.equal(bridge.awaits(first), false);
+  assert.equal(
+    told(bridge.receive(station.ecp(5, [asked('associate', vsi(3))]), 10_040))[0]?.kind,
+    'request',
+  );
+});
+
+test('the exponents amount to the times that lldpad waits', () => {
+  const lldpad = { retries: 3, rte: 8, rwd: 20, rka: 20 };
+  const rounded = (timers: typeof lldpad) =>
+    Object.fromEntries(Object.entries(timingOf(timers)).map(([name, ms]) => [name, Number(ms.toFixed(2))]));
+  // (1 + 2R) * 2^RTE is ECP's way there and back at its slowest
+  assert.deepEqual(rounded(lldpad), {
+    retries: 3,
+    acknowledgement: 2.56,
+    resourceWait: 10_485.76,
+    responseWait: 15_755.52,
+    keepAlive: 10_485.76,
+    keepAliveSupervision: 15_755.52,
+  });
+  assert.equal(rounded({ ...lldpad, rwd: 18 }).responseWait, 3_959.04);
+  const least = rounded({ retries: 0, rte: 0, rwd: 0, rka: 0 });
+  assert.deepEqual(Object.values(least), [0, 0.01, 0.01, 0.03, 0.01, 0.03]);
+  const most = Object.values(rounded({ retries: 7, rte: 31, rwd: 31, rka: 31 }));
+  assert.ok(Math.max(...most) < 2 ** 31, 'no timer of the host overflows');
 });
 
 test("group ids need both sides, and a VM's address is no group's", () => {

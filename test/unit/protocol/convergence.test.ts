@@ -6,6 +6,8 @@ import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import type { BridgePort, BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
 import type { StationPort, StationPortOutput } from '../../../src/protocol/station-port.ts';
 import { dialectNames, type DialectName } from '../../../src/domain/dialect.ts';
+import { draftTiming, timingOf } from '../../../src/protocol/evb/timers.ts';
+import { interval } from '../../../src/protocol/lldp/transmitter.ts';
 import { vdpModes } from '../../../src/protocol/vdp/association.ts';
 import { bridgePort, evb, filled, stationPort, vsi, vsiId } from './fixtures.ts';
 import { Chance, End, SimulatedLink, VirtualClock, goodLink } from './simulated-link.ts';
@@ -13,11 +15,25 @@ import { Chance, End, SimulatedLink, VirtualClock, goodLink } from './simulated-
 type BridgeEnd = End<BridgePortOutput, BridgePort>;
 type StationEnd = End<StationPortOutput, StationPort>;
 
-const troubled = 20_000;
-/** An LLDP interval for the ends to hear of each other again, then keep-alive and answer times several times over. */
-const healing = { ratified: 40_000, draft: 120_000 };
+/** The first seed and how many, to replay what failed. */
+const firstSeed = Number(process.env.HAIRPIN_SEED ?? 1);
+const seeds = Number(process.env.HAIRPIN_SEEDS ?? 2_000);
+
+const trouble = 20_000;
+/** Longer than an LLDPDU is good for. */
+const silence = 130_000;
+const timers = { retries: 3, rte: 8, rwd: 16, rka: 18 };
+const timing = { ratified: timingOf(timers), draft: draftTiming };
+/**
+ * By the standard's times: until the next LLDPDU; then a request may be given up and asked for again, and what one side
+ * does not know of is missed by keep-alive. A second is for the frames' own way.
+ */
+function healing(dialect: DialectName): number {
+  const { responseWait, keepAliveSupervision } = timing[dialect];
+  return interval + 2 * responseWait + keepAliveSupervision + 1_000;
+}
 /** Nothing but keep-alives any more. */
-const quiet = { ratified: 10_000, draft: 21_000 };
+const quiet = (dialect: DialectName) => 2.1 * timing[dialect].keepAlive;
 
 /** with a manager id that both dialects can say */
 const profile = parseProfileKey('0x0c/17/1');
@@ -32,6 +48,7 @@ class World {
   readonly dialect: DialectName;
   bridge: BridgeEnd;
   station: StationEnd;
+  healed = false;
   requests = 0;
   renewals = 0;
   /** what the bridge's agent believes, by the outputs it got */
@@ -54,19 +71,20 @@ class World {
       delay: chance.pick([
         [0.05, 0.05],
         [0.05, 4],
-        [1, 200],
+        [1, 40],
       ] as const),
     };
     this.#bothUp();
     const steps = 5 + chance.below(15);
-    for (let i = 0; i < steps; i++) clock.at(chance.between(0, troubled), () => this.#trouble());
-    clock.runUntil(troubled);
+    for (let i = 0; i < steps; i++) clock.at(chance.between(0, trouble), () => this.#trouble());
+    clock.runUntil(trouble);
+    this.#silence();
     link.quality = goodLink;
-    const healed = troubled + healing[this.dialect];
-    clock.runUntil(healed);
+    this.healed = true;
+    clock.runUntil(clock.now + healing(this.dialect));
     this.requests = 0;
     this.renewals = 0;
-    clock.runUntil(healed + quiet[this.dialect]);
+    clock.runUntil(clock.now + quiet(this.dialect));
   }
 
   associations(): { bridge: Record<string, Association>; station: Record<string, Association> } {
@@ -84,9 +102,26 @@ class World {
       const description = { ...vsi(n, n % 2 ? 100 : 0), profile };
       this.station.do((machine, now) => machine.request(description, mode, now));
     } else if (dice < 75) this.bridge.do((machine, now) => machine.deassociate(vsiId(n), now));
-    else if (dice < 85) this.#flap();
+    else if (dice < 80) this.#mute(chance.pick([this.bridge, this.station]));
+    else if (dice < 86) this.#flap();
     else if (dice < 92) this.#restartBridge();
     else this.#restartStation();
+  }
+
+  /** One in thirty hears nothing for so long that it forgets who was there, or both do. */
+  #silence(): void {
+    const dice = this.chance.below(90);
+    if (dice > 2) return;
+    this.bridge.isMute = dice !== 0;
+    this.station.isMute = dice !== 1;
+    this.clock.runUntil(trouble + silence);
+    this.bridge.isMute = this.station.isMute = false;
+  }
+
+  #mute(end: BridgeEnd | StationEnd): void {
+    end.isMute = true;
+    const until = Math.min(this.clock.now + this.chance.between(1, 5_000), trouble);
+    this.clock.at(until, () => (end.isMute = false));
   }
 
   #flap(): void {
@@ -124,7 +159,7 @@ class World {
   #newBridge(): BridgeEnd {
     const end: BridgeEnd = new End(
       this.link,
-      bridgePort({ firstSequence: this.#firstSequence() }),
+      bridgePort({ firstSequence: this.#firstSequence(), evb: { ...evb, timers } }),
       (output) => {
         if (output.kind === 'released') this.relay.delete(output.vsiId);
         if (output.kind === 'renewed') this.renewals++;
@@ -142,7 +177,11 @@ class World {
       this.link,
       stationPort({
         firstSequence: this.#firstSequence(),
-        evb: { ...evb, dialects: this.dialect === 'draft' ? ['draft'] : this.chance.pick(ratifiedOffers) },
+        evb: {
+          ...evb,
+          timers,
+          dialects: this.dialect === 'draft' ? ['draft'] : this.chance.pick(ratifiedOffers),
+        },
       }),
       () => {},
     );
@@ -159,7 +198,7 @@ class World {
     const { chance, clock } = this;
     const answer = (): void => {
       if (end !== this.bridge || !end.machine.awaits(request.token)) return;
-      const accept = clock.now > troubled || chance.next() < 0.85;
+      const accept = this.healed || chance.next() < 0.85;
       if (accept) this.relay.set(request.vsiId, 'held');
       const verdict = accept
         ? ({ kind: 'accept', filter: filled(request.filter, 200) } as const)
@@ -179,21 +218,25 @@ function sorted(pairs: (readonly [string, Association])[]): Record<string, Assoc
 
 test('whatever the link and the agents do, bridge and station end up with the same associations', () => {
   const associated = { ratified: 0, draft: 0 };
-  for (let seed = 1; seed <= 2_000; seed++) {
+  for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
     const world = new World(seed);
     world.run();
     const { bridge, station } = world.associations();
-    assert.deepEqual(bridge, station, `seed ${seed}`);
-    assert.deepEqual([...world.relay.keys()].sort(), Object.keys(bridge), `seed ${seed}: the agent's view`);
-    assert.equal(world.requests, 0, `seed ${seed}: keep-alives are no requests`);
-    assert.equal(world.renewals > 0, Object.keys(bridge).length > 0, `seed ${seed}: keep-alives go on`);
-    assert.equal(world.bridge.machine.state().evb.dialect, world.dialect, `seed ${seed}`);
+    const replay = `replay it with HAIRPIN_SEED=${seed} HAIRPIN_SEEDS=1`;
+    assert.deepEqual(bridge, station, replay);
+    assert.deepEqual([...world.relay.keys()].sort(), Object.keys(bridge), `${replay}: the agent's view`);
+    assert.equal(world.requests, 0, `${replay}: keep-alives are no requests`);
+    assert.equal(world.renewals > 0, Object.keys(bridge).length > 0, `${replay}: keep-alives go on`);
+    assert.equal(world.bridge.machine.state().evb.dialect, world.dialect, replay);
     associated[world.dialect] += Object.values(bridge).filter(
       (association) => association === 'associated',
     ).length;
   }
   for (const [dialect, count] of Object.entries(associated))
-    assert.ok(count > 200, `only ${count} associations in ${dialect}: the test has lost its teeth`);
+    assert.ok(
+      count > seeds / 10 || seeds < 100,
+      `only ${count} associations in ${dialect}: the test has lost its teeth`,
+    );
 });
 
 test('the same seed takes the same course', () => {

@@ -16,7 +16,9 @@ import {
 import { decodeDraftVdp, encodeDraftVdp } from '../../../src/protocol/vdp/draft.ts';
 import { encodeTlvs, type Tlv } from '../../../src/protocol/tlv.ts';
 import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
-import { draftCaptures, ratifiedCaptures, readCapture, type Capture } from './pcap.ts';
+import { cdcpOui, cdcpSubtype, decodeCdcpTlv, encodeCdcpTlv } from '../../../src/protocol/evb/cdcp.ts';
+import { draftCaptures, ownCapture, ratifiedCaptures, readCapture, type Capture } from './pcap.ts';
+import { recordings } from './recording.ts';
 
 function must<T>(result: Result<T>): T {
   assert.ok(result.ok, result.ok ? '' : result.error.message);
@@ -44,6 +46,8 @@ function again(frame: Frame): Uint8Array {
         return { ...tlv, info: encodeEvbTlv(must(decodeEvbTlv(tlv.info))) };
       if (tlv.oui === draftOui && tlv.subtype === draftEvbSubtype)
         return { ...tlv, info: encodeDraftEvbTlv(must(decodeDraftEvbTlv(tlv.info))) };
+      if (tlv.oui === cdcpOui && tlv.subtype === cdcpSubtype)
+        return { ...tlv, info: encodeCdcpTlv(must(decodeCdcpTlv(tlv.info))) };
       return tlv;
     });
     return encodeLldpdu({ ...lldpdu, tlvs });
@@ -105,6 +109,19 @@ for (const name of draftCaptures)
       const frame = must(decodeFrame(capture.octets));
       const payload = again(frame);
       assertSameUpToPadding(encodeFrame({ ...frame, payload }), withoutFineReasons(capture.octets), capture);
+    }
+  });
+
+for (const [name, record] of Object.entries(recordings))
+  test(`our machines send what ${name}.pcap has, and every frame of it encodes to itself`, () => {
+    const { file, frames } = ownCapture(name);
+    assert.ok(
+      Buffer.from(record()).equals(file),
+      'if that is meant, run node test/fixtures/hairpin/record.ts',
+    );
+    for (const capture of frames) {
+      const frame = must(decodeFrame(capture.octets));
+      assert.deepEqual(encodeFrame({ ...frame, payload: again(frame) }), capture.octets);
     }
   });
 

@@ -6,7 +6,9 @@ import {
   decodeFrame,
   encodeFrame,
   etherTypes,
+  nearestBridge,
   nearestCustomerBridge,
+  nearestNonTpmrBridge,
 } from '../../../src/protocol/ethernet.ts';
 import {
   assignChannels,
@@ -20,8 +22,9 @@ import {
 import { encodeEvbTlv, evbOui, evbSubtype } from '../../../src/protocol/evb/ratified.ts';
 import { capabilityBits } from '../../../src/protocol/lldp/capabilities.ts';
 import { decodeLldpdu, encodeLldpdu, type LldpTlv } from '../../../src/protocol/lldp/packet.ts';
-import { bridgePort, stationMac } from './fixtures.ts';
-import { must, stationEvb } from './peer.ts';
+import { managementIp } from '../../../src/protocol/lldp/management.ts';
+import { bridgeMac, bridgePort, stationMac, stationPort, vmMac } from './fixtures.ts';
+import { must, Peer, stationEvb, told } from './peer.ts';
 
 function lldp(tlvs: readonly LldpTlv[]): Uint8Array {
   const evb: LldpTlv = {
@@ -98,6 +101,127 @@ test('a management address whose lengths contradict each other is carried as it 
     const { payload } = must(decodeFrame(lldp([tlv])));
     assert.deepEqual(must(decodeLldpdu(payload)).tlvs[1], tlv);
   }
+});
+
+test('our own LLDPDU tells who we are, what we do and where we are managed', () => {
+  const tlvsOf = (port: ReturnType<typeof bridgePort> | ReturnType<typeof stationPort>) => {
+    const [output] = port.linkUp(0);
+    assert.ok(output?.kind === 'send');
+    const { ttl, chassisId, portId, tlvs } = must(decodeLldpdu(must(decodeFrame(output.frame)).payload));
+    assert.equal(ttl, 121, 'four intervals and a second');
+    assert.deepEqual([chassisId.subtype, portId.subtype], [4, 5]);
+    return tlvs.filter(({ kind }) => kind !== 'organizational');
+  };
+  const does = (bits: number) => ({ kind: 'system capabilities', system: bits, enabled: bits });
+  const managed = (subtype: number, octets: number[]) => ({
+    ...address(subtype, octets),
+    interfaceSubtype: 1,
+    interfaceNumber: 0,
+  });
+  assert.deepEqual(tlvsOf(bridgePort()), [
+    { kind: 'system name', text: 'leaf1' },
+    { kind: 'system description', text: 'Hairpin' },
+    does(capabilityBits('bridge')),
+    managed(6, [2, 0, 0, 0, 0, 2]),
+  ]);
+  const managementAddresses = [managementIp('192.0.2.7'), managementIp('2001:db8::9')];
+  assert.deepEqual(tlvsOf(stationPort({ managementAddresses })).slice(2), [
+    does(capabilityBits('station only')),
+    managed(1, [192, 0, 2, 7]),
+    managed(2, [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]),
+  ]);
+});
+
+test('TLVs that nobody knows are carried, and take nothing away', () => {
+  const strange: LldpTlv[] = [
+    { kind: 'other', type: 100, info: Uint8Array.of(1, 2, 3) },
+    { kind: 'organizational', oui: 0x123456, subtype: 7, info: Uint8Array.of(4) },
+    { kind: 'other', type: 127, info: Uint8Array.of(0, 0x80) },
+  ];
+  const frame = lldp([...strange, { kind: 'system name', text: 'host1' }]);
+  assert.deepEqual(must(decodeLldpdu(must(decodeFrame(frame)).payload)).tlvs.slice(1, 4), strange);
+  const bridge = bridgePort();
+  bridge.linkUp(0);
+  bridge.receive(frame, 1);
+  assert.equal(bridge.state().neighbour?.systemName, 'host1');
+});
+
+/** Another system at the bridge's link, who speaks to the nearest bridge. */
+const [host, switch1] = [new Peer(stationMac), new Peer(vmMac(9))];
+const toNearest = (more: readonly LldpTlv[] = []) => ({ destination: nearestBridge, tlvs: more });
+
+test('who speaks to the nearest bridge is listened to: new, changed, gone, each told once', () => {
+  const bridge = bridgePort();
+  bridge.linkUp(0);
+  const changes = (outputs: ReturnType<typeof bridge.receive>) =>
+    told(outputs).map((output) => output.kind === 'other neighbour' && output.change);
+  const name: LldpTlv = { kind: 'system name', text: 'tor1' };
+  const hear = (ttl: number, tlvs: LldpTlv[], now: number) =>
+    changes(bridge.receive(switch1.lldp(null, ttl, 'tor1', toNearest(tlvs)), now));
+  assert.deepEqual(hear(10, [], 1_000), ['new']);
+  assert.deepEqual(hear(10, [], 2_000), [], 'a repeat is no news');
+  assert.deepEqual(hear(10, [name], 3_000), ['changed']);
+  assert.deepEqual(
+    bridge.state().otherNeighbours.map(({ agent, systemName, mac }) => [agent, systemName, mac]),
+    [['nearest bridge', 'tor1', vmMac(9)]],
+  );
+  assert.deepEqual(changes(bridge.tick(12_999)), []);
+  assert.deepEqual(changes(bridge.tick(13_000)), ['gone'], 'its last TTL is over');
+  assert.deepEqual(hear(10, [name], 14_000), ['new']);
+  assert.deepEqual(hear(0, [], 15_000), ['gone'], 'it says good-bye');
+  assert.deepEqual(hear(10, [name], 16_000), ['new']);
+  assert.deepEqual(changes(bridge.linkDown(17_000)), ['gone']);
+  assert.equal(bridge.state().otherNeighbours.length, 0);
+});
+
+test('the machine wakes when the next of them is due', () => {
+  const bridge = bridgePort();
+  bridge.linkUp(0);
+  for (let now = 0; now <= 5_000; now += 1_000) bridge.tick(now);
+  bridge.receive(switch1.lldp(null, 20, 'a', toNearest()), 6_000);
+  bridge.receive(switch1.lldp(null, 10, 'b', toNearest()), 7_000);
+  assert.equal(bridge.deadline(), 17_000);
+});
+
+test('none of them is a station, and none takes the place of one', () => {
+  const bridge = bridgePort();
+  bridge.linkUp(0);
+  bridge.receive(host.lldp(stationEvb, 121, 'host1', toNearest()), 1);
+  assert.equal(bridge.state().neighbour, null);
+  assert.equal(bridge.state().evb.negotiated, false);
+  bridge.receive(host.lldp(stationEvb), 2);
+  bridge.receive(host.lldp(null, 0, 'host1', toNearest()), 3);
+  const evil = new Peer(vmMac(1));
+  bridge.receive(evil.lldp(stationEvb, 121, 'evil', { destination: nearestNonTpmrBridge }), 4);
+  const { neighbour, evb, otherNeighbours, secondStation } = bridge.state();
+  assert.deepEqual([neighbour?.mac, evb.negotiated, secondStation], [stationMac, true, null]);
+  assert.deepEqual(
+    otherNeighbours.map(({ agent, chassisId }) => [agent, chassisId]),
+    [['nearest non-TPMR bridge', 'evil']],
+  );
+});
+
+test('so many of them are remembered and no more; the rest is counted, and so is what comes too often', () => {
+  const bridge = bridgePort({ otherNeighbours: 2, isVsiAddress: (mac) => mac === vmMac(1) });
+  bridge.linkUp(0);
+  for (const chassis of ['a', 'b', 'c', 'd'])
+    bridge.receive(switch1.lldp(null, 100, chassis, toNearest()), 1_000);
+  bridge.receive(new Peer(vmMac(1)).lldp(null, 100, 'e', toNearest()), 1_000);
+  bridge.receive(new Peer(bridgeMac).lldp(null, 100, 'f', toNearest()), 1_000);
+  bridge.receive(switch1.raw(etherTypes.lldp, Uint8Array.of(2, 1)), 1_000);
+  assert.deepEqual(
+    bridge.state().otherNeighbours.map(({ chassisId }) => chassisId),
+    ['a', 'b'],
+  );
+  for (let i = 0; i < 100; i++) bridge.receive(switch1.lldp(null, 100, 'a', toNearest()), 1_000);
+  const { ignored } = bridge.state().counters;
+  assert.deepEqual(ignored, {
+    'too many neighbours': 2,
+    'VSI address': 1,
+    'own frame': 1,
+    malformed: 1,
+    'rate limit': 54,
+  });
 });
 
 const channel = fc.record(

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 export interface Capture {
   readonly name: string;
@@ -7,10 +8,61 @@ export interface Capture {
   readonly octets: Uint8Array;
 }
 
-/** Reads the fixture NAME.pcap: little-endian, microseconds, link type Ethernet. */
+const magic = 0xa1b2c3d4;
+const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));
+
+/** lldpad's and our own. */
+export function allCaptures(): Capture[] {
+  const files = globSync('*/*.pcap', { cwd: fixtures }).sort();
+  return files.flatMap((file) => readPcap(file.replace(/\.pcap$/, '')));
+}
+
+/** One of our own, as test/fixtures/hairpin has it. */
+export function ownCapture(name: string): { readonly file: Uint8Array; readonly frames: Capture[] } {
+  return { file: readFileSync(`${fixtures}hairpin/${name}.pcap`), frames: readPcap(`hairpin/${name}`) };
+}
+
+export interface TimedFrame {
+  /** in ms */
+  readonly at: number;
+  readonly octets: Uint8Array;
+}
+
+export function writePcap(frames: readonly TimedFrame[]): Uint8Array {
+  const header = (length: number, fields: readonly (readonly [offset: number, value: number])[]) => {
+    const octets = Buffer.alloc(length);
+    for (const [offset, value] of fields) octets.writeUInt32LE(value, offset);
+    return octets;
+  };
+  const records = frames.flatMap(({ at, octets }) => {
+    const [seconds, microseconds] = [Math.floor(at / 1000), Math.round((at % 1000) * 1000)];
+    const fields = [seconds, microseconds, octets.length, octets.length];
+    return [
+      header(
+        16,
+        fields.map((value, i) => [4 * i, value] as const),
+      ),
+      octets,
+    ];
+  });
+  const file = [
+    [0, magic],
+    [4, 2 | (4 << 16)],
+    [16, 65_535],
+    [20, 1],
+  ] as const;
+  return Buffer.concat([header(24, file), ...records]);
+}
+
+/** Reads the capture of lldpad NAME.pcap. */
 export function readCapture(name: string): Capture[] {
-  const file = readFileSync(new URL(`../../fixtures/lldpad/${name}.pcap`, import.meta.url));
-  if (file.readUInt32LE(0) !== 0xa1b2c3d4) throw new Error(`${name}: not a little-endian pcap file`);
+  return readPcap(`lldpad/${name}`);
+}
+
+/** Little-endian, microseconds, link type Ethernet. */
+function readPcap(name: string): Capture[] {
+  const file = readFileSync(`${fixtures}${name}.pcap`);
+  if (file.readUInt32LE(0) !== magic) throw new Error(`${name}: not a little-endian pcap file`);
   const frames: Capture[] = [];
   for (let offset = 24; offset < file.length;) {
     const length = file.readUInt32LE(offset + 8);

@@ -8,13 +8,19 @@ import {
   nearestCustomerBridge,
 } from '../../../src/protocol/ethernet.ts';
 import {
+  draftEvbSubtype,
+  draftOui,
+  encodeDraftEvbTlv,
+  type DraftEvbTlv,
+} from '../../../src/protocol/evb/draft.ts';
+import {
   decodeEvbTlv,
   encodeEvbTlv,
   evbOui,
   evbSubtype,
   type EvbTlv,
 } from '../../../src/protocol/evb/ratified.ts';
-import { decodeLldpdu, encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
+import { decodeLldpdu, encodeLldpdu, type LldpTlv } from '../../../src/protocol/lldp/packet.ts';
 import type { Result } from '../../../src/protocol/result.ts';
 import { decodeVdpdu, encodeVdpdu } from '../../../src/protocol/vdp/ratified.ts';
 import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
@@ -88,7 +94,12 @@ export class Peer {
     this.#mac = mac;
   }
 
-  lldp(evb: EvbTlv | null, ttl = 121, chassis = 'host1'): Uint8Array {
+  lldp(
+    evb: EvbTlv | null,
+    ttl = 121,
+    chassis = 'host1',
+    more: { readonly destination?: MacAddress; readonly tlvs?: readonly LldpTlv[] } = {},
+  ): Uint8Array {
     const organizational = { kind: 'organizational', oui: evbOui, subtype: evbSubtype } as const;
     return this.#frame(
       etherTypes.lldp,
@@ -96,8 +107,9 @@ export class Peer {
         chassisId: { subtype: 7, id: new TextEncoder().encode(chassis) },
         portId: { subtype: 5, id: new TextEncoder().encode('eth0') },
         ttl,
-        tlvs: evb ? [{ ...organizational, info: encodeEvbTlv(evb) }] : [],
+        tlvs: [...(evb ? [{ ...organizational, info: encodeEvbTlv(evb) }] : []), ...(more.tlvs ?? [])],
       }),
+      more.destination,
     );
   }
 
@@ -111,11 +123,11 @@ export class Peer {
     return this.#frame(etherTypes.ecp, encodeEcpdu({ operation: 'request', subtype, sequence, payload }));
   }
 
-  ack(sequence: number): Uint8Array {
+  ack(sequence: number, subtype = vdpSubtype): Uint8Array {
     const payload = new Uint8Array();
     return this.#frame(
       etherTypes.ecp,
-      encodeEcpdu({ operation: 'acknowledgement', subtype: vdpSubtype, sequence, payload }),
+      encodeEcpdu({ operation: 'acknowledgement', subtype, sequence, payload }),
     );
   }
 
@@ -123,8 +135,8 @@ export class Peer {
     return this.#frame(etherType, payload);
   }
 
-  #frame(etherType: number, payload: Uint8Array): Uint8Array {
-    return encodeFrame({ destination: nearestCustomerBridge, source: this.#mac, etherType, payload });
+  #frame(etherType: number, payload: Uint8Array, destination = nearestCustomerBridge): Uint8Array {
+    return encodeFrame({ destination, source: this.#mac, etherType, payload });
   }
 }
 
@@ -137,4 +149,29 @@ export function asked(mode: VdpMode, { vsiId, profile, filter, hints }: VsiDescr
     filter,
     hints: hints ?? { migrating: false, suspended: false },
   };
+}
+
+/** As lldpad's in draft 0.2, once it has heard the other side. */
+export const draftEvb: DraftEvbTlv = {
+  supported: {
+    standard: false,
+    reflectiveRelay: true,
+    capabilities: { rte: true, ecp: true, vdp: true },
+    vsis: 0,
+  },
+  current: {
+    standard: false,
+    reflectiveRelay: true,
+    capabilities: { rte: true, ecp: true, vdp: true },
+    vsis: 0,
+  },
+  rte: 15,
+};
+
+/** An LLDPDU with the EVB TLV of draft 0.2. */
+export function draftLldp(source: MacAddress, evb: DraftEvbTlv = draftEvb): Uint8Array {
+  const info = encodeDraftEvbTlv(evb);
+  return new Peer(source).lldp(null, 121, 'host1', {
+    tlvs: [{ kind: 'organizational', oui: draftOui, subtype: draftEvbSubtype, info }],
+  });
 }

@@ -79,6 +79,8 @@ export class End<Output extends Sends, M extends Machine<Output>> {
   readonly #handle: (output: Exclude<Output, { kind: 'send' }>) => void;
   #wake: number | null = null;
   #stopped = false;
+  /** what it sends is lost */
+  isMute = false;
   deliver: (frame: Uint8Array) => void = () => {};
 
   constructor(link: SimulatedLink, machine: M, handle: (output: Exclude<Output, { kind: 'send' }>) => void) {
@@ -90,8 +92,9 @@ export class End<Output extends Sends, M extends Machine<Output>> {
   do(step: (machine: M, now: number) => Output[]): void {
     if (this.#stopped) return;
     for (const output of step(this.machine, this.#link.clock.now)) {
-      if (output.kind === 'send' && 'frame' in output) this.#link.carry(output.frame, this.deliver);
-      else this.#handle(output as Exclude<Output, { kind: 'send' }>);
+      if (output.kind === 'send' && 'frame' in output) {
+        if (!this.isMute) this.#link.carry(output.frame, this.deliver);
+      } else this.#handle(output as Exclude<Output, { kind: 'send' }>);
     }
     this.#arm();
   }

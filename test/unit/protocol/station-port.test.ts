@@ -207,6 +207,25 @@ test('after a link flap and after a restart of the bridge everything is asked fo
   }
 });
 
+test('another bridge is believed once the first is silent, or has nothing to do with EVB any more', () => {
+  const second = new Peer(vmOf(1));
+  for (const fallSilent of [
+    (station: StationPort) => station.tick(200_000),
+    (station: StationPort) => station.receive(bridge.lldp(null), 200_000),
+  ]) {
+    const station = connected();
+    assert.deepEqual(
+      told(station.receive(second.lldp(bridgeEvb), 10_000)).map(
+        (output) => output.kind === 'ignored' && output.reason,
+      ),
+      ['second speaker'],
+    );
+    fallSilent(station);
+    station.receive(second.lldp(bridgeEvb), 200_001);
+    assert.equal(station.state().neighbour?.mac, vmOf(1));
+  }
+});
+
 test('hints reach the wire, and only the pinned bridge is believed', () => {
   const station = connected();
   const hints = { migrating: true, suspended: false };
