@@ -27,7 +27,12 @@ export class Chains {
     this.#nodes = nodes;
     const left = new Set<number>();
     for (let vlan = 0; vlan < first.length; vlan++) this.#adopt(vlan, isIn, left);
-    this.#pool = new Pool('member of a VLAN', nodes.length, new Set([...this.#previous.keys(), ...left]), grace);
+    this.#pool = new Pool(
+      'member of a VLAN',
+      nodes.length,
+      new Set([...this.#previous.keys(), ...left]),
+      grace,
+    );
     for (const node of left) if (!this.#previous.has(node)) this.#pool.retire(node);
   }
 

@@ -22,7 +22,12 @@ const quantum = 30_000;
  * others, which may each borrow up to the whole. Frames that are on their way through it are not lost.
  * @throws RelayError
  */
-export function shape(port: PortName, rate: number, shares: readonly Share[], before: readonly Share[]): void {
+export function shape(
+  port: PortName,
+  rate: number,
+  shares: readonly Share[],
+  before: readonly Share[],
+): void {
   const classes = [
     { id: rest, rate: restRate },
     ...shares.map((share) => ({ id: share.number.toString(16), rate: share.rate })),

@@ -364,8 +364,7 @@ export class VsiTable {
   #leave(old: HeldVsi, now: HeldVsi | null): void {
     const vlans = now ? vlansOf(now.vsi) : [];
     for (const vlan of vlansOf(old.vsi)) if (!vlans.includes(vlan)) this.#chains.remove(old.slot, vlan);
-    for (const ip of old.vsi.ips)
-      if (!now?.vsi.ips.includes(ip)) this.#plane.ips.delete(ipKey(old.slot, ip));
+    for (const ip of old.vsi.ips) if (!now?.vsi.ips.includes(ip)) this.#plane.ips.delete(ipKey(old.slot, ip));
   }
 
   /** Its addresses are here, whatever was learned before. */

@@ -30,8 +30,7 @@ describe('chains of VSIs', () => {
         const first = new BigUint64Array(vlans);
         const nodes = new BigUint64Array(size);
         const model = new Set<string>();
-        const open = () =>
-          new Chains(first, nodes, (slot, vlan) => model.has(`${slot} ${vlan}`), noGrace);
+        const open = () => new Chains(first, nodes, (slot, vlan) => model.has(`${slot} ${vlan}`), noGrace);
         let chains = open();
         steps.forEach(({ slot, vlan }, i) => {
           if (model.delete(`${slot} ${vlan}`)) chains.remove(slot, vlan);
@@ -42,7 +41,7 @@ describe('chains of VSIs', () => {
           if (i % 7 === 6) chains = open();
           for (let vlan = 0; vlan < vlans; vlan++)
             assert.deepEqual(
-              walk(nodes, first[vlan]!).toSorted(),
+              walk(nodes, first[vlan]!).toSorted((a, b) => a - b),
               [1, 2, 3, 4, 5, 6].filter((slot) => model.has(`${slot} ${vlan}`)),
             );
         });
