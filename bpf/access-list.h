@@ -277,17 +277,15 @@ __noinline int consult(__u32 number, __u32 direction, struct headers *h)
 	return list->otherwise;
 }
 
-static __always_inline enum decision decide(struct work *w, __u32 list, enum direction direction)
+static __always_inline enum decision decide(struct __sk_buff *skb, struct work *w, __u32 list, enum direction direction)
 {
-	struct headers *h = w->headers;
+	struct headers *h;
 
 	if (list <= LIST_DENIES)
-		return list == LIST_ALLOWS;
-	if (!h->parsed) {
-		__builtin_memcpy(h->macs, &w->destination, 6);
-		__builtin_memcpy(h->macs + 6, &w->source, 6);
-		parse_headers(w->skb, h);
-	}
+		return list == LIST_ALLOWS ? ALLOW : DENY;
+	h = headers_of(skb, w);
+	if (!h)
+		return DENY;
 	h->keys[KEY_VLAN] = w->vlan;
 	return consult(list, direction, h);
 }

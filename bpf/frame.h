@@ -36,8 +36,8 @@ struct headers {
 	__u32 keys[KEYS];
 	__u32 vectors[DIMENSIONS];        /* what an access list found for them */
 	__u8 macs[16];                    /* 12: destination and source, as in the frame */
+	__u16 segment;                    /* where in the frame the protocol's own header is, if it can be read */
 	__u8 family;                      /* 4, 6 or 0: no readable IP header */
-	__u8 parsed;
 };
 
 /* Too large for the stack, so each CPU has one. */
@@ -51,37 +51,41 @@ struct {
 struct copy {
 	__u16 port;  /* 0: no copy */
 	__u16 vid;
-	__u32 pad;
+	__u32 truncate;  /* octets; 0: all */
 	__u64 destination;
 };
 
-/* A bit per port that has had its shared copy of the frame. Too large for the stack, so each CPU has one. */
-struct served {
-	__u64 ports[PORTS / 64];
-};
-
+/* A bit per port that has had its shared copy of a group frame. Each CPU has one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__type(key, __u32);
-	__type(value, struct served);
-	__uint(max_entries, 1);
+	__type(value, __u64);
+	__uint(max_entries, PORTS / 64);
 } hp_served SEC(".maps");
 
+/*
+ * No pointers: so it can be given to functions that are not static, which the verifier looks at once and not at every
+ * caller.
+ */
 struct work {
-	struct __sk_buff *skb;
 	__u64 now;
 	__u64 source, destination;      /* addresses, first octet lowest */
 	__u64 written;                  /* destination address in the frame now */
+	struct copy last;               /* the copy that is still to be sent */
 	__u32 in_port;
 	__u32 sender;                   /* slot, 0: it came from the network */
-	__u32 next;                     /* slot to look at in a walk through a VLAN's members */
+	__u32 next;                     /* node to look at in a walk through a VLAN's members */
 	__u32 octets;
+	__u32 tenant;                   /* whose the frame is where a port has a shaper */
+	__u16 ether_type;
+	__u16 vid;                      /* of the tag it came with */
 	__u16 vlan;
 	__u16 priority;                 /* PCP and DEI, in the place they have in a tag */
+	__u8 tagged;
 	__u8 copied;                    /* a copy for somebody was made, sent or not */
-	struct copy last;               /* the copy that is still to be sent */
-	struct served *served;          /* set for group frames */
-	struct headers *headers;
+	__u8 parsed;                    /* see headers_of */
+	__u8 group;                     /* it is for many, see `served` */
+	__u32 pad;
 };
 
 static __always_inline bool load(struct __sk_buff *skb, __u32 offset, void *to, __u32 length)
@@ -175,6 +179,7 @@ static __always_inline void parse_ipv4(struct __sk_buff *skb, struct headers *h)
 		later_fragment(h, offset);
 		return;
 	}
+	h->segment = ETH_HLEN + header;
 	length -= 20;
 	if (header > 20)
 		length = load_some(skb, ETH_HLEN + header, packet + 20, SEGMENT_OCTETS);
@@ -207,6 +212,7 @@ static __always_inline void parse_ipv6(struct __sk_buff *skb, struct headers *h)
 			h->keys[KEY_PROTOCOL] = protocol;
 			if (h->keys[KEY_FRAGMENT] == HIDDEN)
 				h->keys[KEY_FRAGMENT] = 0;
+			h->segment = at;
 			parse_segment(h, segment, length);
 			return;
 		}
@@ -235,8 +241,8 @@ __noinline int parse_headers(struct __sk_buff *skb, struct headers *h)
 {
 	if (!h)
 		return 0;
-	h->parsed = 1;
 	h->family = 0;
+	h->segment = 0;
 	h->keys[KEY_PROTOCOL] = NONE;
 	h->keys[KEY_DSCP] = NONE;
 	h->keys[KEY_FRAGMENT] = NONE;
@@ -246,6 +252,22 @@ __noinline int parse_headers(struct __sk_buff *skb, struct headers *h)
 	else if (h->keys[KEY_ETHER_TYPE] == ETH_P_IPV6)
 		parse_ipv6(skb, h);
 	return 0;
+}
+
+/* The frame's headers, read at the first time. */
+static __always_inline struct headers *headers_of(struct __sk_buff *skb, struct work *w)
+{
+	__u32 only = 0;
+	struct headers *h = bpf_map_lookup_elem(&hp_headers, &only);
+
+	if (!h || w->parsed)
+		return h;
+	__builtin_memcpy(h->macs, &w->destination, 6);
+	__builtin_memcpy(h->macs + 6, &w->source, 6);
+	h->keys[KEY_ETHER_TYPE] = w->ether_type;
+	parse_headers(skb, h);
+	w->parsed = 1;
+	return h;
 }
 
 /* A gratuitous ARP (RFC 5227, 3), a RARP, or an unsolicited neighbour advertisement (RFC 4861, 7.2.6). */

@@ -8,6 +8,10 @@
 #include <linux/pkt_cls.h>
 #include <stdbool.h>
 
+/* In the upper half of a mark: hp_trim cuts the frame to as many octets as the lower half says. */
+#define TRIM 0x4850
+#define TRIM_TO(mark) ((mark) >> 16 == TRIM ? (mark) & 0xffff : 0)
+
 #ifdef HP_RECORD
 #include "record.h"
 #else
@@ -32,6 +36,12 @@ static __always_inline bool emit_copy(struct __sk_buff *skb, __u32 ifindex)
 static __always_inline int emit(struct __sk_buff *skb, __u32 ifindex)
 {
 	return bpf_redirect(ifindex, 0);
+}
+
+/* Likewise, past the device to its peer in another namespace. */
+static __always_inline int emit_to_peer(struct __sk_buff *skb, __u32 ifindex)
+{
+	return bpf_redirect_peer(ifindex, 0);
 }
 
 #endif

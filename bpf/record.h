@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* hooks.h for tests by BPF_PROG_TEST_RUN: nothing is sent, and two runs with the same frames do the same. */
 #pragma once
-#include <linux/if_ether.h>
-#include <bpf/bpf_endian.h>
 
 #define EMISSIONS 128
 
 struct emission {
 	__u32 ifindex;
 	__u32 octets;
-	__u16 tagged;
+	__u16 tag_protocol;  /* network order, 0: no tag */
 	__u16 tci;
 	__u32 pad;
 	__u8 frame[2032];  /* without the tag */
@@ -30,26 +28,18 @@ static __always_inline __u64 now_ns(void)
 	return now ? *now : 0;
 }
 
-/* A frame that a device receives has its tag beside it, in the skb; one that a test run is given, in itself. */
-static __noinline int put_tag_beside(struct __sk_buff *skb)
-{
-	__u16 tag[2];
-
-	if (bpf_skb_load_bytes(skb, 12, tag, sizeof(tag)) || tag[0] != bpf_htons(ETH_P_8021Q))
-		return 0;
-	bpf_skb_vlan_pop(skb);
-	bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), bpf_ntohs(tag[1]));
-	return 0;
-}
-
+/*
+ * A test run gets each frame behind a tag of the test's own: without it the kernel refuses IP that is cut short, and it
+ * keeps the frame's tag, when that has become the first one, beside the frame, as for any frame that a device receives.
+ */
 static __always_inline void as_received(struct __sk_buff *skb)
 {
-	put_tag_beside(skb);
+	bpf_skb_vlan_pop(skb);
 }
 
 static __noinline int record(struct __sk_buff *skb, __u32 ifindex)
 {
-	__u32 only = 0, index, octets = skb->len;
+	__u32 only = 0, index, octets = skb->len, most = TRIM_TO(skb->mark);
 	__u64 *emitted = bpf_map_lookup_elem(&hp_emitted, &only);
 	struct emission *e;
 
@@ -59,9 +49,11 @@ static __noinline int record(struct __sk_buff *skb, __u32 ifindex)
 	e = bpf_map_lookup_elem(&hp_emissions, &index);
 	if (!e)
 		return 0;
+	if (most && octets > most)
+		octets = most;
 	e->ifindex = ifindex;
 	e->octets = octets;
-	e->tagged = skb->vlan_present;
+	e->tag_protocol = skb->vlan_present ? skb->vlan_proto : 0;
 	e->tci = skb->vlan_tci;
 	if (octets > 0 && octets <= sizeof(e->frame))
 		bpf_skb_load_bytes(skb, 0, e->frame, octets);
@@ -78,4 +70,9 @@ static __always_inline int emit(struct __sk_buff *skb, __u32 ifindex)
 {
 	record(skb, ifindex);
 	return TC_ACT_REDIRECT;
+}
+
+static __always_inline int emit_to_peer(struct __sk_buff *skb, __u32 ifindex)
+{
+	return emit(skb, ifindex);
 }

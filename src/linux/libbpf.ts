@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import koffi, { type LibraryHandle } from 'koffi';
 import { check, libc, SystemError } from './libc.ts';
 
@@ -79,9 +80,23 @@ function load() {
     detach: bpf<(hook: Uint8Array, options: Uint8Array) => number>(
       'int bpf_tc_detach(const void *hook, const void *options)',
     ),
-    query: bpf<(hook: Uint8Array, options: Uint8Array) => number>(
+    tcQuery: bpf<(hook: Uint8Array, options: Uint8Array) => number>(
       'int bpf_tc_query(const void *hook, _Inout_ void *options)',
     ),
+    query: bpf<
+      (ifindex: number, type: number, flags: number, attached: null, ids: null, count: Uint8Array) => number
+    >(
+      'int bpf_prog_query(int target, int type, uint32_t flags, void *attached, void *ids, _Inout_ uint32_t *count)',
+    ),
+    linkCreate: bpf<(programFd: number, ifindex: number, type: number, options: null) => number>(
+      'int bpf_link_create(int program, int target, int type, const void *options)',
+    ),
+    linkUpdate: bpf<(linkFd: number, programFd: number, options: null) => number>(
+      'int bpf_link_update(int link, int program, const void *options)',
+    ),
+    linkDetach: bpf<(linkFd: number) => number>('int bpf_link_detach(int link)'),
+    pin: bpf<(fd: number, path: string) => number>('int bpf_obj_pin(int fd, const char *path)'),
+    openPin: bpf<(path: string) => number>('int bpf_obj_get(const char *path)'),
     possibleCpus: bpf<() => number>('int libbpf_num_possible_cpus()'),
     ringNew: bpf<(fd: number, callback: bigint, context: null, options: null) => bigint | null>(
       'void *ring_buffer__new(int fd, void *callback, void *context, const void *options)',
@@ -120,17 +135,18 @@ export class MissingLibrary extends Error {
 const complaints: string[] = [];
 let loaded: ReturnType<typeof load> | undefined;
 
-function libbpf(): ReturnType<typeof load> {
+/** libbpf's functions; a negative return is for `checkBpf`. @throws MissingLibrary */
+export function libbpf(): ReturnType<typeof load> {
   return (loaded ??= load());
 }
 
 /** What libbpf complained about since the last call, its last lines. */
-function lastComplaint(): string {
+export function lastComplaint(): string {
   return complaints.splice(0).join('; ').replaceAll('\n', ' ');
 }
 
 /** libbpf 1.x returns the negative errno itself. */
-function checkBpf(result: number, call: string, subject: string): number {
+export function checkBpf(result: number, call: string, subject: string): number {
   if (result < 0) throw new SystemError(call, subject, -result);
   return result;
 }
@@ -186,58 +202,6 @@ export class BpfObject {
   }
 }
 
-const ingress = 1; // BPF_TC_INGRESS
-const ingressAndEgress = 3;
-const replaceFlag = 1; // BPF_TC_F_REPLACE
-
-function hook(ifindex: number, attachPoint: number): Uint8Array {
-  const bytes = new Uint8Array(24); // struct bpf_tc_hook
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(bytes.length), true);
-  view.setInt32(8, ifindex, true);
-  view.setUint32(12, attachPoint, true);
-  return bytes;
-}
-
-/** struct bpf_tc_opts: the one filter of ours, by handle and priority. */
-function filter(programFd = 0, flags = 0): Uint8Array {
-  const bytes = new Uint8Array(32);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(bytes.length), true);
-  view.setInt32(8, programFd, true);
-  view.setUint32(12, flags, true);
-  view.setUint32(20, 1, true); // handle
-  view.setUint32(24, 1, true); // priority
-  return bytes;
-}
-
-/** Whether the interface has a tc ingress program where ours would be. */
-export function hasIngress(ifindex: number): boolean {
-  const result = libbpf().query(hook(ifindex, ingress), filter());
-  lastComplaint();
-  return result === 0;
-}
-
-/**
- * Attaches at tc ingress, direct action; a program that is there already is replaced between two frames.
- * @returns whether the clsact qdisc had to be made for it
- * @throws SystemError
- */
-export function attachIngress(ifindex: number, programFd: number, subject: string): boolean {
-  const bpf = libbpf();
-  const made = bpf.hookCreate(hook(ifindex, ingress));
-  if (made < 0 && made !== -koffi.os.errno['EEXIST']!) checkBpf(made, 'clsact qdisc on', subject);
-  checkBpf(bpf.attach(hook(ifindex, ingress), filter(programFd, replaceFlag)), 'tc filter on', subject);
-  return made === 0;
-}
-
-/** Detaches our program, with the clsact qdisc if told so; nothing if it is not there or the interface is gone. */
-export function detachIngress(ifindex: number, withQdisc: boolean): void {
-  if (withQdisc) libbpf().hookDestroy(hook(ifindex, ingressAndEgress));
-  else libbpf().detach(hook(ifindex, ingress), filter());
-  lastComplaint();
-}
-
 /** Octets in a map's memory that this process and the kernel share. A 64-bit word in it changes in one store. */
 export class MappedArray {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -251,6 +215,17 @@ export class MappedArray {
     check(address === -1n ? -1 : 0, 'mmap of eBPF map', subject);
     this.#address = address;
     this.bytes = new Uint8Array(koffi.view(address, length));
+  }
+
+  /** A pinned array, null if there is none. @throws SystemError */
+  static ofPin(path: string, length: number): MappedArray | null {
+    if (!existsSync(path)) return null;
+    const fd = checkBpf(libbpf().openPin(path), 'open eBPF map', path);
+    try {
+      return new MappedArray(fd, length, path);
+    } finally {
+      libc().close(fd);
+    }
   }
 
   words(): BigUint64Array<ArrayBuffer> {
@@ -442,7 +417,8 @@ export class TestRun {
     this.#frame.set(frame);
     this.#context.setUint32(40, ifindex, true);
     this.#view.setUint32(24, frame.length, true);
-    this.#view.setUint32(28, 0, true); // what came out of the run before may be less
+    this.#view.setUint32(28, 0, true); // the room for results, of which the last run has left its size
+    this.#view.setUint32(52, 0, true);
     this.#view.setUint32(60, repeat, true);
     checkBpf(libbpf().testRun(this.#programFd, this.#options), 'test run of', 'an eBPF program');
     return { action: this.#view.getUint32(56, true), ns: this.#view.getUint32(64, true) };

@@ -33,6 +33,8 @@ function checkPorts(ports: RelayState['ports']): void {
       throw new RelayError(`port ${name}: at most ${limits.networkPorts} network ports`);
     if (port.kind !== 'mirror') {
       if (port.shaper !== undefined) checkNumber(port.shaper, 8000, 2 ** 40, `port ${name}: shaper`);
+      if (port.shaper && port.peerDelivery)
+        throw new RelayError(`port ${name}: a shaper queues what peer delivery lets past it; have one or the other`);
       continue;
     }
     checkName(port.session, `port ${name}: mirror session`);

@@ -71,11 +71,18 @@ export interface Relay {
   held(): RelayState;
   /**
    * Makes the data plane be `desired`. A VSI's change of place (armed, active) and its change of policy are each
-   * one atomic write: no frame sees half of either.
+   * one atomic write: no frame sees half of either. `changed`: all other VSIs are, by the caller's word, as they were
+   * when it last had this relay apply a state, so that a driver need not look at them.
    * @throws RelayError when the data plane refuses; what was held before is still in force then
    */
-  apply(desired: RelayState): void;
+  apply(desired: RelayState, changed?: ReadonlySet<VsiId>): void;
+  /** All there are: walks every VSI, and the strangers. */
   counters(): RelayCounters;
+  portCounters(): RelayCounters['ports'];
+  /** Of one VSI, by each port it has a place at; costs the same however many others there are. */
+  countersOf(vsiId: VsiId): ReadonlyMap<PortName, VsiCounters>;
+  /** The interface of a port was made anew under the same name. @throws RelayError when it cannot be bound */
+  rebind(port: PortName): void;
   /**
    * Frames that each rule of the VSI's access list has decided since the list came to be, in the rules' order, and
    * last those that none did; VSIs with equal access lists may share the count. A list without rules counts nothing.
@@ -109,18 +116,25 @@ export const defaultAgeingTime = 300;
 /** A Linux interface name, at most 15 octets. */
 export type PortName = string;
 
-/**
- * A network port carries `vlans` (ascending in what is held) and `nativeVlan`, the latter untagged. `shaper`: bits per
- * second that leave by the port at most, queued and not dropped; absent: none.
- */
+/** How frames leave by a port. */
+export interface PortEgress {
+  /** bits per second at most, queued and not dropped; absent: no limit */
+  readonly shaper?: number;
+  /**
+   * The port is a veth whose peer is another namespace's end: frames are handed straight to that end, past the port's own
+   * egress, so that its taps and its interface counters do not see them. Absent: as the kernel does it. Not with a shaper.
+   */
+  readonly peerDelivery?: true;
+}
+
+/** A network port carries `vlans` (ascending in what is held) and `nativeVlan`, the latter untagged. */
 export type RelayPort =
-  | { readonly kind: 'station'; readonly reflectiveRelay: boolean; readonly shaper?: number }
-  | {
+  | (PortEgress & { readonly kind: 'station'; readonly reflectiveRelay: boolean })
+  | (PortEgress & {
       readonly kind: 'network';
       readonly nativeVlan: Vid | null;
       readonly vlans: readonly Vid[];
-      readonly shaper?: number;
-    }
+    })
   | { readonly kind: 'mirror'; readonly session: string };
 
 /** Where a VSI is or will be: a station port, and the VID its frames carry on that link (null VID: untagged). */
@@ -230,4 +244,6 @@ export interface DropSample {
   readonly octets: number;
   /** its first octets without its tag, at most 128 */
   readonly frame: Uint8Array;
+  /** the VID of the tag it came with, 0 without one; absent where the relay does not say */
+  readonly wireVid?: Vid | NullVid;
 }

@@ -9,6 +9,7 @@ const emissionSize = 2048; // struct emission of bpf/record.h
 const mostEmissions = 128;
 const frameOffset = 16;
 const leftToTheAgent = 0; // TC_ACT_OK
+const ownTag = [0x81, 0x00, 0xff, 0xff];
 
 /**
  * The data plane of a switch, but with the program that keeps what it would send (bpf/record.h): each frame is one system
@@ -39,7 +40,7 @@ export class Recorder {
   receive(port: string, frame: Uint8Array, now: bigint): Emission[] | null {
     this.#now[0] = now;
     this.#emitted[0] = 0n;
-    const { action } = this.#run.run(frame, this.#ifindexes.get(port)!);
+    const { action } = this.#run.run(behind(ownTag, frame), this.#ifindexes.get(port)!);
     const emissions = Array.from({ length: Number(this.#emitted[0]) }, (_, i) => this.#emission(i));
     if (action === leftToTheAgent && !emissions.length) return null;
     return emissions;
@@ -53,9 +54,8 @@ export class Recorder {
     if (!port) throw new Error(`a frame to interface ${view.getUint32(0, true)}, which is no port`);
     const untagged = bytes.subarray(frameOffset, frameOffset + view.getUint32(4, true));
     if (!view.getUint16(8, true)) return { port, frame: untagged.slice() };
-    const tci = view.getUint16(10, true);
-    const tag = [0x81, 0x00, tci >> 8, tci & 0xff];
-    return { port, frame: Uint8Array.from([...untagged.subarray(0, 12), ...tag, ...untagged.subarray(12)]) };
+    const [protocol, tci] = [view.getUint16(8, false), view.getUint16(10, true)];
+    return { port, frame: behind([protocol >> 8, protocol & 0xff, tci >> 8, tci & 0xff], untagged) };
   }
 
   #array(name: string, length: number): MappedArray {
@@ -69,4 +69,12 @@ export class Recorder {
     this.#run.close();
     this.#object.close();
   }
+}
+
+function behind(tag: readonly number[], frame: Uint8Array): Uint8Array {
+  const tagged = new Uint8Array(frame.length + 4);
+  tagged.set(frame.subarray(0, 12));
+  tagged.set(tag, 12);
+  tagged.set(frame.subarray(12), 16);
+  return tagged;
 }

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import type { RelayPort } from '../../src/relay/relay.ts';
 import type { PortCounters, Stranger, VsiCounters } from '../../src/relay/relay.ts';
-import { readList } from '../../src/relay/ebpf/access-list/lists.ts';
 import { readPortCounters, readStrangers, readVsiCounters } from '../../src/relay/ebpf/counters.ts';
 import { DataPlane } from '../../src/relay/ebpf/data-plane.ts';
 import { portCount, PortEntry, unpackVsi } from '../../src/relay/ebpf/layout.ts';
-import { decodeProfile, listOf, profileSize } from '../../src/relay/ebpf/profile.ts';
+import { readPolicy } from '../../src/relay/ebpf/profile-table.ts';
 import { decodeRecord } from '../../src/relay/ebpf/record.ts';
 import { vsiIdToBytes, type VsiId } from '../../src/domain/vsi-id.ts';
 import type { Policy } from '../../src/domain/port-profile.ts';
@@ -55,9 +54,8 @@ export class KernelView {
     const { slot } = decodeRecord(record);
     const { active, armed, profile } = unpackVsi(this.#plane.vsis[slot]!);
     if (!active && !armed) return null;
-    const bytes = this.#plane.profiles.slice(profile * profileSize, (profile + 1) * profileSize);
     return {
-      policy: decodeProfile(bytes, readList(this.#plane.lists, listOf(bytes))),
+      policy: readPolicy(this.#plane, profile),
       active: active && this.#nameOf(active.port),
       counters: active && readVsiCounters(this.#plane, slot * 4 + active.tally),
       armed: armed && this.#nameOf(armed.port),

@@ -1,86 +1,111 @@
-import {
-  plainForwarding,
-  type AccessList,
-  type Direction,
-  type Mirror,
-  type Policy,
-} from '../../domain/port-profile.ts';
-import type { Vid } from '../../domain/vid.ts';
-import { bucketOf, concerns } from '../policy.ts';
-import { readText, writeText } from './layout.ts';
+import { directions, stormKinds, type Direction, type Policy } from '../../domain/port-profile.ts';
+import { bucketOf, concerns, stormBucketOf } from '../policy.ts';
+import { profileSize } from './layout.ts';
 
-export const profileSize = 144;
-const vlanOffset = 64;
-const mirrorOffset = 66;
-const mirrorsOffset = 70;
-const listOffset = 72;
-const sessionOffset = 76;
-const sessionEnd = 140;
+/** What a profile refers to by number; 0: it has none. */
+export interface ProfileNumbers {
+  /** the port that carries the mirror's session */
+  readonly mirrorPort: number;
+  /** the tenant, if it has limits */
+  readonly tenant: number;
+  readonly accessList: number;
+  readonly mirrorFilter: number;
+}
 
-const directions: readonly Direction[] = ['from-vm', 'to-vm'];
+const does = {
+  control: 1,
+  dhcpServer: 2,
+  routerAdvertisement: 4,
+  address: 8,
+  list: 16,
+  storm: 32,
+  rate: 64,
+  tenantRate: 128,
+  mark: 256,
+  mirror: 512,
+} as const;
+const offsets = {
+  does: 0,
+  accessList: 8,
+  mirrorFilter: 12,
+  truncate: 16,
+  sample: 20,
+  mirrorPort: 24,
+  vlan: 26,
+  tenant: 28,
+  trunks: 30,
+  dscp: 32,
+  pcp: 33,
+  defaultPcp: 34,
+  rate: 40,
+  storm: 72,
+  trunk: 120,
+} as const;
+const trust = 255;
 
-/**
- * A policy as the data plane has it (struct profile); `mirrorPort` is the port of its session, 0 if it has none, and `list`
- * the number of its access list.
- */
-export function encodeProfile(policy: Policy, mirrorPort: number, list: number): Uint8Array<ArrayBuffer> {
+/** A policy as the data plane has it (struct profile). */
+export function encodeProfile(policy: Policy, numbers: ProfileNumbers): Uint8Array<ArrayBuffer> {
+  const { vlan, trunk, rate, storm, marking, mirror } = policy;
   const bytes = new Uint8Array(profileSize);
   const view = new DataView(bytes.buffer);
   directions.forEach((direction, i) => {
-    const rate = policy.rate[direction];
-    if (!rate) return;
-    const { cost, depth } = bucketOf(rate);
-    const words = [BigInt(rate.max), BigInt(rate.burst), cost, depth];
-    words.forEach((word, j) => view.setBigUint64(32 * i + 8 * j, word, true));
+    view.setUint32(offsets.does + 4 * i, tasks(policy, numbers, direction), true);
+    if (rate[direction]) writeRate(view, offsets.rate + 16 * i, bucketOf(rate[direction]));
   });
-  view.setUint16(vlanOffset, policy.vlan, true);
-  const mirrors = policy.mirror ? directionBits(policy.mirror.direction) : 0;
-  view.setUint8(mirrorsOffset, mirrors);
-  directions.forEach((_, i) =>
-    view.setUint16(mirrorOffset + 2 * i, mirrors & (1 << i) ? mirrorPort : 0, true),
-  );
-  if (policy.mirror) writeText(bytes.subarray(sessionOffset, sessionEnd), policy.mirror.session);
-  view.setUint32(listOffset, list, true);
+  stormKinds.forEach((kind, i) => {
+    if (storm[kind]) writeRate(view, offsets.storm + 16 * i, stormBucketOf(storm[kind]));
+  });
+  view.setUint32(offsets.accessList, numbers.accessList, true);
+  view.setUint32(offsets.mirrorFilter, numbers.mirrorFilter, true);
+  view.setUint32(offsets.truncate, mirror?.truncate ?? 0, true);
+  view.setUint32(offsets.sample, mirror?.sample ?? 1, true);
+  view.setUint16(offsets.mirrorPort, numbers.mirrorPort, true);
+  view.setUint16(offsets.vlan, vlan, true);
+  view.setUint16(offsets.tenant, numbers.tenant, true);
+  view.setUint16(offsets.trunks, Number(trunk.length > 0), true);
+  for (const one of trunk) bytes[offsets.trunk + (one >> 3)]! |= 1 << (one & 7);
+  view.setUint8(offsets.dscp, marking.dscp === 'trust' ? trust : marking.dscp);
+  view.setUint8(offsets.pcp, marking.pcp === 'trust' ? trust : marking.pcp);
+  view.setUint8(offsets.defaultPcp, marking.defaultPcp);
   return bytes;
 }
 
-/** The policy that `encodeProfile` was given. */
-export function decodeProfile(bytes: Uint8Array<ArrayBuffer>, accessList: AccessList): Policy {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, profileSize);
-  const rate: Partial<Record<Direction, { max: number; burst: number }>> = {};
-  directions.forEach((direction, i) => {
-    const max = Number(view.getBigUint64(32 * i, true));
-    if (max) rate[direction] = { max, burst: Number(view.getBigUint64(32 * i + 8, true)) };
-  });
-  const session = readText(bytes.subarray(sessionOffset, sessionEnd));
-  const mirror: Mirror | null = session
-    ? { session, direction: directionOf(view.getUint8(mirrorsOffset)) }
-    : null;
+/** The numbers that `encodeProfile` was given. */
+export function numbersOf(profile: Uint8Array<ArrayBuffer>): ProfileNumbers {
+  const view = new DataView(profile.buffer, profile.byteOffset, profileSize);
   return {
-    ...plainForwarding,
-    tenant: 'red',
-    vlan: view.getUint16(vlanOffset, true) as Vid,
-    rate,
-    accessList,
-    mirror,
+    mirrorPort: view.getUint16(offsets.mirrorPort, true),
+    tenant: view.getUint16(offsets.tenant, true),
+    accessList: view.getUint32(offsets.accessList, true),
+    mirrorFilter: view.getUint32(offsets.mirrorFilter, true),
   };
 }
 
-function directionBits(direction: Direction | 'both'): number {
-  return Number(concerns(direction, 'from-vm')) | (Number(concerns(direction, 'to-vm')) << 1);
+/** A struct rate; the depth is the word that says that there is one. */
+export function writeRate(
+  view: DataView,
+  at: number,
+  { cost, depth }: { readonly cost: bigint; readonly depth: bigint },
+): void {
+  view.setBigUint64(at, cost, true);
+  view.setBigUint64(at + 8, depth > 0n ? depth : 1n, true);
 }
 
-function directionOf(bits: number): Direction | 'both' {
-  return bits === 3 ? 'both' : directions[bits - 1]!;
-}
-
-/** The number of an encoded profile's access list. */
-export function listOf(bytes: Uint8Array<ArrayBuffer>): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, profileSize).getUint32(listOffset, true);
-}
-
-/** The port that an encoded profile mirrors to, 0 if to none. */
-export function mirrorPortOf(bytes: Uint8Array<ArrayBuffer>): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, profileSize);
-  return view.getUint16(mirrorOffset, true) || view.getUint16(mirrorOffset + 2, true);
+function tasks(policy: Policy, numbers: ProfileNumbers, direction: Direction): number {
+  const { guards, marking, mirror } = policy;
+  const fromVm = direction === 'from-vm';
+  const marks = marking.dscp !== 'trust' || marking.pcp !== 'trust' || marking.defaultPcp !== 0;
+  const wanted: [boolean, number][] = [
+    [fromVm && guards.control, does.control],
+    [fromVm && guards.dhcpServer, does.dhcpServer],
+    [fromVm && guards.routerAdvertisement, does.routerAdvertisement],
+    [fromVm && guards.address, does.address],
+    [numbers.accessList !== 0, does.list],
+    [fromVm && Object.keys(policy.storm).length > 0, does.storm],
+    [policy.rate[direction] !== undefined, does.rate],
+    [numbers.tenant !== 0, does.tenantRate],
+    [fromVm && marks, does.mark],
+    [mirror !== null && numbers.mirrorPort !== 0 && concerns(mirror.direction, direction), does.mirror],
+  ];
+  return wanted.reduce((bits, [is, bit]) => (is ? bits | bit : bits), 0);
 }

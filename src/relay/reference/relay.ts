@@ -17,6 +17,7 @@ import {
   type RelayEvent,
   type RelayState,
   type RelayVsi,
+  type VsiCounters,
 } from '../relay.ts';
 import { judge } from './access-list.ts';
 import { isAnnouncement } from './announcements.ts';
@@ -109,16 +110,23 @@ export class ReferenceRelay implements Relay {
 
   counters(): RelayCounters {
     return {
-      ports: new Map(Array.from(this.#ports, ([name, { tally }]) => [name, tally.counters()])),
-      vsis: new Map(
-        Array.from(this.#vsis, ([id, { tallies }]) => [
-          id,
-          new Map(Array.from(tallies, ([port, tally]) => [port, tally.counters()])),
-        ]),
-      ),
+      ports: this.portCounters(),
+      vsis: new Map(Array.from(this.#vsis.keys(), (id) => [id, this.countersOf(id)])),
       strangers: this.#strangers.all(),
     };
   }
+
+  portCounters(): RelayCounters['ports'] {
+    return new Map(Array.from(this.#ports, ([name, { tally }]) => [name, tally.counters()]));
+  }
+
+  countersOf(vsiId: VsiId): ReadonlyMap<PortName, VsiCounters> {
+    const { tallies = [] } = this.#vsis.get(vsiId) ?? {};
+    return new Map(Array.from(tallies, ([port, tally]) => [port, tally.counters()]));
+  }
+
+  /** Ports are names here, and have no interface. */
+  rebind(): void {}
 
   ruleFrames(vsi: VsiId): readonly number[] | null {
     return this.#vsis.get(vsi)?.ruleFrames.slice() ?? null;
