@@ -37,6 +37,8 @@ enum decision { DENY, ALLOW };
 
 /* Bits 0 to 15: the vector's number; 16 to 31: which of its words are not zero. */
 typedef __u32 class;
+#define VECTOR(class) ((class) & 0xffff)
+#define FILLED(class) ((class) >> 16)
 
 struct interval {
 	__u32 from;
@@ -214,6 +216,11 @@ static __always_inline void count_rule(struct segment *segment, __u32 base, cons
 	__sync_fetch_and_add(AT(__u64, segment, place & ~7U), 1);
 }
 
+static __always_inline __u64 word_at(struct segment *segment, __u32 pool, __u32 vector, __u32 i)
+{
+	return *AT(__u64, segment, pool + *AT(__u16, segment, vector + i * 2) * 8);
+}
+
 /* Not static, so that the verifier looks at it once and not at every caller. */
 __noinline int consult(__u32 number, __u32 direction, struct headers *h)
 {
@@ -221,9 +228,9 @@ __noinline int consult(__u32 number, __u32 direction, struct headers *h)
 	__u32 zero = 0, open, which = number >> UNIT_BITS;
 	void *inner = bpf_map_lookup_elem(&hp_lists, &which);
 	struct segment *segment = inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
-	__u32 words, pool, vectors_at;
+	__u32 vectors, start, size, pool;
 	struct list *list;
-	class start;
+	class class;
 
 	if (!segment || !h)
 		return DENY;
@@ -234,40 +241,39 @@ __noinline int consult(__u32 number, __u32 direction, struct headers *h)
 		count_rule(segment, base, list, list->words * 64);
 		return DENY;
 	}
-	start = list->start[direction & 1];
-	h->vectors[0] = start;
-	open = start >> 16;
+	vectors = base + list->vectors;
+	size = list->words * sizeof(__u16);
+	class = list->start[direction & 1];
+	start = vectors + VECTOR(class) * size;
+	open = FILLED(class);
 	for (__u32 i = 0; i < DIMENSIONS; i++) {
-		class class;
-
 		if (i >= list->dimensions)
 			break;
 		class = class_of(segment, base, &list->dimension[i], h);
-		h->vectors[i + 1] = class;
-		open &= class >> 16;
+		h->vectors[i] = vectors + VECTOR(class) * size;
+		open &= FILLED(class);
 	}
-	words = list->words;
-	vectors_at = base + list->vectors;
 	pool = base + list->pool;
-	for (__u32 n = 0; n < WORDS; n++) {
-		__u32 i = place_of(open & -open);
+	for (__u32 i = 0; i < WORDS; i++) {
 		__u64 word = ~0ULL;
 
-		if (!open)
-			break;
-		open &= open - 1;
-		for (__u32 j = 0; j <= DIMENSIONS; j++) {
-			if (j > list->dimensions)
+		if (!(open >> i & 1))
+			continue;
+		for (__u32 j = 0; j < DIMENSIONS; j++) {
+			if (j >= list->dimensions)
 				break;
-			word &= *AT(__u64, segment, pool + *AT(__u16, segment, vectors_at + (h->vectors[j] * words + i) * 2) * 8);
+			word &= word_at(segment, pool, h->vectors[j], i);
+			if (!word)
+				break;
 		}
+		word &= word_at(segment, pool, start, i);
 		if (!word)
 			continue;
 		word &= -word;
 		count_rule(segment, base, list, i * 64 + place_of(word));
 		return *AT(__u64, segment, base + list->allowed + i * 8) & word ? ALLOW : DENY;
 	}
-	count_rule(segment, base, list, words * 64);
+	count_rule(segment, base, list, list->words * 64);
 	return list->otherwise;
 }
 

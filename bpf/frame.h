@@ -34,7 +34,7 @@ struct address {
 struct headers {
 	struct address source, destination;
 	__u32 keys[KEYS];
-	__u16 vectors[1 + DIMENSIONS];    /* what an access list found for them */
+	__u32 vectors[DIMENSIONS];        /* what an access list found for them */
 	__u8 macs[16];                    /* 12: destination and source, as in the frame */
 	__u16 segment;                    /* where in the frame the protocol's own header is, if it can be read */
 	__u8 family;                      /* 4, 6 or 0: no readable IP header */
