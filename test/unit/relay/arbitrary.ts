@@ -71,8 +71,29 @@ export function anyState(capabilities: Capabilities): fc.Arbitrary<RelayState> {
         for (const claim of wanted) taken.add(claim);
         vsis.set(idOf(i + 1), one);
       });
-      return { ports, vsis, tenants, ageingTime };
+      return { ports, vsis, tenants: withoutRaces(tenants, vsis), ageingTime };
     });
+}
+
+/**
+ * No total to the VMs of a tenant that has two in one VLAN: which of them the last of it lets have a group frame is
+ * nobody's business.
+ */
+function withoutRaces(tenants: RelayState['tenants'], vsis: RelayState['vsis']): RelayState['tenants'] {
+  const members = new Set<string>();
+  const racing = new Set<string>();
+  for (const { policy } of vsis.values())
+    for (const vlan of [policy.vlan, ...policy.trunk]) {
+      const member = `${policy.tenant} ${vlan}`;
+      if (members.has(member)) racing.add(policy.tenant);
+      members.add(member);
+    }
+  return new Map(
+    Array.from(tenants, ([name, { rate, guaranteed }]) => {
+      const { 'to-vm': _, ...fromVm } = rate;
+      return [name, { rate: racing.has(name) ? fromVm : rate, guaranteed }];
+    }),
+  );
 }
 
 /** The policy without what a relay of these features cannot do. */
