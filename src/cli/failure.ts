@@ -12,6 +12,7 @@ export class Failure extends Error {
 
 const expected = new Set([
   'ApiError',
+  'BenchError',
   'CommandError',
   'Failure',
   'Invalid',

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { agentCommands } from './agents.ts';
+import { benchCommand } from './bench.ts';
 import { clientCommands } from './clients.ts';
 import { explain } from './failure.ts';
 import { labCommand } from './lab.ts';
@@ -9,6 +10,7 @@ const program = new Command('hairpin')
   .version('0.1.0');
 
 program.addCommand(labCommand());
+program.addCommand(benchCommand());
 for (const command of [...agentCommands(), ...clientCommands()]) program.addCommand(command);
 complainAlike(program, 'hairpin');
 

@@ -1,0 +1,9 @@
+import { Command } from 'commander';
+import { offloadBenchCommand, relayBenchCommand } from './bench-relay.ts';
+
+/** `hairpin bench …` */
+export function benchCommand(): Command {
+  const bench = new Command('bench').description('measure Hairpin against what it replaces, on this machine');
+  for (const command of [relayBenchCommand(), offloadBenchCommand()]) bench.addCommand(command);
+  return bench;
+}
