@@ -54,6 +54,9 @@ function load() {
     recvmmsg: declare<(fd: number, headers: bigint, count: number, flags: number, timeout: null) => number>(
       'int recvmmsg(int fd, void *headers, unsigned int count, int flags, void *timeout)',
     ),
+    sendmmsg: declare<(fd: number, headers: bigint, count: number, flags: number) => number>(
+      'int sendmmsg(int fd, void *headers, unsigned int count, int flags)',
+    ),
     ioctl: declare<(fd: number, request: number, argument: Uint8Array) => number>(
       'int ioctl(int fd, unsigned long request, _Inout_ void *argument)',
     ),
@@ -67,6 +70,7 @@ function load() {
       'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
     ),
     umount2: declare<(target: string, flags: number) => number>('int umount2(const char *target, int flags)'),
+    sched_yield: declare<() => number>('int sched_yield()'),
     clock_gettime: declare<(clock: number, time: Uint8Array) => number>(
       'int clock_gettime(int clock, _Out_ void *time)',
     ),

@@ -27,12 +27,12 @@ function refusal(message: RegExp): (error: unknown) => boolean {
     error instanceof RelayError && message.test(error.message) && !error.message.includes('\n');
 }
 
-describe('the eBPF object', () => {
-  it('is what its source compiles to', () => {
+describe('the eBPF objects', () => {
+  it('are what their sources compile to', () => {
     const directory = mkdtempSync(join(tmpdir(), 'hp-build-'));
     try {
       execFileSync(join(root, 'scripts/build-bpf'), [directory]);
-      for (const object of ['relay.bpf.o', 'relay-record.bpf.o'])
+      for (const object of ['relay.bpf.o', 'relay-record.bpf.o', 'bench.bpf.o'])
         assert.ok(
           readFileSync(join(directory, object)).equals(readFileSync(join(root, 'bpf', object))),
           `${object}: run scripts/build-bpf and commit the result`,

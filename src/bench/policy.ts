@@ -1,0 +1,52 @@
+import { plainForwarding, type AccessRule, type Policy } from '../domain/port-profile.ts';
+import { parseVid } from '../domain/vid.ts';
+import { parseUnicastMac } from '../domain/mac-address.ts';
+import { frame, vm, vmNetwork } from './vms.ts';
+
+/** So far beyond what a core can send that it is always paid for and never reached. */
+export const rate = { max: 100e9, burst: 2 ** 30 };
+
+const udp = 17;
+
+/**
+ * The policy that every contender has to enforce. All rules but the last deny one host's UDP port each and match no
+ * frame of the benchmark; the last allows it, and what none matches is denied: a walk goes through to the end. No
+ * rules: everything is allowed. Above that, a VM speaks from its own address only.
+ */
+export function policy(rules: number): Policy {
+  const denied = Array.from({ length: Math.max(0, rules - 1) }, (_, i): AccessRule => {
+    const { address, port } = deniedHost(i);
+    return {
+      action: 'deny',
+      direction: 'from-vm',
+      protocol: udp,
+      source: { address, length: 32 },
+      destinationPorts: { from: port, to: port },
+    };
+  });
+  const allowed: AccessRule = { action: 'allow', direction: 'both', destination: vmNetwork };
+  return {
+    ...plainForwarding,
+    tenant: 'bench',
+    guards: { address: false, dhcpServer: true, routerAdvertisement: true, control: true },
+    vlan: parseVid(10),
+    rate: { 'from-vm': rate, 'to-vm': rate },
+    accessList: { rules: rules ? [...denied, allowed] : [], otherwise: rules ? 'deny' : 'allow' },
+  };
+}
+
+/** Whom the i-th rule denies. */
+export function deniedHost(i: number): { readonly address: string; readonly port: number } {
+  return { address: `198.18.${i >> 8}.${i & 255}`, port: 1000 + i };
+}
+
+/** What must not come through from VM 0 to VM 1: by the policy's guard, by its first rule, and by none of its rules. */
+export function forbidden(rules: number): Uint8Array[] {
+  const [from, to] = [vm(0), vm(1)];
+  const { address, port } = deniedHost(0);
+  return [
+    frame({ ...from, mac: parseUnicastMac('52:54:00:ff:ff:ff') }, to, 64),
+    ...(rules > 1 ? [frame({ ...from, address }, to, 64, port)] : []),
+    ...(rules > 0 ? [frame(from, { ...to, address: '203.0.113.1' }, 64)] : []),
+  ];
+}
