@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { Argument, Command } from 'commander';
 import { pino, type Logger } from 'pino';
 import { bridgeConfig } from '../bridge/config.ts';
@@ -36,6 +37,9 @@ function bridgeCommand(): Command {
     async ({ config }: { config: string }) => {
       const parsed = readConfig(config, bridgeConfig);
       needRoot('the bridge agent loads the data plane into the kernel');
+      // An agent answers seldom, and would for its first hundreds of VSIs be interpreted.
+      setFlagsFromString('--no-lazy-feedback-allocation');
+      setFlagsFromString('--invocation-count-for-maglev=30');
       const { runBridge } = await import('../bridge/run.ts');
       await serve('bridge', (logger) => runBridge(parsed, logger));
     },

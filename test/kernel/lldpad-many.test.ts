@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NetlinkVsi } from '../../src/bench/peers/lldpad-netlink.ts';
+import { unheard, type NetlinkVsi } from '../../src/bench/peers/lldpad-netlink.ts';
 import type { VdpMode } from '../../src/protocol/vdp/association.ts';
 import { Agent, mac, quick, until, vsiId, Wires } from './lldpad-harness.ts';
 
@@ -53,11 +53,8 @@ for (const dialect of ['ratified', 'draft'] as const)
     await held(0);
 
     for (const n of all) await ask('associate', libvirts(n));
-    const unanswered = () => {
-      const responses = netlink.responses();
-      return all.filter((n) => responses.get(vsiId(n)) !== 0);
-    };
-    assert.deepEqual(await until('every answer heard', unanswered, ({ length }) => length === 0, 100), []);
     const { counters } = await held(all.length);
     assert.deepEqual(counters.ignored, {});
+    assert.deepEqual(await unheard(netlink, all.map(libvirts), 5_000), []);
+    await held(0);
   });

@@ -150,6 +150,28 @@ export class LldpadNetlink {
   }
 }
 
+/**
+ * Those of `vsis`, all asked for, whose answer lldpad has not heard. Of many it lists only some 90, so the ones that are
+ * heard are de-associated, and others come to light, until none has for `withinMs`.
+ */
+export async function unheard(
+  netlink: LldpadNetlink,
+  vsis: readonly NetlinkVsi[],
+  withinMs: number,
+): Promise<VsiId[]> {
+  const rest = new Map(vsis.map((vsi) => [vsi.vsiId, vsi]));
+  for (let end = performance.now() + withinMs; rest.size > 0 && performance.now() < end;) {
+    for (const [vsiId, response] of netlink.responses()) {
+      const vsi = rest.get(vsiId);
+      if (!vsi || response !== 0 || netlink.request('de-associate', vsi) !== 0) continue;
+      rest.delete(vsiId);
+      end = performance.now() + withinMs;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return [...rest.keys()];
+}
+
 function netlinkAddress(pid: number): Uint8Array {
   const address = new Uint8Array(12);
   new DataView(address.buffer).setUint16(0, routeFamily, true);
