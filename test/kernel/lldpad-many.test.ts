@@ -31,6 +31,13 @@ for (const dialect of ['ratified', 'draft'] as const)
         ({ vsis }) => vsis.length === count,
         100,
       );
+    // in draft 0.2 lldpad lets go of a VSI only when it is asked, as libvirt does, and takes no request for it before
+    const forgotten = () =>
+      until(
+        'lldpad has none',
+        () => netlink.responses().size,
+        (size) => size === 0,
+      );
     // not 0: lldpad is busy with the answer before, and would be for 15.8 s if that were lost
     const ask = (mode: VdpMode, vsi: NetlinkVsi) =>
       until(
@@ -51,10 +58,12 @@ for (const dialect of ['ratified', 'draft'] as const)
       await ask('de-associate', libvirts(n));
     }
     await held(0);
+    await forgotten();
 
     for (const n of all) await ask('associate', libvirts(n));
     const { counters } = await held(all.length);
     assert.deepEqual(counters.ignored, {});
     assert.deepEqual(await unheard(netlink, all.map(libvirts), 5_000), []);
+    await forgotten();
     await held(0);
   });
