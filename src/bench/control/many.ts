@@ -42,7 +42,7 @@ export async function measureMany(
   note(`${dialect}: ${count} in sequence in ${sequential.ms} ms, ${lost} lost`);
   await until(stop, async () => (await bed.held()) === 0, givenUpMs, 50);
   // in draft 0.2 lldpad lets go of a VSI only when it is asked, as libvirt does, and takes no request for it before
-  await until(stop, () => netlink.responses().size === 0, givenUpMs, 20);
+  if (dialect === 'draft') await until(stop, () => netlink.responses().size === 0, givenUpMs, 20);
 
   const burstBegan = performance.now();
   for (const vsi of all) await ask('associate', vsi);
