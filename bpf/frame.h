@@ -31,7 +31,10 @@ struct address {
 	__u32 words[4];  /* network order; IPv4: the first only */
 };
 
+#define SEGMENT_OCTETS 14  /* of the segment behind the IP header: as far as TCP's flags */
+
 struct headers {
+	__u64 packet[(40 + SEGMENT_OCTETS + 7) / 8];  /* while it is read */
 	struct address source, destination;
 	__u32 keys[KEYS];
 	__u32 vectors[DIMENSIONS];        /* what an access list found for them */
@@ -85,7 +88,8 @@ struct work {
 	__u8 copied;                    /* a copy for somebody was made, sent or not */
 	__u8 parsed;                    /* see headers_of */
 	__u8 group;                     /* it is for many, see `served` */
-	__u32 pad;
+	__u8 beside;                    /* octets of an 802.1ad tag, which is beside the frame and not in skb->len */
+	__u8 pad[3];
 };
 
 static __always_inline bool load(struct __sk_buff *skb, __u32 offset, void *to, __u32 length)
@@ -118,6 +122,22 @@ static __always_inline __u32 load_some(struct __sk_buff *skb, __u32 offset, void
 	return bpf_skb_load_bytes(skb, offset, to, length) ? 0 : length;
 }
 
+/* Likewise, of what is behind the Ethernet header: without a call where it lies in one piece, as it mostly does. */
+static __always_inline __u32 load_packet(struct __sk_buff *skb, void *to, __u32 most)
+{
+	void *packet = (void *)(long)skb->data + ETH_HLEN;
+	__u32 at = 0;
+
+	if (packet + most > (void *)(long)skb->data_end)
+		return load_some(skb, ETH_HLEN, to, most);
+	/* by words, which memcpy would not dare */
+	for (; at + 8 <= most; at += 8)
+		*(__u64 *)(to + at) = *(__u64 *)(packet + at);
+	for (; at + 2 <= most; at += 2)
+		*(__u16 *)(to + at) = *(__u16 *)(packet + at);
+	return most;
+}
+
 #define PROTOCOL_ICMP 1
 #define PROTOCOL_TCP 6
 #define PROTOCOL_UDP 17
@@ -125,7 +145,6 @@ static __always_inline __u32 load_some(struct __sk_buff *skb, __u32 offset, void
 #define PROTOCOL_ICMP6 58
 #define PROTOCOL_SCTP 132
 #define EXTENSION_HEADERS 6
-#define SEGMENT_OCTETS 14  /* as far as TCP's flags */
 #define TCP_ACK_OR_RST 0x14
 
 static __always_inline void segment_keys(struct headers *h, __u32 key)
@@ -161,8 +180,8 @@ static __always_inline void later_fragment(struct headers *h, __u16 offset)
 
 static __always_inline void parse_ipv4(struct __sk_buff *skb, struct headers *h)
 {
-	__u8 packet[20 + SEGMENT_OCTETS] = {};
-	__u32 length = load_some(skb, ETH_HLEN, packet, sizeof(packet));
+	__u8 *packet = (__u8 *)h->packet;
+	__u32 length = load_packet(skb, packet, 20 + SEGMENT_OCTETS);
 	__u32 header = (packet[0] & 15) * 4;
 	__u16 offset;
 
@@ -188,8 +207,8 @@ static __always_inline void parse_ipv4(struct __sk_buff *skb, struct headers *h)
 
 static __always_inline void parse_ipv6(struct __sk_buff *skb, struct headers *h)
 {
-	__u8 packet[40 + SEGMENT_OCTETS] = {};
-	__u32 length = load_some(skb, ETH_HLEN, packet, sizeof(packet));
+	__u8 *packet = (__u8 *)h->packet;
+	__u32 length = load_packet(skb, packet, 40 + SEGMENT_OCTETS);
 	__u8 *segment = packet + 40;
 	__u32 at = ETH_HLEN + 40;
 	__u8 protocol = packet[6];

@@ -4,6 +4,16 @@
 #include "access-list.h"
 #include "send.h"
 
+/* How much is left of the frame in the skb if so many octets are of the whole. */
+static __always_inline __u32 beside_tag(struct work *w, __u32 octets)
+{
+	__u32 least = ETH_HLEN + w->beside;
+
+	if (!octets)
+		return 0;
+	return (octets < least ? least : octets) - w->beside;
+}
+
 __noinline int mirror(struct __sk_buff *skb, struct work *w, struct profile *profile, __u32 slot, __u32 direction)
 {
 	__u32 index = slot << 1 | direction;
@@ -18,6 +28,6 @@ __noinline int mirror(struct __sk_buff *skb, struct work *w, struct profile *pro
 		if (!mirrored || __sync_fetch_and_add(mirrored, 1) % profile->mirror_sample)
 			return 0;
 	}
-	send_cut(skb, w, profile->mirror_port, 0, w->destination, profile->mirror_truncate);
+	send_cut(skb, w, profile->mirror_port, 0, w->destination, beside_tag(w, profile->mirror_truncate));
 	return 0;
 }

@@ -13,6 +13,7 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 
 #define CONTROL 0x00c28001ULL /* 01-80-C2-00-..., first octet lowest */
 #define VID_MASK 0xfff
+#define VLAN_TAG 4
 #define ANNOUNCEMENT_COST (10000000ULL << 4) /* 100 a second and port */
 #define ANNOUNCEMENT_DEPTH (20 * ANNOUNCEMENT_COST)
 
@@ -267,7 +268,8 @@ static __always_inline bool take_tag(struct __sk_buff *skb, struct work *w)
 {
 	if (skb->vlan_proto != bpf_htons(ETH_P_8021Q)) {
 		w->ether_type = bpf_ntohs(skb->vlan_proto);
-		w->octets += 4;
+		w->beside = VLAN_TAG;
+		w->octets += VLAN_TAG;
 		return true;
 	}
 	w->vid = skb->vlan_tci & VID_MASK;
@@ -286,38 +288,38 @@ static __always_inline bool take_tag(struct __sk_buff *skb, struct work *w)
 SEC("tc")
 int hp_relay(struct __sk_buff *skb)
 {
-	struct work w = {};
 	struct ethhdr *ethernet;
 	struct port_tally *t;
 	struct port *port;
+	struct work work = {}, *w = &work;
 
 	as_received(skb);
 	ethernet = (void *)(long)skb->data;
 	if ((void *)(ethernet + 1) > (void *)(long)skb->data_end)
 		return TC_ACT_SHOT;
-	w.destination = w.written = mac_at(ethernet->h_dest);
-	w.source = mac_at(ethernet->h_source);
-	w.ether_type = bpf_ntohs(ethernet->h_proto);
-	if ((w.destination & 0xffffffffff) == CONTROL && w.destination >> 44 == 0)
+	w->destination = w->written = mac_at(ethernet->h_dest);
+	w->source = mac_at(ethernet->h_source);
+	w->ether_type = bpf_ntohs(ethernet->h_proto);
+	if ((w->destination & 0xffffffffff) == CONTROL && w->destination >> 44 == 0)
 		return TC_ACT_OK;
-	w.in_port = port_on(skb->ifindex);
-	port = port_at(w.in_port);
-	t = port_tally(w.in_port);
-	if (!w.in_port || !port || !t)
+	w->in_port = port_on(skb->ifindex);
+	port = port_at(w->in_port);
+	t = port_tally(w->in_port);
+	if (!w->in_port || !port || !t)
 		return TC_ACT_SHOT;
-	w.now = now_ns();
-	w.octets = skb->len;
+	w->now = now_ns();
+	w->octets = skb->len;
 	t->in++;
 
-	if (skb->vlan_present && !take_tag(skb, &w))
+	if (skb->vlan_present && !take_tag(skb, w))
 		return TC_ACT_SHOT;
-	if (port->kind == STATION ? from_station(skb, &w, port) : from_network(skb, &w, port)) {
-		if (w.destination & 1)
-			to_group(skb, &w);
+	if (port->kind == STATION ? from_station(skb, w, port) : from_network(skb, w, port)) {
+		if (w->destination & 1)
+			to_group(skb, w);
 		else
-			to_one(skb, &w);
+			to_one(skb, w);
 	}
-	return send_last(skb, &w);
+	return send_last(skb, w);
 }
 
 /* At tc egress of mirror ports: cuts what was marked to be cut. */

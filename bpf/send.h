@@ -19,7 +19,7 @@ static __always_inline bool dress(struct __sk_buff *skb, struct work *w, const s
 		w->written = copy->destination;
 	}
 	skb->priority = port->shaper ? SHAPER | (w->tenant ? w->tenant : SHAPER_REST) : 0;
-	skb->mark = copy->truncate && copy->truncate < w->octets ? TRIM << 16 | copy->truncate : 0;
+	skb->mark = copy->truncate && copy->truncate < skb->len ? TRIM << 16 | copy->truncate : 0;
 	return !copy->vid || !bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), copy->vid | w->priority);
 }
 
