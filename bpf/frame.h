@@ -6,61 +6,86 @@
 #include <bpf/bpf_endian.h>
 #include <stdbool.h>
 
-/* How far the fields behind the IP header can be judged. */
-enum upper {
-	UPPER_NONE,        /* not IP, or a protocol without ports */
-	UPPER_KNOWN,       /* the ports are read */
-	UPPER_LATER,       /* a fragment other than the first: the ports travelled ahead */
-	UPPER_UNREADABLE,  /* cut short or made to mislead */
+/* What an access list or a guard may ask for, as numbers in host order; see `struct headers`. */
+enum key {
+	KEY_ETHER_TYPE,
+	KEY_VLAN,              /* the fabric's */
+	KEY_PROTOCOL,
+	KEY_SOURCE_PORT,       /* of TCP, UDP and SCTP */
+	KEY_DESTINATION_PORT,
+	KEY_ESTABLISHED,       /* of TCP: 1 with ACK or RST, else 0 */
+	KEY_ICMP_TYPE,         /* of ICMP and ICMPv6 */
+	KEY_DSCP,
+	KEY_FRAGMENT,          /* 1 or 0 */
+	KEYS
+};
+
+/* Instead of a key that the frame does not show. */
+#define LATER 0x10000   /* a fragment other than the first: it travelled ahead */
+#define HIDDEN 0x10001  /* cut short or made to mislead */
+#define NONE 0x10002    /* the protocol has no such field */
+
+#define DIMENSIONS 25  /* of an access list, see access-list.h */
+
+struct address {
+	__u32 words[4];  /* network order; IPv4: the first only */
 };
 
 struct headers {
-	__u32 source[4], destination[4];
-	__u16 source_port, destination_port;
-	__u16 ether_type;
-	__u8 family;    /* 4, 6 or 0 */
-	__u8 protocol;
-	__u8 upper;
-	__u8 parsed;
+	struct address source, destination;
+	__u32 keys[KEYS];
+	__u32 vectors[DIMENSIONS];        /* what an access list found for them */
+	__u8 macs[16];                    /* 12: destination and source, as in the frame */
+	__u16 segment;                    /* where in the frame the protocol's own header is, if it can be read */
+	__u8 family;                      /* 4, 6 or 0: no readable IP header */
 };
+
+/* Too large for the stack, so each CPU has one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct headers);
+	__uint(max_entries, 1);
+} hp_headers SEC(".maps");
 
 struct copy {
 	__u16 port;  /* 0: no copy */
 	__u16 vid;
-	__u32 pad;
+	__u32 truncate;  /* octets; 0: all */
 	__u64 destination;
 };
 
-/* A bit per port that has had its shared copy of the frame. Too large for the stack, so each CPU has one. */
-struct served {
-	__u64 ports[PORTS / 64];
-};
-
+/* A bit per port that has had its shared copy of a group frame. Each CPU has one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__type(key, __u32);
-	__type(value, struct served);
-	__uint(max_entries, 1);
+	__type(value, __u64);
+	__uint(max_entries, PORTS / 64);
 } hp_served SEC(".maps");
 
+/*
+ * No pointers: so it can be given to functions that are not static, which the verifier looks at once and not at every
+ * caller.
+ */
 struct work {
-	struct __sk_buff *skb;
-	const struct profile *profile;  /* whose access list is being walked */
 	__u64 now;
 	__u64 source, destination;      /* addresses, first octet lowest */
 	__u64 written;                  /* destination address in the frame now */
+	struct copy last;               /* the copy that is still to be sent */
 	__u32 in_port;
 	__u32 sender;                   /* slot, 0: it came from the network */
-	__u32 next;                     /* slot to look at in a walk through a VLAN's members */
+	__u32 next;                     /* node to look at in a walk through a VLAN's members */
 	__u32 octets;
+	__u32 tenant;                   /* whose the frame is where a port has a shaper */
+	__u16 ether_type;
+	__u16 vid;                      /* of the tag it came with */
 	__u16 vlan;
 	__u16 priority;                 /* PCP and DEI, in the place they have in a tag */
-	__u16 direction;
-	__u8 allowed;
+	__u8 tagged;
 	__u8 copied;                    /* a copy for somebody was made, sent or not */
-	struct copy last;               /* the copy that is still to be sent */
-	struct served *served;          /* set for group frames */
-	struct headers headers;
+	__u8 parsed;                    /* see headers_of */
+	__u8 group;                     /* it is for many, see `served` */
+	__u32 pad;
 };
 
 static __always_inline bool load(struct __sk_buff *skb, __u32 offset, void *to, __u32 length)
@@ -76,102 +101,173 @@ static __always_inline __u64 mac_at(const __u8 *octets)
 	return mac;
 }
 
-#define PROTOCOL_TCP 6
-#define PROTOCOL_UDP 17
-#define PROTOCOL_SCTP 132
-#define PROTOCOL_FRAGMENT 44
-#define EXTENSION_HEADERS 6
-
-static __always_inline void parse_ports(struct __sk_buff *skb, struct headers *h, __u32 offset)
+/* Reads up to `most` octets at `offset`; how many there were. */
+static __always_inline __u32 load_some(struct __sk_buff *skb, __u32 offset, void *to, __u32 most)
 {
-	__u16 ports[2];
+	__u32 length = skb->len;
 
-	h->upper = UPPER_NONE;
-	if (h->protocol != PROTOCOL_TCP && h->protocol != PROTOCOL_UDP && h->protocol != PROTOCOL_SCTP)
-		return;
-	if (!load(skb, offset, ports, 4)) {
-		h->upper = UPPER_UNREADABLE;
-		return;
-	}
-	h->upper = UPPER_KNOWN;
-	h->source_port = bpf_ntohs(ports[0]);
-	h->destination_port = bpf_ntohs(ports[1]);
+	if (length <= offset)
+		return 0;
+	length -= offset;
+	if (length > most)
+		length = most;
+	/* the verifier has to see the register's bounds that the call uses */
+	asm volatile("" : "+r"(length));
+	if (length < 1 || length > most)
+		return 0;
+	return bpf_skb_load_bytes(skb, offset, to, length) ? 0 : length;
 }
 
-/* A later fragment has no ports; one that starts inside the first eight octets of TCP was made to overlap them (RFC 3128). */
-static __always_inline __u8 later_fragment(struct headers *h, __u16 offset)
+#define PROTOCOL_ICMP 1
+#define PROTOCOL_TCP 6
+#define PROTOCOL_UDP 17
+#define PROTOCOL_FRAGMENT 44
+#define PROTOCOL_ICMP6 58
+#define PROTOCOL_SCTP 132
+#define EXTENSION_HEADERS 6
+#define SEGMENT_OCTETS 14  /* as far as TCP's flags */
+#define TCP_ACK_OR_RST 0x14
+
+static __always_inline void segment_keys(struct headers *h, __u32 key)
 {
-	return h->protocol == PROTOCOL_TCP && offset == 1 ? UPPER_UNREADABLE : UPPER_LATER;
+	h->keys[KEY_SOURCE_PORT] = key;
+	h->keys[KEY_DESTINATION_PORT] = key;
+	h->keys[KEY_ESTABLISHED] = key;
+	h->keys[KEY_ICMP_TYPE] = key;
+}
+
+/* The keys of a segment whose first `length` octets are there. */
+static __always_inline void parse_segment(struct headers *h, const __u8 *segment, __u32 length)
+{
+	__u32 protocol = h->keys[KEY_PROTOCOL];
+	bool tcp = protocol == PROTOCOL_TCP;
+
+	segment_keys(h, NONE);
+	if (tcp || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP) {
+		h->keys[KEY_SOURCE_PORT] = length < 4 ? HIDDEN : segment[0] << 8 | segment[1];
+		h->keys[KEY_DESTINATION_PORT] = length < 4 ? HIDDEN : segment[2] << 8 | segment[3];
+		if (tcp)
+			h->keys[KEY_ESTABLISHED] = length < 14 ? HIDDEN : !!(segment[13] & TCP_ACK_OR_RST);
+	} else if (protocol == PROTOCOL_ICMP || protocol == PROTOCOL_ICMP6) {
+		h->keys[KEY_ICMP_TYPE] = length < 1 ? HIDDEN : segment[0];
+	}
+}
+
+/* One that starts inside the first eight octets of TCP was made to overlap them (RFC 3128). */
+static __always_inline void later_fragment(struct headers *h, __u16 offset)
+{
+	segment_keys(h, h->keys[KEY_PROTOCOL] == PROTOCOL_TCP && offset == 1 ? HIDDEN : LATER);
 }
 
 static __always_inline void parse_ipv4(struct __sk_buff *skb, struct headers *h)
 {
-	__u8 ip[20];
-	__u16 fragment;
+	__u8 packet[20 + SEGMENT_OCTETS] = {};
+	__u32 length = load_some(skb, ETH_HLEN, packet, sizeof(packet));
+	__u32 header = (packet[0] & 15) * 4;
+	__u16 offset;
 
-	h->upper = UPPER_UNREADABLE;
-	if (!load(skb, ETH_HLEN, ip, sizeof(ip)) || ip[0] >> 4 != 4 || (ip[0] & 15) < 5)
+	if (length < 20 || packet[0] >> 4 != 4 || header < 20)
 		return;
 	h->family = 4;
-	h->protocol = ip[9];
-	__builtin_memcpy(&h->source[0], ip + 12, 4);
-	__builtin_memcpy(&h->destination[0], ip + 16, 4);
-	fragment = (ip[6] & 0x1f) << 8 | ip[7];
-	if (fragment)
-		h->upper = later_fragment(h, fragment);
-	else
-		parse_ports(skb, h, ETH_HLEN + (ip[0] & 15) * 4);
+	__builtin_memcpy(&h->source, packet + 12, 4);
+	__builtin_memcpy(&h->destination, packet + 16, 4);
+	h->keys[KEY_PROTOCOL] = packet[9];
+	h->keys[KEY_DSCP] = packet[1] >> 2;
+	h->keys[KEY_FRAGMENT] = (packet[6] & 0x3f) || packet[7];
+	offset = (packet[6] & 0x1f) << 8 | packet[7];
+	if (offset) {
+		later_fragment(h, offset);
+		return;
+	}
+	h->segment = ETH_HLEN + header;
+	length -= 20;
+	if (header > 20)
+		length = load_some(skb, ETH_HLEN + header, packet + 20, SEGMENT_OCTETS);
+	parse_segment(h, packet + 20, length);
 }
 
 static __always_inline void parse_ipv6(struct __sk_buff *skb, struct headers *h)
 {
-	__u32 offset = ETH_HLEN + 40;
-	__u8 ip[40];
+	__u8 packet[40 + SEGMENT_OCTETS] = {};
+	__u32 length = load_some(skb, ETH_HLEN, packet, sizeof(packet));
+	__u8 *segment = packet + 40;
+	__u32 at = ETH_HLEN + 40;
+	__u8 protocol = packet[6];
 
-	h->upper = UPPER_UNREADABLE;
-	if (!load(skb, ETH_HLEN, ip, sizeof(ip)) || ip[0] >> 4 != 6)
+	if (length < 40 || packet[0] >> 4 != 6)
 		return;
+	length -= 40;
 	h->family = 6;
-	h->protocol = ip[6];
-	__builtin_memcpy(h->source, ip + 8, 16);
-	__builtin_memcpy(h->destination, ip + 24, 16);
+	__builtin_memcpy(&h->source, packet + 8, 16);
+	__builtin_memcpy(&h->destination, packet + 24, 16);
+	h->keys[KEY_DSCP] = (packet[0] & 15) << 2 | packet[1] >> 6;
+	h->keys[KEY_FRAGMENT] = HIDDEN;
+	h->keys[KEY_PROTOCOL] = HIDDEN;
+	segment_keys(h, HIDDEN);
 	for (int i = 0; i < EXTENSION_HEADERS; i++) {
-		__u8 extension[4];
-		__u16 fragment;
+		__u16 fragment = segment[2] << 8 | segment[3];
 
 		/* hop-by-hop options, routing, fragment, destination options */
-		if (h->protocol != 0 && h->protocol != 43 && h->protocol != PROTOCOL_FRAGMENT && h->protocol != 60) {
-			parse_ports(skb, h, offset);
+		if (protocol != 0 && protocol != 43 && protocol != PROTOCOL_FRAGMENT && protocol != 60) {
+			h->keys[KEY_PROTOCOL] = protocol;
+			if (h->keys[KEY_FRAGMENT] == HIDDEN)
+				h->keys[KEY_FRAGMENT] = 0;
+			h->segment = at;
+			parse_segment(h, segment, length);
 			return;
 		}
-		if (!load(skb, offset, extension, 4))
+		if (length < 4)
 			return;
-		if (h->protocol == PROTOCOL_FRAGMENT) {
-			h->protocol = extension[0];
-			fragment = (extension[2] << 8 | extension[3]) >> 3;
-			if (fragment) {
-				h->upper = later_fragment(h, fragment);
+		if (protocol == PROTOCOL_FRAGMENT) {
+			at += 8;
+			/* one that is whole in spite of its fragment header is no fragment (RFC 6946) */
+			if (fragment & 0xfff9)
+				h->keys[KEY_FRAGMENT] = 1;
+			if (fragment >> 3) {
+				h->keys[KEY_PROTOCOL] = segment[0];
+				later_fragment(h, fragment >> 3);
 				return;
 			}
-			offset += 8;
 		} else {
-			h->protocol = extension[0];
-			offset += (extension[1] + 1) * 8;
+			at += (segment[1] + 1) * 8;
 		}
+		protocol = segment[0];
+		length = load_some(skb, at, segment, SEGMENT_OCTETS);
 	}
 }
 
-/* Reads what an access list may ask for. Not static, so that the verifier looks at it once and not at every caller. */
+/* Reads the keys, of which the EtherType is there. Not static, so that the verifier looks at it once and not at every caller. */
 __noinline int parse_headers(struct __sk_buff *skb, struct headers *h)
 {
 	if (!h)
 		return 0;
-	h->parsed = 1;
-	if (h->ether_type == ETH_P_IP)
+	h->family = 0;
+	h->segment = 0;
+	h->keys[KEY_PROTOCOL] = NONE;
+	h->keys[KEY_DSCP] = NONE;
+	h->keys[KEY_FRAGMENT] = NONE;
+	segment_keys(h, NONE);
+	if (h->keys[KEY_ETHER_TYPE] == ETH_P_IP)
 		parse_ipv4(skb, h);
-	else if (h->ether_type == ETH_P_IPV6)
+	else if (h->keys[KEY_ETHER_TYPE] == ETH_P_IPV6)
 		parse_ipv6(skb, h);
 	return 0;
+}
+
+/* The frame's headers, read at the first time. */
+static __always_inline struct headers *headers_of(struct __sk_buff *skb, struct work *w)
+{
+	__u32 only = 0;
+	struct headers *h = bpf_map_lookup_elem(&hp_headers, &only);
+
+	if (!h || w->parsed)
+		return h;
+	__builtin_memcpy(h->macs, &w->destination, 6);
+	__builtin_memcpy(h->macs + 6, &w->source, 6);
+	h->keys[KEY_ETHER_TYPE] = w->ether_type;
+	parse_headers(skb, h);
+	w->parsed = 1;
+	return h;
 }
 
 /* A gratuitous ARP (RFC 5227, 3), a RARP, or an unsolicited neighbour advertisement (RFC 4861, 7.2.6). */

@@ -3,9 +3,10 @@
  * What the data plane and its driver (src/relay/ebpf/) share: the maps. Little-endian machines only.
  *
  * The driver writes the arrays through mmap, so a 64-bit word changes in one store. It upholds:
- * - a slot, a profile or a port number is used again only after every program that may still see it has ended;
- * - an entry of `sources` or `destinations` is believed only when what it leads to agrees, because a deleted element of
- *   a preallocated hash may turn into another one under a reader's eyes.
+ * - a slot, a profile, a node, a tenant or a port number is used again only after every program that may still see it
+ *   has ended;
+ * - what leads to a VSI (`sources`, `destinations` and the hints before them) is believed only when the VSI agrees,
+ *   because a deleted element of a preallocated hash may turn into another one under a reader's eyes.
  */
 #pragma once
 #include <linux/bpf.h>
@@ -13,19 +14,33 @@
 #include <bpf/bpf_helpers.h>
 
 /* Changes with every change of a map's meaning; pins of another layout are refused. */
-#define LAYOUT 1
+#define LAYOUT 2
 
-#define PORTS 1024     /* number 0 names no port */
-#define SLOTS 16384    /* slot 0 is no VSI */
-#define PROFILES 2048  /* profile 0 is no profile */
-#define RULES 64
-#define ADDRESSES 32768
+#define PORTS 1024      /* number 0 names no port */
+#define SLOTS 16384     /* slot 0 is no VSI */
+#define PROFILES 2048   /* profile 0 is no profile */
+#define NODES 65536     /* node 0 ends a chain */
+#define TENANTS 4096    /* tenant 0 has no limits */
+#define ADDRESSES 32768 /* addresses times VLANs */
+#define HINTS 65536
+#define INTERFACES 4096
+#define LEARNED 16384
+#define IPS 131072
 
 /* Both sides' order of RelayState's words. */
 enum direction { FROM_VM, TO_VM, DIRECTIONS };
 enum kind { NO_PORT, STATION, NETWORK, MIRROR };
+enum storm { BROADCAST, MULTICAST, UNKNOWN_UNICAST, STORMS };
 enum reason {
-	UNASSOCIATED, ARMED, MOVED, ACCESS_LIST, RATE, REFLECTIVE_RELAY_OFF, VLAN, UNKNOWN_DESTINATION, ERROR, REASONS
+	UNASSOCIATED, ARMED, MOVED, ACCESS_LIST, RATE, REFLECTIVE_RELAY_OFF, VLAN, UNKNOWN_DESTINATION, ERROR,
+	GUARD_CONTROL, GUARD_DHCP, GUARD_RA, GUARD_ADDRESS, STORM, TENANT_RATE, SAME_PORT, REASONS
+};
+
+struct settings {
+	__u64 layout;
+	__u64 ageing;   /* of learned addresses, in ns */
+	__u64 watched;  /* somebody wants samples of dropped frames */
+	__u64 sampled;  /* when the next sample conforms, see rate.h */
 };
 
 struct port {
@@ -37,6 +52,8 @@ struct port {
 	__u32 native_vlan;   /* network ports; 0: none */
 	__u32 next;          /* network ports: the next one; that of port 0 is the first */
 	__u64 announced;     /* when the next announcement conforms, see rate.h */
+	__u64 shaper;        /* bit/s; 0: none */
+	__u64 peer;          /* copies are handed to the device's peer, not to the device */
 	__u64 carries[64];   /* network ports: a bit per VLAN besides the native one */
 	char name[16];
 	char session[64];    /* mirror ports */
@@ -49,56 +66,62 @@ struct port {
  */
 typedef __u64 vsi_word;
 
+/* A token bucket's shape; no limit if the depth is 0. */
 struct rate {
-	__u64 max;    /* bit/s, 0: no limit; for the driver */
-	__u64 burst;  /* octets; for the driver */
-	__u64 cost;   /* 1/16 ns per octet, times 2^20 */
+	__u64 cost;   /* 1/16 ns per octet (or frame), times 2^20 */
 	__u64 depth;  /* 1/16 ns */
 };
 
-#define MATCH_ETHER_TYPE 1
-#define MATCH_SOURCE 2
-#define MATCH_DESTINATION 4
-#define MATCH_PROTOCOL 8
-#define MATCH_SOURCE_PORTS 16
-#define MATCH_DESTINATION_PORTS 32
+/* What a profile asks for in one direction. A profile that asks for nothing costs nothing. */
+#define DOES_GUARD_CONTROL 1
+#define DOES_GUARD_DHCP 2
+#define DOES_GUARD_RA 4
+#define DOES_GUARD_ADDRESS 8
+#define DOES_LIST 16
+#define DOES_STORM 32
+#define DOES_RATE 64
+#define DOES_TENANT_RATE 128
+#define DOES_MARK 256
+#define DOES_MIRROR 512
 
-struct prefix {
-	__u32 address[4];  /* network order; IPv4: the first only */
-	__u32 mask[4];
-};
+#define DOES_GUARD 15
+#define DOES_JUDGE 255
 
-struct rule {
-	struct prefix source, destination;
-	__u16 ether_type;
-	__u16 source_ports[2], destination_ports[2];  /* from, to */
-	__u8 matches;          /* MATCH_* that are asked for */
-	__u8 source_family;    /* 4 or 6 */
-	__u8 destination_family;
-	__u8 protocol;
-	__u8 directions;       /* a bit per direction */
-	__u8 allow;
-};
+#define TRUST 255
 
 struct profile {
-	struct rate rate[DIRECTIONS];
+	__u32 does[DIRECTIONS];
+	__u32 access_list;         /* numbers of lists, see access-list.h */
+	__u32 mirror_filter;
+	__u32 mirror_truncate;     /* octets; 0: all */
+	__u32 mirror_sample;       /* one of so many */
+	__u16 mirror_port;         /* 0: the session has none */
 	__u16 vlan;
-	__u16 mirror[DIRECTIONS];  /* a port, 0: no copies */
-	__u8 mirrors;              /* directions the administrator asked for, whether or not the session has a port */
-	__u8 otherwise_allow;
-	__u8 rules_count;
-	__u8 pad[7];
-	char session[64];
-	struct rule rules[RULES];
+	__u16 tenant;
+	__u16 trunks;              /* whether a bit of `trunk` is set */
+	__u8 dscp, pcp;            /* or TRUST */
+	__u8 default_pcp;
+	__u8 pad[5];
+	struct rate rate[DIRECTIONS];
+	struct rate storm[STORMS];
+	__u64 trunk[64];           /* a bit per VLAN */
 };
 
-/* What a port or one VSI at one port has seen. */
+/* A change of limits is written to those that are not current, which then become it by one store. */
+struct tenant {
+	__u64 current;
+	struct {
+		struct rate rate[DIRECTIONS];
+	} limits[2];
+};
+
+/* What a port or one VSI at one port has seen. What every frame counts is in one cache line. */
 struct tally {
 	__u64 frames[DIRECTIONS];
 	__u64 octets[DIRECTIONS];
 	__u64 first, last;  /* ktime of the first and last frame accepted from the VM; 0: none */
+	__u64 pad[2];
 	__u64 dropped[REASONS];
-	__u64 pad;
 };
 
 struct port_tally {
@@ -120,9 +143,19 @@ struct destination_key {
 /* An entry's value repeats the address: bits 0 to 47; 48 to 61 the slot; 62 and 63 the tally of a source's place. */
 typedef __u64 address_value;
 
+/* One of a VSI's own IP addresses. */
+struct ip_key {
+	__u32 slot;
+	__u32 family;        /* 4 or 6 */
+	__u32 address[4];    /* network order; IPv4: the first only */
+};
+
 struct stranger {
 	__u64 frames, last;
 };
+
+/* Where an address was last seen: bits 0 to 9 the port, above them when, in 16 ns. */
+typedef __u64 learned_word;
 
 struct announcement {
 	__u64 at;
@@ -131,6 +164,20 @@ struct announcement {
 	__u8 mac[6];
 	__u8 reason;
 	__u8 pad[7];
+};
+
+#define SAMPLE_OCTETS 128
+
+struct drop_sample {
+	__u64 at;
+	__u32 port;
+	__u32 octets;
+	__u16 slot;    /* 0: nobody's */
+	__u16 vid;     /* of the tag it came with */
+	__u8 reason;
+	__u8 length;
+	__u8 pad[2];
+	__u8 frame[SAMPLE_OCTETS];
 };
 
 /* Of a VSI, what only the driver needs. */
@@ -143,13 +190,26 @@ struct record {
 	__u8 label[256];
 };
 
+/* What only the driver reads: texts of policies and tenants, in pieces. */
+struct text_key {
+	__u16 kind;
+	__u16 number;
+	__u32 piece;
+};
+
+struct text {
+	__u32 length;        /* of this piece; one that is not full is the last */
+	__u8 octets[508];
+};
+
 /* src/relay/ebpf/layout.ts counts on these. */
-_Static_assert(sizeof(struct port) == 616 && __builtin_offsetof(struct port, carries) == 24, "port");
-_Static_assert(sizeof(struct rule) == 80 && __builtin_offsetof(struct rule, ether_type) == 64, "rule");
-_Static_assert(sizeof(struct profile) == 5264 && __builtin_offsetof(struct profile, session) == 80, "profile");
-_Static_assert(sizeof(struct tally) == 128 && __builtin_offsetof(struct tally, dropped) == 48, "tally");
-_Static_assert(sizeof(struct port_tally) == 88 && sizeof(struct record) == 652, "port_tally, record");
+_Static_assert(sizeof(struct port) == 632 && __builtin_offsetof(struct port, carries) == 40, "port");
+_Static_assert(sizeof(struct profile) == 632 && __builtin_offsetof(struct profile, rate) == 40, "profile");
+_Static_assert(sizeof(struct tally) == 192 && __builtin_offsetof(struct tally, dropped) == 64, "tally");
+_Static_assert(sizeof(struct port_tally) == 144 && sizeof(struct record) == 652, "port_tally, record");
 _Static_assert(sizeof(struct source_key) == 12 && sizeof(struct announcement) == 32, "source_key, announcement");
+_Static_assert(sizeof(struct ip_key) == 24 && sizeof(struct tenant) == 72, "ip_key, tenant");
+_Static_assert(sizeof(struct drop_sample) == 152 && sizeof(struct text) == 512, "drop_sample, text");
 
 #define DECLARE(name, map_type, key_type, value_type, entries, flags) \
 	struct { \
@@ -163,25 +223,42 @@ _Static_assert(sizeof(struct source_key) == 12 && sizeof(struct announcement) ==
 
 #define MAPPED BPF_F_MMAPABLE
 
-DECLARE(hp_layout, BPF_MAP_TYPE_ARRAY, __u32, __u64, 1, MAPPED);
+DECLARE(hp_settings, BPF_MAP_TYPE_ARRAY, __u32, struct settings, 1, MAPPED);
 DECLARE(hp_ports, BPF_MAP_TYPE_ARRAY, __u32, struct port, PORTS, MAPPED);
+/* Bits 0 to 31 the port, 32 to 63 the interface it is on; of interfaces that share an element, the others are in `port_of`. */
+DECLARE(hp_interfaces, BPF_MAP_TYPE_ARRAY, __u32, __u64, INTERFACES, MAPPED);
 DECLARE(hp_port_of, BPF_MAP_TYPE_HASH, __u32, __u32, PORTS, 0);
 DECLARE(hp_vsis, BPF_MAP_TYPE_ARRAY, __u32, vsi_word, SLOTS, MAPPED);
-/* The VSIs of a VLAN are a chain: its first slot, and each slot's next one (0 ends it). */
+/* The VSIs of a VLAN are a chain of nodes: its first node, and of each node bits 0 to 31 the next one, above them the VSI's slot. */
 DECLARE(hp_members, BPF_MAP_TYPE_ARRAY, __u32, __u64, 4096, MAPPED);
-DECLARE(hp_next, BPF_MAP_TYPE_ARRAY, __u32, __u64, SLOTS, MAPPED);
+DECLARE(hp_nodes, BPF_MAP_TYPE_ARRAY, __u32, __u64, NODES, MAPPED);
 DECLARE(hp_macs, BPF_MAP_TYPE_ARRAY, __u32, __u64, SLOTS, MAPPED);
 DECLARE(hp_profiles, BPF_MAP_TYPE_ARRAY, __u32, struct profile, PROFILES, MAPPED);
+DECLARE(hp_tenants, BPF_MAP_TYPE_ARRAY, __u32, struct tenant, TENANTS, MAPPED);
 DECLARE(hp_buckets, BPF_MAP_TYPE_ARRAY, __u32, __u64, SLOTS * DIRECTIONS, MAPPED);
+DECLARE(hp_storms, BPF_MAP_TYPE_ARRAY, __u32, __u64, SLOTS * STORMS, MAPPED);
+DECLARE(hp_tenant_buckets, BPF_MAP_TYPE_ARRAY, __u32, __u64, TENANTS * DIRECTIONS, MAPPED);
+/* How many frames of a VSI and direction were up for a copy to its mirror. */
+DECLARE(hp_mirrored, BPF_MAP_TYPE_ARRAY, __u32, __u64, SLOTS * DIRECTIONS, MAPPED);
 DECLARE(hp_tallies, BPF_MAP_TYPE_ARRAY, __u32, struct tally, SLOTS * 4, MAPPED);
 DECLARE(hp_port_tallies, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct port_tally, PORTS, 0);
 DECLARE(hp_sources, BPF_MAP_TYPE_HASH, struct source_key, address_value, ADDRESSES * 2, 0);
 DECLARE(hp_destinations, BPF_MAP_TYPE_HASH, struct destination_key, address_value, ADDRESSES, 0);
+/* Most of what is in the two hashes is also here, at the place that its key gives: one look in place of a hash's several. */
+DECLARE(hp_source_hints, BPF_MAP_TYPE_ARRAY, __u32, address_value, HINTS, MAPPED);
+DECLARE(hp_destination_hints, BPF_MAP_TYPE_ARRAY, __u32, address_value, HINTS, MAPPED);
+DECLARE(hp_ips, BPF_MAP_TYPE_HASH, struct ip_key, __u64, IPS, BPF_F_NO_PREALLOC);
 DECLARE(hp_strangers, BPF_MAP_TYPE_LRU_HASH, struct source_key, struct stranger, 4096, 0);
+DECLARE(hp_learned, BPF_MAP_TYPE_LRU_HASH, struct destination_key, learned_word, LEARNED, 0);
 DECLARE(hp_records, BPF_MAP_TYPE_HASH, __u8[16], struct record, SLOTS, BPF_F_NO_PREALLOC);
+DECLARE(hp_texts, BPF_MAP_TYPE_HASH, struct text_key, struct text, 65536, BPF_F_NO_PREALLOC);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 65536);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} hp_announcements SEC(".maps");
+#define DECLARE_RING(name, octets) \
+	struct { \
+		__uint(type, BPF_MAP_TYPE_RINGBUF); \
+		__uint(max_entries, octets); \
+		__uint(pinning, LIBBPF_PIN_BY_NAME); \
+	} name SEC(".maps")
+
+DECLARE_RING(hp_announcements, 65536);
+DECLARE_RING(hp_drops, 65536);

@@ -5,8 +5,7 @@
  * longer than the burst could never pass.
  */
 #pragma once
-#include "layout.h"
-#include <stdbool.h>
+#include "frame.h"
 
 static __always_inline bool conforms(__u64 *full_at, __u64 cost, __u64 depth, __u64 now_ns)
 {
@@ -20,4 +19,27 @@ static __always_inline bool conforms(__u64 *full_at, __u64 cost, __u64 depth, __
 		return true;
 	__sync_fetch_and_add(full_at, -cost);
 	return false;
+}
+
+/* Whether so many octets (or frames) pass the bucket of an array; all do where there is no limit. */
+static __always_inline bool passes(void *buckets, __u32 bucket, const struct rate *rate, __u32 amount, __u64 now_ns)
+{
+	__u64 *full_at;
+
+	if (!rate->depth)
+		return true;
+	full_at = bpf_map_lookup_elem(buckets, &bucket);
+	return !full_at || conforms(full_at, amount * rate->cost >> 20, rate->depth, now_ns);
+}
+
+/* A tenant's total over all its VSIs. */
+static __always_inline bool tenant_passes(struct work *w, __u32 number, enum direction direction)
+{
+	struct tenant *tenant = bpf_map_lookup_elem(&hp_tenants, &number);
+	__u64 current;
+
+	if (!tenant)
+		return true;
+	current = *(volatile __u64 *)&tenant->current & 1;
+	return passes(&hp_tenant_buckets, number << 1 | direction, &tenant->limits[current].rate[direction], w->octets, w->now);
 }

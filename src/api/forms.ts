@@ -5,8 +5,7 @@ import { parseManagerId } from '../domain/manager-id.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
 import { parseVid } from '../domain/vid.ts';
 import { parseVsiId } from '../domain/vsi-id.ts';
-import { formatEtherType, formatPorts, formatPrefix, formatProtocol } from './packet-forms.ts';
-import { parseEtherType, parsePorts, parsePrefix, parseProtocol } from './packet-forms.ts';
+import * as packet from './packet-forms.ts';
 
 /**
  * A codec between the form that people write and the domain's value. What `parse` throws as Invalid is the line that
@@ -49,17 +48,33 @@ export const profile = form(z.string(), (text) => profileKey(parseProfileKey(tex
   examples: ['dc1/17/1'],
 });
 /** "10.0.0.0/8", "2001:db8::/32"; an address alone is that address only */
-export const prefix = form(z.string(), parsePrefix, formatPrefix).meta({
+export const prefix = form(z.string(), packet.parsePrefix, packet.formatPrefix).meta({
   examples: ['10.0.0.0/8', '2001:db8::/32'],
 });
+/** "10.77.1.11", "2001:db8::1" */
+export const ipAddress = form(z.string(), packet.parseIpAddress, same).meta({
+  examples: ['10.77.1.11', '2001:db8::1'],
+});
+/** "10.0.0.0/8", or "@web": the list's set of that name */
+export const addressMatch = form(z.string(), packet.parseAddressMatch, packet.formatAddressMatch).meta({
+  examples: ['10.0.0.0/8', '@web'],
+});
+/** "52:54:00:00:00:0a", or with a mask: "01:00:00:00:00:00/01:00:00:00:00:00" is every group address */
+export const macMatch = form(z.string(), packet.parseMacMatch, packet.formatMacMatch).meta({
+  examples: ['52:54:00:00:00:0a', '01:00:5e:00:00:00/ff:ff:ff:80:00:00'],
+});
 /** "80", "8000-8080" or 80 */
-export const ports = form(textOrNumber, parsePorts, formatPorts).meta({ examples: ['80', '8000-8080'] });
+export const ports = form(textOrNumber, packet.parsePorts, packet.formatPorts).meta({
+  examples: ['80', '8000-8080'],
+});
 /** "ipv4", "arp", "ipv6", "0x0806" or the number */
-export const etherType = form(textOrNumber, parseEtherType, formatEtherType).meta({
+export const etherType = form(textOrNumber, packet.parseEtherType, packet.formatEtherType).meta({
   examples: ['ipv4', '0x88b7'],
 });
 /** "tcp", "udp", "icmp", … or the protocol number */
-export const protocol = form(textOrNumber, parseProtocol, formatProtocol).meta({ examples: ['tcp', 89] });
+export const protocol = form(textOrNumber, packet.parseProtocol, packet.formatProtocol).meta({
+  examples: ['tcp', 89],
+});
 
 /** What names a tenant, a bridge, a station, an agent or a mirror session. */
 export const name = form(z.string(), parseName, same).meta({ examples: ['rack1-a'] });

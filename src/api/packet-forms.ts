@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { Invalid } from '../domain/invalid.ts';
-import type { IpPrefix, PortRange } from '../domain/port-profile.ts';
+import { macFromBytes, macToBytes, parseMac } from '../domain/mac-address.ts';
+import type { AddressMatch, IpPrefix, MacMatch, PortRange } from '../domain/port-profile.ts';
 
 /** EtherTypes and IP protocols that people call by name (IEEE and IANA registries). */
 const etherTypes: Readonly<Record<string, number>> = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd };
@@ -34,6 +35,40 @@ export function parsePrefix(value: string): IpPrefix {
 
 export function formatPrefix({ address, length }: IpPrefix): string {
   return `${address}/${length}`;
+}
+
+/** @throws Invalid unless an IPv4 or IPv6 address; canonical text */
+export function parseIpAddress(value: string): string {
+  const address = parseAddress(value);
+  if (!address) throw new Invalid(`"${value}" is not an IP address; 10.0.0.1 or 2001:db8::1 would be right`);
+  return textOf(address);
+}
+
+/** @throws Invalid unless a prefix, or "@" and a set's name. */
+export function parseAddressMatch(value: string): AddressMatch {
+  return value.startsWith('@') ? { set: value.slice(1) } : parsePrefix(value);
+}
+
+export function formatAddressMatch(match: AddressMatch): string {
+  return 'set' in match ? `@${match.set}` : formatPrefix(match);
+}
+
+const wholeMac = parseMac('ff:ff:ff:ff:ff:ff');
+
+/** @throws Invalid unless an address, or an address and a mask whose other bits are zero in the address. */
+export function parseMacMatch(value: string): MacMatch {
+  const [first = '', second, ...rest] = value.split('/');
+  const address = parseMac(first);
+  const mask = second === undefined ? wholeMac : parseMac(second);
+  const [addressOctets, maskOctets] = [macToBytes(address), macToBytes(mask)];
+  const network = macFromBytes(addressOctets.map((octet, i) => octet & maskOctets[i]!));
+  if (rest.length > 0 || network !== address)
+    throw new Invalid(`"${value}" has bits beyond its mask; ${network}/${mask} would be right`);
+  return { address, mask };
+}
+
+export function formatMacMatch({ address, mask }: MacMatch): string {
+  return mask === wholeMac ? address : `${address}/${mask}`;
 }
 
 /** @throws Invalid unless a port from 0 to 65535 or a range of them. */

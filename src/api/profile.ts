@@ -1,86 +1,75 @@
 import { z } from 'zod';
 import { parseTypeId, parseTypeVersion, type ProfileRef } from '../domain/profile-ref.ts';
-import type { AccessList, Direction, PortProfile, RateLimit } from '../domain/port-profile.ts';
-import { direction, etherType, managerId, name, ports, prefix, protocol, title, vlan } from './forms.ts';
+import { unmarked, type PortProfile, type StormLimit } from '../domain/port-profile.ts';
+import type { Vid } from '../domain/vid.ts';
+import { accessList, noRules } from './access-list.ts';
+import { direction, managerId, name, title, vlan } from './forms.ts';
+import { rates } from './rate.ts';
 import { optional, strict } from './strict.ts';
 
-const accessRule = strict({
-  action: z.enum(['allow', 'deny']),
+const mirror = strict({
+  session: name,
   direction: direction.default('both'),
-  etherType: optional(etherType),
-  source: optional(prefix),
-  destination: optional(prefix),
-  protocol: optional(protocol),
-  sourcePorts: optional(ports),
-  destinationPorts: optional(ports),
-}).superRefine((rule, context) => {
-  const refuse = (path: string, message: string) =>
-    context.addIssue({ code: 'custom', path: [path], message });
-  const hasPorts = rule.sourcePorts ?? rule.destinationPorts;
-  if (hasPorts && ![6, 17, 132].includes(rule.protocol ?? -1))
-    refuse('protocol', 'has to go with ports; tcp, udp or sctp would be right');
-  const families = new Set([rule.source, rule.destination].flatMap((p) => (p ? [familyOf(p.address)] : [])));
-  if (families.size > 1)
-    refuse(
-      'destination',
-      'is of another IP version than source; two IPv4 or two IPv6 prefixes would be right',
-    );
-  const [family] = families;
-  const isIp = family !== undefined || rule.protocol !== undefined;
-  const right = family !== undefined ? [family] : [0x0800, 0x86dd];
-  if (isIp && rule.etherType !== undefined && !right.includes(rule.etherType))
-    refuse('etherType', "never goes with this rule's IP fields; leaving it out would be right");
+  filter: optional(accessList),
+  truncate: optional(z.int().min(14).max(65_535)).meta({ description: 'octets' }),
+  sample: optional(z.int().min(2).max(1_000_000)).meta({ description: '1 of so many' }),
 });
 
-/** The EtherType of an address's IP version. */
-function familyOf(address: string): number {
-  return address.includes(':') ? 0x86dd : 0x0800;
-}
-
-const accessList = strict({
-  rules: z.array(accessRule).max(10_000).default([]),
-  otherwise: z.enum(['allow', 'deny']).default('allow'),
-});
-
-const leastBurst = 16 * 1024;
-
-/** 25 ms worth, so that a TCP sender's bursts fit; at least 16 KiB. */
-function defaultBurst(max: number): number {
-  return Math.max(leastBurst, Math.ceil((max / 8) * 0.025));
-}
-
-const rateLimit = z.codec(
+const stormLimit = z.codec(
   strict({
-    max: z.int().min(8000).max(1e12).meta({ description: 'bits per second' }),
-    burst: optional(
-      z
-        .int()
-        .min(1518)
-        .max(2 ** 31 - 1),
-    ).meta({ description: 'octets; default 25 ms worth' }),
+    framesPerSecond: z.int().min(1).max(100_000_000),
+    burst: optional(z.int().min(1).max(100_000_000)).meta({
+      description: "frames; default a second's worth",
+    }),
   }),
-  z.custom<RateLimit>(),
+  z.custom<StormLimit>(),
   {
-    decode: ({ max, burst }) => ({ max, burst: burst ?? defaultBurst(max) }),
-    encode: ({ max, burst }) => ({ max, burst }),
+    decode: ({ framesPerSecond, burst = framesPerSecond }) => ({ framesPerSecond, burst }),
+    encode: (value) => ({ ...value }),
   },
 );
 
-const rate = z.codec(
-  strict({ fromVm: optional(rateLimit), toVm: optional(rateLimit) }),
-  z.custom<Readonly<Partial<Record<Direction, RateLimit>>>>(),
+const storm = z.codec(
+  strict({
+    broadcast: optional(stormLimit),
+    multicast: optional(stormLimit),
+    unknownUnicast: optional(stormLimit),
+  }),
+  z.custom<PortProfile['storm']>(),
   {
-    decode: ({ fromVm, toVm }) => ({ ...(fromVm && { 'from-vm': fromVm }), ...(toVm && { 'to-vm': toVm }) }),
-    encode: (value) => ({
-      ...(value['from-vm'] && { fromVm: value['from-vm'] }),
-      ...(value['to-vm'] && { toVm: value['to-vm'] }),
+    decode: ({ unknownUnicast, ...rest }) => ({
+      ...rest,
+      ...(unknownUnicast && { 'unknown-unicast': unknownUnicast }),
+    }),
+    encode: ({ 'unknown-unicast': unknownUnicast, ...rest }) => ({
+      ...rest,
+      ...(unknownUnicast && { unknownUnicast }),
     }),
   },
 );
 
-const mirror = strict({ session: name, direction: direction.default('both') });
+const marking = strict({
+  dscp: z.union([z.literal('trust'), z.int().min(0).max(63)]).default('trust'),
+  pcp: z.union([z.literal('trust'), z.int().min(0).max(7)]).default('trust'),
+  defaultPcp: z.int().min(0).max(7).default(0),
+});
 
-const noRules: AccessList = { rules: [], otherwise: 'allow' };
+/** Off only by name: what a VM has no business to send is a mistake or an attack. The address guard needs addresses. */
+const guards = strict({
+  address: z.boolean().default(false),
+  dhcpServer: z.boolean().default(true),
+  routerAdvertisement: z.boolean().default(true),
+  control: z.boolean().default(true),
+});
+
+const trunk = z.codec(
+  z
+    .array(vlan)
+    .max(16)
+    .refine((vlans) => new Set(vlans).size === vlans.length, 'has a VLAN twice; each once would be right'),
+  z.custom<readonly Vid[]>(),
+  { decode: (vlans) => vlans.toSorted((a, b) => a - b), encode: (vlans) => [...vlans] },
+);
 
 const form = strict({
   managerId,
@@ -89,14 +78,24 @@ const form = strict({
   name: title,
   tenant: name,
   vlan,
-  rate: rate.default({}),
+  trunk: trunk.default([]),
+  tagged: z.boolean().default(false),
+  rate: rates.default({}),
+  storm: storm.default({}),
   accessList: accessList.default(noRules as never),
+  marking: marking.default(unmarked),
+  guards: guards.prefault({}),
   mirror: mirror.nullable().default(null),
+}).refine(({ vlan, trunk }) => !trunk.includes(vlan), {
+  path: ['trunk'],
+  message: "has the profile's own vlan; the other VLANs only would be right",
 });
 
 /**
- * A port profile: {managerId, typeId, typeVersion, name, tenant, vlan, rate: {fromVm, toVm: {max: bits per second,
- * burst: octets}}, accessList: {rules, otherwise}, mirror: {session, direction} or null}.
+ * A port profile: {managerId, typeId, typeVersion, name, tenant, vlan, trunk, tagged, rate: {fromVm, toVm: {max: bits per
+ * second, burst: octets}}, storm: {broadcast, multicast, unknownUnicast: {framesPerSecond, burst}}, accessList: {rules,
+ * otherwise, sets}, marking: {dscp, pcp, defaultPcp}, guards: {address, dhcpServer, routerAdvertisement, control},
+ * mirror: {session, direction, filter, truncate, sample} or null}.
  */
 export const profileSchema: z.ZodType<PortProfile> = z
   .codec(form, z.custom<PortProfile>(), {

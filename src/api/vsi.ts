@@ -4,7 +4,7 @@ import type { MacAddress } from '../domain/mac-address.ts';
 import type { Timestamp } from '../domain/migration.ts';
 import type { ProfileKey } from '../domain/profile-ref.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
-import { mac, name, profile, timestamp, title, vsiId } from './forms.ts';
+import { ipAddress, mac, name, profile, timestamp, title, vsiId } from './forms.ts';
 import { optional, strict } from './strict.ts';
 
 /** What the administrator says of one VM NIC, and thereby all that the bridges may grant it. */
@@ -15,6 +15,8 @@ export interface VsiSpec {
   readonly tenant: string;
   /** at least one; each is unique within the profile's VLAN */
   readonly macs: readonly MacAddress[];
+  /** its IPv4 and IPv6 addresses, in canonical text, for profiles that guard them; absent: none are known */
+  readonly ips?: readonly string[];
   readonly profile: ProfileKey;
   /** stations it may appear at, by system name; absent: any */
   readonly hosts?: readonly string[];
@@ -54,11 +56,12 @@ const spec = {
     .min(1)
     .max(64)
     .refine((macs) => new Set(macs).size === macs.length, 'has an address twice; each once would be right'),
+  ips: optional(z.array(ipAddress).max(64)),
   profile,
   hosts: optional(z.array(title).max(1000)),
 };
 
-/** {vsiId, name, tenant, macs, profile: "dc1/17/1", hosts?, status} */
+/** {vsiId, name, tenant, macs, ips?, profile: "dc1/17/1", hosts?, status} */
 export const vsiSchema: z.ZodType<Vsi> = strict({
   ...spec,
   status: vsiStatusSchema.nullable().default(null),

@@ -10,6 +10,8 @@ import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 export interface Grant {
   readonly vsiId: VsiId;
   readonly macs: readonly MacAddress[];
+  /** its IPv4 and IPv6 addresses, in canonical text; absent: none are known */
+  readonly ips?: readonly string[] | undefined;
   readonly profile: ProfileKey;
   /** the stations it may appear at; absent: any */
   readonly hosts?: readonly string[] | undefined;
@@ -28,6 +30,7 @@ export type Admission =
       readonly admitted: true;
       readonly profile: PortProfile;
       readonly addresses: readonly MacAddress[];
+      readonly ips: readonly string[];
       readonly wireVid: Vid | NullVid;
       /** the GroupID of all entries */
       readonly group: number | null;
@@ -94,6 +97,7 @@ function admitFilter(filter: FilterInfo, grant: Grant, profile: PortProfile): Ad
     admitted: true,
     profile,
     addresses: asked.size ? [...asked] : grant.macs,
+    ips: grant.ips ?? [],
     wireVid,
     group: group ?? null,
     pcp: filter.entries.every(({ pcp }) => pcp === filter.entries[0]?.pcp)

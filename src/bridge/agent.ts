@@ -11,7 +11,14 @@ import { Driver, type Clock } from '../protocol/driver.ts';
 import type { EvbOperation, EvbParameters } from '../protocol/evb/parameters.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import type { VdpLimits } from '../protocol/vdp/bridge.ts';
-import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
+import {
+  defaultAgeingTime,
+  RelayError,
+  type PortName,
+  type Relay,
+  type RelayEvent,
+  type RelayPort,
+} from '../relay/relay.ts';
 import { admit, type Admission, type Application } from './admission.ts';
 import type { Directory, Entitlement } from './directory.ts';
 import { EntryBook } from './entry-book.ts';
@@ -160,7 +167,7 @@ export class BridgeAgent {
     if (!changed.length) return;
     for (const entry of changed) this.#book.put(entry.vsiId, { ...entry, policy });
     try {
-      this.#apply();
+      this.#apply(new Set(changed.map(({ vsiId }) => vsiId)));
       this.#parts.log('info', `profile ${key} changed`);
     } catch (error) {
       for (const entry of changed) this.#book.put(entry.vsiId, entry);
@@ -385,7 +392,7 @@ export class BridgeAgent {
     const last = before && ends ? this.#tally(before) : null;
     this.#book.put(vsiId, after);
     try {
-      this.#apply();
+      this.#apply(new Set([vsiId]));
     } catch (error) {
       this.#book.put(vsiId, before);
       throw error;
@@ -454,14 +461,15 @@ export class BridgeAgent {
   /** Nobody waits for an answer to this either. */
   #applyPorts(): void {
     try {
-      this.#apply();
+      this.#apply(new Set());
     } catch (error) {
       if (!(error instanceof RelayError)) throw error;
       this.#parts.log('warn', `ports changed, but the data plane refused: ${error.message}`);
     }
   }
 
-  #apply(): void {
+  /** `changed`: the VSIs that are not as they were applied last. */
+  #apply(changed?: ReadonlySet<VsiId>): void {
     if (this.#stopped) return;
     const ports = new Map<PortName, RelayPort>(this.#parts.otherPorts);
     for (const name of this.#ports.keys()) {
@@ -469,7 +477,10 @@ export class BridgeAgent {
       const isUsed = current || this.#book.isUsed(name);
       ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed });
     }
-    this.#parts.relay.apply({ ports, vsis: this.#book.relayed });
+    this.#parts.relay.apply(
+      { ports, vsis: this.#book.relayed, tenants: new Map(), ageingTime: defaultAgeingTime },
+      changed,
+    );
   }
 
   #tally(entry: VsiEntry): Tally {
@@ -516,6 +527,7 @@ function newEntry(
     profile,
     policy: policyOf(admission.profile),
     addresses: admission.addresses,
+    ips: admission.ips,
     filterFormat: admission.filter.format,
     group: admission.group,
     pcp: admission.pcp,

@@ -40,6 +40,7 @@ function inOrder(addresses: readonly MacAddress[], order: string): readonly MacA
 export function toRelay(entry: VsiEntry): RelayVsi {
   return {
     addresses: entry.addresses,
+    ips: entry.ips,
     policy: entry.policy,
     places: places(entry),
     label: labelOf(entry),
@@ -61,6 +62,7 @@ export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
     profile: parseProfileKey(key),
     policy: held.policy,
     addresses: inOrder(held.addresses, order),
+    ips: held.ips,
     filterFormat: filterFormats[format as unknown as keyof typeof filterFormats] satisfies FilterFormat,
     group: group === none ? null : Number(group),
     pcp: pcp === none ? null : Number(pcp),

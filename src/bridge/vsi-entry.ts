@@ -28,6 +28,8 @@ export interface VsiEntry {
   readonly profile: ProfileRef;
   readonly policy: Policy;
   readonly addresses: readonly MacAddress[];
+  /** the VSI's own, for the address guard */
+  readonly ips: readonly string[];
   /** how the station describes the VSI's frames; the GroupID is for formats that have one */
   readonly filterFormat: FilterFormat;
   readonly group: number | null;

@@ -1,7 +1,7 @@
 import { Invalid } from '../domain/invalid.ts';
 import { parseMac, type MacAddress } from '../domain/mac-address.ts';
 import { parseManagerId } from '../domain/manager-id.ts';
-import type { PortProfile } from '../domain/port-profile.ts';
+import { plainForwarding, type PortProfile } from '../domain/port-profile.ts';
 import { parseVid } from '../domain/vid.ts';
 import { parseVsiId, type VsiId } from '../domain/vsi-id.ts';
 
@@ -38,6 +38,8 @@ export const red: PortProfile = {
   ref: { managerId, typeId: 100, typeVersion: 1 },
   name: 'red servers',
   tenant: 'red',
+  tagged: false,
+  ...plainForwarding,
   vlan: parseVid(100),
   rate: {
     'from-vm': { max: 50 * mbit, burst: 256 * 1024 },
@@ -54,10 +56,9 @@ export const blue: PortProfile = {
   ref: { managerId, typeId: 200, typeVersion: 1 },
   name: 'blue servers',
   tenant: 'blue',
+  tagged: false,
+  ...plainForwarding,
   vlan: parseVid(200),
-  rate: {},
-  accessList: { rules: [], otherwise: 'allow' },
-  mirror: null,
 };
 
 export const profiles: readonly PortProfile[] = [red, blue];

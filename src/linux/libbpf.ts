@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import koffi, { type LibraryHandle } from 'koffi';
 import { check, libc, SystemError } from './libc.ts';
 
@@ -45,6 +46,9 @@ function load() {
       'void *bpf_object__find_program_by_name(void *object, const char *name)',
     ),
     programFd: bpf<(program: bigint) => number>('int bpf_program__fd(void *program)'),
+    testRun: bpf<(fd: number, options: Uint8Array) => number>(
+      'int bpf_prog_test_run_opts(int fd, _Inout_ void *options)',
+    ),
     hookCreate: bpf<(hook: Uint8Array) => number>('int bpf_tc_hook_create(_Inout_ void *hook)'),
     hookDestroy: bpf<(hook: Uint8Array) => number>('int bpf_tc_hook_destroy(_Inout_ void *hook)'),
     attach: bpf<(hook: Uint8Array, options: Uint8Array) => number>(
@@ -60,12 +64,39 @@ function load() {
     nextKey: bpf<(fd: number, key: Uint8Array | null, next: Uint8Array) => number>(
       'int bpf_map_get_next_key(int fd, const void *key, _Out_ void *next)',
     ),
+    createMap: bpf<
+      (
+        type: number,
+        name: string,
+        keySize: number,
+        valueSize: number,
+        entries: number,
+        options: Uint8Array,
+      ) => number
+    >(
+      'int bpf_map_create(int type, const char *name, uint32_t key, uint32_t value, uint32_t entries, const void *options)',
+    ),
+    mapFdOf: bpf<(id: number) => number>('int bpf_map_get_fd_by_id(uint32_t id)'),
     detach: bpf<(hook: Uint8Array, options: Uint8Array) => number>(
       'int bpf_tc_detach(const void *hook, const void *options)',
     ),
-    query: bpf<(hook: Uint8Array, options: Uint8Array) => number>(
+    tcQuery: bpf<(hook: Uint8Array, options: Uint8Array) => number>(
       'int bpf_tc_query(const void *hook, _Inout_ void *options)',
     ),
+    query: bpf<
+      (ifindex: number, type: number, flags: number, attached: null, ids: null, count: Uint8Array) => number
+    >(
+      'int bpf_prog_query(int target, int type, uint32_t flags, void *attached, void *ids, _Inout_ uint32_t *count)',
+    ),
+    linkCreate: bpf<(programFd: number, ifindex: number, type: number, options: null) => number>(
+      'int bpf_link_create(int program, int target, int type, const void *options)',
+    ),
+    linkUpdate: bpf<(linkFd: number, programFd: number, options: null) => number>(
+      'int bpf_link_update(int link, int program, const void *options)',
+    ),
+    linkDetach: bpf<(linkFd: number) => number>('int bpf_link_detach(int link)'),
+    pin: bpf<(fd: number, path: string) => number>('int bpf_obj_pin(int fd, const char *path)'),
+    openPin: bpf<(path: string) => number>('int bpf_obj_get(const char *path)'),
     possibleCpus: bpf<() => number>('int libbpf_num_possible_cpus()'),
     ringNew: bpf<(fd: number, callback: bigint, context: null, options: null) => bigint | null>(
       'void *ring_buffer__new(int fd, void *callback, void *context, const void *options)',
@@ -104,17 +135,18 @@ export class MissingLibrary extends Error {
 const complaints: string[] = [];
 let loaded: ReturnType<typeof load> | undefined;
 
-function libbpf(): ReturnType<typeof load> {
+/** libbpf's functions; a negative return is for `checkBpf`. @throws MissingLibrary */
+export function libbpf(): ReturnType<typeof load> {
   return (loaded ??= load());
 }
 
 /** What libbpf complained about since the last call, its last lines. */
-function lastComplaint(): string {
+export function lastComplaint(): string {
   return complaints.splice(0).join('; ').replaceAll('\n', ' ');
 }
 
 /** libbpf 1.x returns the negative errno itself. */
-function checkBpf(result: number, call: string, subject: string): number {
+export function checkBpf(result: number, call: string, subject: string): number {
   if (result < 0) throw new SystemError(call, subject, -result);
   return result;
 }
@@ -170,58 +202,6 @@ export class BpfObject {
   }
 }
 
-const ingress = 1; // BPF_TC_INGRESS
-const ingressAndEgress = 3;
-const replaceFlag = 1; // BPF_TC_F_REPLACE
-
-function hook(ifindex: number, attachPoint: number): Uint8Array {
-  const bytes = new Uint8Array(24); // struct bpf_tc_hook
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(bytes.length), true);
-  view.setInt32(8, ifindex, true);
-  view.setUint32(12, attachPoint, true);
-  return bytes;
-}
-
-/** struct bpf_tc_opts: the one filter of ours, by handle and priority. */
-function filter(programFd = 0, flags = 0): Uint8Array {
-  const bytes = new Uint8Array(32);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(bytes.length), true);
-  view.setInt32(8, programFd, true);
-  view.setUint32(12, flags, true);
-  view.setUint32(20, 1, true); // handle
-  view.setUint32(24, 1, true); // priority
-  return bytes;
-}
-
-/** Whether the interface has a tc ingress program where ours would be. */
-export function hasIngress(ifindex: number): boolean {
-  const result = libbpf().query(hook(ifindex, ingress), filter());
-  lastComplaint();
-  return result === 0;
-}
-
-/**
- * Attaches at tc ingress, direct action; a program that is there already is replaced between two frames.
- * @returns whether the clsact qdisc had to be made for it
- * @throws SystemError
- */
-export function attachIngress(ifindex: number, programFd: number, subject: string): boolean {
-  const bpf = libbpf();
-  const made = bpf.hookCreate(hook(ifindex, ingress));
-  if (made < 0 && made !== -koffi.os.errno['EEXIST']!) checkBpf(made, 'clsact qdisc on', subject);
-  checkBpf(bpf.attach(hook(ifindex, ingress), filter(programFd, replaceFlag)), 'tc filter on', subject);
-  return made === 0;
-}
-
-/** Detaches our program, with the clsact qdisc if told so; nothing if it is not there or the interface is gone. */
-export function detachIngress(ifindex: number, withQdisc: boolean): void {
-  if (withQdisc) libbpf().hookDestroy(hook(ifindex, ingressAndEgress));
-  else libbpf().detach(hook(ifindex, ingress), filter());
-  lastComplaint();
-}
-
 /** Octets in a map's memory that this process and the kernel share. A 64-bit word in it changes in one store. */
 export class MappedArray {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -235,6 +215,17 @@ export class MappedArray {
     check(address === -1n ? -1 : 0, 'mmap of eBPF map', subject);
     this.#address = address;
     this.bytes = new Uint8Array(koffi.view(address, length));
+  }
+
+  /** A pinned array, null if there is none. @throws SystemError */
+  static ofPin(path: string, length: number): MappedArray | null {
+    if (!existsSync(path)) return null;
+    const fd = checkBpf(libbpf().openPin(path), 'open eBPF map', path);
+    try {
+      return new MappedArray(fd, length, path);
+    } finally {
+      libc().close(fd);
+    }
   }
 
   words(): BigUint64Array<ArrayBuffer> {
@@ -286,6 +277,61 @@ export class BpfMap {
       key = next;
     }
   }
+}
+
+/** An array map of mapped arrays of one element each, which are added while programs run. */
+export class ArrayOfArrays {
+  readonly #map: BpfMap;
+  readonly #name: string;
+  readonly #length: number;
+
+  /** `length`: octets of the element of each */
+  constructor(fd: number, name: string, length: number) {
+    this.#map = new BpfMap(fd, name, 4, 4);
+    this.#name = name;
+    this.#length = length;
+  }
+
+  /** Null if there is none with this number. @throws SystemError */
+  get(number: number): MappedArray | null {
+    const id = this.#map.get(word(number));
+    if (!id) return null;
+    return this.#mapped(
+      checkBpf(libbpf().mapFdOf(new DataView(id.buffer).getUint32(0, true)), 'eBPF map in', this.#name),
+    );
+  }
+
+  /** A new one, all zeros. Takes a grace period. @throws SystemError */
+  create(number: number): MappedArray {
+    const array = 2; // BPF_MAP_TYPE_ARRAY
+    const mapped = 0x400; // BPF_F_MMAPABLE
+    const options = new Uint8Array(48); // struct bpf_map_create_opts
+    const view = new DataView(options.buffer);
+    view.setBigUint64(0, BigInt(options.length), true);
+    view.setUint32(28, mapped, true);
+    const fd = checkBpf(
+      libbpf().createMap(array, 'hp_element', 4, this.#length, 1, options),
+      'eBPF map in',
+      this.#name,
+    );
+    return this.#mapped(fd, () => this.#map.set(word(number), word(fd)));
+  }
+
+  /** The mapping and the outer map keep the array; the descriptor goes. */
+  #mapped(fd: number, place: () => void = () => {}): MappedArray {
+    try {
+      place();
+      return new MappedArray(fd, this.#length, this.#name);
+    } finally {
+      libc().close(fd);
+    }
+  }
+}
+
+function word(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
 }
 
 /** How many values a per-CPU map has for each key. */
@@ -340,4 +386,45 @@ export function mountBpffs(directory: string): void {
 export function unmountBpffs(directory: string): void {
   const detach = 2;
   check(libc().umount2(directory, detach), 'unmount of', directory);
+}
+
+const longestTestFrame = 16_384;
+
+/** Runs a tc program on frames that no device received (BPF_PROG_TEST_RUN), as if one of the namespace's had. */
+export class TestRun {
+  readonly #programFd: number;
+  readonly #memory = koffi.alloc('uint8_t', longestTestFrame + 192) as unknown;
+  readonly #frame: Uint8Array;
+  readonly #context: DataView;
+  readonly #options = new Uint8Array(80); // struct bpf_test_run_opts
+  readonly #view = new DataView(this.#options.buffer);
+
+  constructor(programFd: number) {
+    this.#programFd = programFd;
+    const memory = koffi.view(this.#memory, longestTestFrame + 192);
+    this.#frame = new Uint8Array(memory, 0, longestTestFrame);
+    this.#context = new DataView(memory, longestTestFrame); // struct __sk_buff
+    new Uint8Array(memory, longestTestFrame).fill(0);
+    const address = koffi.address(this.#memory);
+    this.#view.setBigUint64(0, BigInt(this.#options.length), true);
+    this.#view.setBigUint64(8, address, true);
+    this.#view.setBigUint64(32, address + BigInt(longestTestFrame), true);
+    this.#view.setUint32(48, 192, true);
+  }
+
+  /** What the program returned, and the ns that a run took on average. @throws SystemError */
+  run(frame: Uint8Array, ifindex: number, repeat = 1): { readonly action: number; readonly ns: number } {
+    this.#frame.set(frame);
+    this.#context.setUint32(40, ifindex, true);
+    this.#view.setUint32(24, frame.length, true);
+    this.#view.setUint32(28, 0, true); // the room for results, of which the last run has left its size
+    this.#view.setUint32(52, 0, true);
+    this.#view.setUint32(60, repeat, true);
+    checkBpf(libbpf().testRun(this.#programFd, this.#options), 'test run of', 'an eBPF program');
+    return { action: this.#view.getUint32(56, true), ns: this.#view.getUint32(64, true) };
+  }
+
+  close(): void {
+    koffi.free(this.#memory);
+  }
 }

@@ -1,4 +1,5 @@
 import { macToBytes, type MacAddress } from '../domain/mac-address.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
 import { earliest } from './deadline.ts';
 import { dialects, type Dialect } from './dialect.ts';
 import { EcpReceiver } from './ecp/receiver.ts';
@@ -27,7 +28,7 @@ import { decodeLldpdu, encodeLldpdu, encodeLldpTlvs, type Lldpdu, type LldpTlv }
 import { LldpTransmitter, txTtl } from './lldp/transmitter.ts';
 import { equal } from './octets.ts';
 import { TokenBucket, type TokenRate } from './token-bucket.ts';
-import { VdpOutbox, type Item } from './vdp/outbox.ts';
+import { VdpOutbox } from './vdp/outbox.ts';
 import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';
 
 export interface AdjacencyOptions {
@@ -102,7 +103,6 @@ export class Adjacency {
   readonly #outbox: VdpOutbox;
   readonly #ecpTransmitter: EcpTransmitter;
   readonly #ecpReceiver = new EcpReceiver();
-  #inFlight: readonly Item[] = [];
 
   readonly #bucket: TokenBucket;
   readonly #ignored = new IgnoreLog();
@@ -119,11 +119,7 @@ export class Adjacency {
     this.#ecpTransmitter = new EcpTransmitter(
       {
         hasMore: () => this.#outbox.size > 0,
-        pull: () => {
-          const gathered = this.#outbox.take();
-          this.#inFlight = gathered?.items ?? [];
-          return gathered?.payload ?? null;
-        },
+        pull: (now) => this.#outbox.take(now),
         send: (sequence, payload) =>
           this.#sendEcp({
             operation: 'request',
@@ -133,7 +129,9 @@ export class Adjacency {
           }),
         settled: (acknowledged) =>
           this.#user.settled(
-            acknowledged ? this.#inFlight.map(({ tlv }) => tlv) : this.#outbox.putBack(this.#inFlight),
+            acknowledged === null
+              ? this.#outbox.unacknowledged()
+              : this.#outbox.acknowledged(this.#isReadLate, acknowledged),
           ),
       },
       options.firstSequence ?? 1,
@@ -146,6 +144,11 @@ export class Adjacency {
 
   get #dialect(): Dialect {
     return dialects[this.#operation.dialect];
+  }
+
+  /** What a station says again it would have to ask for again, and may have lost since. */
+  get #isReadLate(): boolean {
+    return this.#role === 'bridge' && this.#dialect.vdp.isReadLate;
   }
 
   get neighbour(): Neighbour | null {
@@ -191,6 +194,11 @@ export class Adjacency {
   /** False if there is nobody to send to, or too much waits already. */
   put(tlv: AssociationTlv): boolean {
     return this.#connected && this.#outbox.put(tlv, this.#dialect);
+  }
+
+  /** The answers about the VSI that were `put` are out of date, and not said any more. */
+  withdraw(vsiId: VsiId): void {
+    this.#outbox.withdraw(vsiId);
   }
 
   /** Sends what `put` left, as far as ECP may now. */

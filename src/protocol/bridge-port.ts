@@ -56,6 +56,7 @@ export class BridgePort {
       limits,
       operation: () => this.#adjacency.operation,
       put: (tlv) => this.#adjacency.put(tlv),
+      withdraw: (vsiId) => this.#adjacency.withdraw(vsiId),
       emit,
     });
   }

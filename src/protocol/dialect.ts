@@ -30,6 +30,8 @@ export interface Dialect {
     encode(tlv: AssociationTlv): Uint8Array | null;
     /** what has to precede the TLV; those with the same lead may share an ECPDU */
     lead(tlv: AssociationTlv): Uint8Array;
+    /** lldpad has not read yet what it acknowledges, and the next ECPDU may overwrite it */
+    readonly isReadLate: boolean;
   };
 }
 
@@ -50,6 +52,7 @@ const ratified: Dialect = {
     },
     encode: (tlv) => encodeTlv(encodeVdpTlv(tlv)),
     lead: (tlv) => encodeTlv({ type: managerIdType, info: managerIdToBytes(managerIdOf(tlv)) }),
+    isReadLate: true,
   },
 };
 
@@ -70,6 +73,7 @@ const draft: Dialect = {
       return encoded && encodeTlv(encoded);
     },
     lead: () => new Uint8Array(),
+    isReadLate: false,
   },
 };
 

@@ -1,4 +1,4 @@
-import type { Direction, Policy, RateLimit } from '../domain/port-profile.ts';
+import type { Direction, Policy, RateLimit, StormLimit, TenantLimits } from '../domain/port-profile.ts';
 import type { RelayVsi } from './relay.ts';
 
 /** Whether something that is said of one direction or both is said of this one. */
@@ -6,24 +6,32 @@ export function concerns(said: Direction | 'both', direction: Direction): boolea
   return said === 'both' || said === direction;
 }
 
-/** Whether a copy for all will do for this VSI: its policy has nothing to say about frames to the VM. */
-export function takesAnyCopy({ policy }: RelayVsi): boolean {
+export type Tenants = ReadonlyMap<string, TenantLimits>;
+
+/** Whether a copy for all will do for this VSI: neither its policy nor its tenant's says anything about frames to the VM. */
+export function takesAnyCopy({ policy }: RelayVsi, tenants: Tenants): boolean {
   return (
     policy.accessList.otherwise === 'allow' &&
     !policy.accessList.rules.some((rule) => concerns(rule.direction, 'to-vm')) &&
     !policy.rate['to-vm'] &&
+    !tenants.get(policy.tenant)?.rate['to-vm'] &&
     !(policy.mirror && concerns(policy.mirror.direction, 'to-vm'))
   );
 }
 
 /** The VLAN whose group frames the port's untagged VSIs can share one copy of; null if they cannot. */
-export function sharedVlan(untagged: Iterable<RelayVsi>): Policy['vlan'] | null {
+export function sharedVlan(untagged: Iterable<RelayVsi>, tenants: Tenants): Policy['vlan'] | null {
   let vlan: Policy['vlan'] | null = null;
   for (const vsi of untagged) {
-    if (!takesAnyCopy(vsi) || (vlan ?? vsi.policy.vlan) !== vsi.policy.vlan) return null;
+    if (!takesAnyCopy(vsi, tenants) || (vlan ?? vsi.policy.vlan) !== vsi.policy.vlan) return null;
     vlan = vsi.policy.vlan;
   }
   return vlan;
+}
+
+/** A storm limit as `bucketOf` has it, with a frame for an octet. */
+export function stormBucketOf({ framesPerSecond, burst }: StormLimit): { cost: bigint; depth: bigint } {
+  return bucketOf({ max: framesPerSecond * 8, burst });
 }
 
 /** A rate as the token bucket counts it: 1/16 ns per octet times 2^20, and the bucket's depth in 1/16 ns. */

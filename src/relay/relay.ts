@@ -1,7 +1,8 @@
 import type { MacAddress } from '../domain/mac-address.ts';
-import type { Policy } from '../domain/port-profile.ts';
+import type { Policy, TenantLimits } from '../domain/port-profile.ts';
 import type { NullVid, Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
+import type { Capabilities } from './capabilities.ts';
 
 /**
  * The relay contract. The bridge agent states what every port and VSI must be; a driver computes the difference
@@ -10,45 +11,88 @@ import type { VsiId } from '../domain/vsi-id.ts';
  *
  * Forwarding, which every driver implements alike (`reference/` is the executable specification):
  * - A frame to 01-80-C2-00-00-00..0F is a control frame: it is left to the agent's sockets and never relayed.
- * - A frame that enters a station port belongs to the VSI whose active place is (port, wire VID) and whose
- *   addresses contain the source MAC. At an armed place it is dropped as `armed`, at a released one as `moved`,
- *   and without any place as `unassociated`.
- * - It is then subject, in this order, to the VSI's access list (`access-list`) and rate (`rate`) from the VM, is
- *   mirrored if the policy says so, and is relayed within the VSI's VLAN.
- * - A frame that enters a network port belongs to the VLAN of its tag, or to the native VLAN when untagged; a VLAN
- *   the port does not carry is dropped as `vlan`.
- * - A frame for a VSI's address goes to its active place and, while there is one, to its armed place: after the
- *   access list and rate to the VM and the mirror, once per frame and not once per copy. The tag is that of the
- *   place's wire VID (none for the null VID), with the priority the frame came with.
- * - Another unicast frame, and one for a VSI that is active nowhere here (another bridge may have it), goes to every
- *   network port that carries the VLAN, other than the one it came in by; if there is neither such a port nor an
- *   armed place it is dropped as `unknown-destination`.
- * - A group frame goes to every network port that carries the VLAN and to the VLAN's members at station ports,
- *   other than its sender. A station port whose untagged VSIs all belong to one VLAN and have nothing to say about
- *   frames to the VM (access rule, rate, mirror) gets one copy for them, as it is (the station's VEPA replicates it),
- *   which no VSI's counters count. Each other VSI gets a copy addressed to its own (first) MAC, after its access list
- *   and rate: a VEPA knows no VLANs on an untagged link and would hand a tenant's broadcast to every VM of the host.
+ * - A frame with a second 802.1Q tag right behind its tag is dropped as `vlan`: where it left without its own it would
+ *   be one of another VLAN.
+ * - A frame that enters a station port belongs to the VSI that has a place at this port with the frame's VID, or
+ *   carries that VID as a trunk's, and whose addresses contain the source MAC. At an armed place it is dropped as
+ *   `armed`, at a released one as `moved`, and without any place as `unassociated`. It is in the VSI's VLAN, or in the
+ *   trunk's.
+ * - It then passes, in this order: the guards (`guard-control`, `guard-dhcp`, `guard-ra`, `guard-address`), the access
+ *   list from the VM (`access-list`), storm control (`storm`), the VSI's rate (`rate`), its tenant's (`tenant-rate`).
+ *   It is marked, mirrored if the policy says so, and relayed within its VLAN. What a frame was charged before it was
+ *   dropped it is not given back.
+ * - A frame that enters a network port belongs to the VLAN of its tag, or to the native VLAN when untagged; a VLAN the
+ *   port does not carry is dropped as `vlan`. Its unicast source is learned to be there, in this VLAN, unless it is a
+ *   VSI's that is active here. Forgotten is what was not seen for the ageing time, what was learned at a port that goes
+ *   or is of another kind now, and what an active VSI has become the owner of. The table is bounded.
+ * - A frame for a VSI's address goes to its active place and, while there is one, to its armed place: after the access
+ *   list, the VSI's rate and the tenant's to the VM, and the mirror, once per frame and not once per copy. The tag is
+ *   that of the place's wire VID (none for the null VID), or of the VLAN in a trunk's, with the frame's priority.
+ * - Another unicast frame, and one for a VSI that is active nowhere here (another bridge may have it), goes to the
+ *   network port that its destination was learned at, else to every network port that carries the VLAN, other than the
+ *   one it came in by; if there is neither such a port nor an armed place it is dropped as `unknown-destination`. Where
+ *   the learned port is the one it came in by it is dropped as `same-port`, armed places apart. While a port does not
+ *   carry the VLAN, nothing counts as learned there.
+ * - A group frame goes to every network port that carries the VLAN and to the VLAN's members at station ports, other
+ *   than its sender. A station port whose untagged VSIs all belong to one VLAN and have nothing to say about frames to
+ *   the VM (access rule, rate, the tenant's rate, mirror) gets one copy for them, as it is (the station's VEPA
+ *   replicates it), which no VSI's counters count, those of its rules included. Each other VSI gets a copy addressed to
+ *   its own (first) MAC, after its access list and rates: a VEPA knows no VLANs on an untagged link and would hand a
+ *   tenant's broadcast to every VM.
  * - Nothing leaves by the station port it came in by unless reflective relay is on there (`reflective-relay-off`).
- * - A mirrored copy is the frame as it came in, without an 802.1Q tag. A mirror port accepts no frames (`vlan`).
+ * - A mirrored copy is the frame as it goes on, without an 802.1Q tag, cut to the mirror's length (18 octets at least
+ *   behind an 802.1ad tag). Of the frames that the mirror's filter allows while its session has a port, each VSI's and
+ *   direction's first is copied, and then each `sample`-th after the last that was; a mirror that is changed begins
+ *   anew. A mirror port accepts no frames (`vlan`).
  * - A rate is a token bucket over the frame without its tag: a frame passes while the bucket is not empty and may
- *   overdraw it (a GSO super-frame is one frame). A rate that is changed starts with a full bucket.
- * - An access rule that asks for ports does not match a frame whose protocol has none. A later IP fragment matches
- *   allow rules and no deny rules that ask for ports; where headers cannot be read it is the other way round.
+ *   overdraw it (a GSO super-frame is one frame). A rate that is changed starts with a full bucket. Storm control is
+ *   one over frames, per VSI and kind.
+ * - The priority of a frame is that of the tag it came with (none: 0, from a VSI its `defaultPcp`), or what the marking
+ *   says; drop eligibility stays. A DSCP is written into IPv4 (with its checksum, RFC 1624) and IPv6 whose header is
+ *   readable and says another; congestion marks stay. What is asked of the frame after that sees the new DSCP.
+ * - The guards drop an IP or ARP frame that they would have to read and cannot: without a readable IP header, with more
+ *   than six IPv6 extension headers, cut short. A later fragment passes them, its first one was judged.
+ * - Where an egress port has a shaper, each tenant with a guaranteed rate has that much of it to itself, and may borrow
+ *   what others leave.
+ * - What a frame does not show decides against it, unless the rule asks for something else that the frame shows to be
+ *   otherwise: a deny rule takes it for a match, an allow rule does not. A later IP fragment, though, matches allow
+ *   rules and no deny rules that ask for ports, TCP flags or an ICMP type: its first fragment was judged, and without
+ *   that one it is of no use to anybody; one that starts inside the first eight octets of TCP hides them (RFC 3128).
+ *   Where there are rules, an IP frame without a readable IP header is denied. Frames that are not IP match no rule
+ *   that asks for anything of IP, and an IPv6 packet that is whole is no fragment, fragment header or not (RFC 6946).
+ *   Group frames to the VM are judged by their own destination.
  * - A drop is counted at the port where the frame came in, and of its VSI there; for what is said of frames to the VM
  *   it is counted at the VSI's active place, else at its armed one. Control frames are not counted.
  */
 export interface Relay {
+  /** A policy that asks for more is refused by `apply`; to be asked at admission. */
+  readonly capabilities: Capabilities;
   /** What the data plane holds now; after a restart of the agent, what it has to adopt. */
   held(): RelayState;
   /**
    * Makes the data plane be `desired`. A VSI's change of place (armed, active) and its change of policy are each
-   * one atomic write: no frame sees half of either.
+   * one atomic write: no frame sees half of either. `changed`: all other VSIs are, by the caller's word, as they were
+   * when it last had this relay apply a state, so that a driver need not look at them.
    * @throws RelayError when the data plane refuses; what was held before is still in force then
    */
-  apply(desired: RelayState): void;
+  apply(desired: RelayState, changed?: ReadonlySet<VsiId>): void;
+  /** All there are: walks every VSI, and the strangers. */
   counters(): RelayCounters;
+  portCounters(): RelayCounters['ports'];
+  /** Of one VSI, by each port it has a place at; costs the same however many others there are. */
+  countersOf(vsiId: VsiId): ReadonlyMap<PortName, VsiCounters>;
+  /** The interface of a port was made anew under the same name. @throws RelayError when it cannot be bound */
+  rebind(port: PortName): void;
+  /**
+   * Frames that each rule of the VSI's access list has decided since the list came to be, in the rules' order, and
+   * last those that none did; VSIs with equal access lists may share the count. A list without rules counts nothing.
+   * Null: there is no such VSI.
+   */
+  ruleFrames(vsi: VsiId): readonly number[] | null;
   /** Called for each announcement (see RelayEvent) until `close`. */
   watch(listener: (event: RelayEvent) => void): void;
+  /** Calls for a sample of the dropped frames, at most some hundreds per second, until the returned function is called. */
+  watchDrops(listener: (drop: DropSample) => void): () => void;
   /** Lets go of the data plane, which goes on. */
   close(): void;
   /** Removes the data plane: every port stops forwarding. */
@@ -62,15 +106,35 @@ export class RelayError extends Error {
 export interface RelayState {
   readonly ports: ReadonlyMap<PortName, RelayPort>;
   readonly vsis: ReadonlyMap<VsiId, RelayVsi>;
+  /** by name; a tenant that is not here has no limits */
+  readonly tenants: ReadonlyMap<string, TenantLimits>;
+  /** in s, for learned addresses: 10 to 1,000,000 (802.1Q 8.8.3) */
+  readonly ageingTime: number;
 }
+export const defaultAgeingTime = 300;
 
 /** A Linux interface name, at most 15 octets. */
 export type PortName = string;
 
+/** How frames leave by a port. */
+export interface PortEgress {
+  /** bits per second at most, queued and not dropped; absent: no limit */
+  readonly shaper?: number;
+  /**
+   * The port is a veth whose peer is another namespace's end: frames are handed straight to that end, past the port's own
+   * egress, so that its taps and its interface counters do not see them. Absent: as the kernel does it. Not with a shaper.
+   */
+  readonly peerDelivery?: true;
+}
+
 /** A network port carries `vlans` (ascending in what is held) and `nativeVlan`, the latter untagged. */
 export type RelayPort =
-  | { readonly kind: 'station'; readonly reflectiveRelay: boolean }
-  | { readonly kind: 'network'; readonly nativeVlan: Vid | null; readonly vlans: readonly Vid[] }
+  | (PortEgress & { readonly kind: 'station'; readonly reflectiveRelay: boolean })
+  | (PortEgress & {
+      readonly kind: 'network';
+      readonly nativeVlan: Vid | null;
+      readonly vlans: readonly Vid[];
+    })
   | { readonly kind: 'mirror'; readonly session: string };
 
 /** Where a VSI is or will be: a station port, and the VID its frames carry on that link (null VID: untagged). */
@@ -90,8 +154,10 @@ export interface Places {
 }
 
 export interface RelayVsi {
-  /** unicast, 1 to 64; unique within the VLAN, and at each place with its wire VID among all VSIs */
+  /** unicast, 1 to 64; unique within each VLAN, and at each place with each of its VIDs among all VSIs */
   readonly addresses: readonly MacAddress[];
+  /** the VSI's own IPv4 and IPv6 addresses, for the address guard, in canonical text; at most 64 */
+  readonly ips: readonly string[];
   readonly policy: Policy;
   readonly places: Places;
   /** up to 255 octets of UTF-8 that the data plane keeps for the agent, verbatim */
@@ -108,6 +174,13 @@ export const dropReasons = [
   'vlan',
   'unknown-destination',
   'error',
+  'guard-control',
+  'guard-dhcp',
+  'guard-ra',
+  'guard-address',
+  'storm',
+  'tenant-rate',
+  'same-port',
 ] as const;
 /** `error`: the kernel could not send a copy (no memory, port down). */
 export type DropReason = (typeof dropReasons)[number];
@@ -156,4 +229,21 @@ export interface RelayEvent {
   readonly reason: 'unassociated' | 'armed' | 'moved';
   /** ns of CLOCK_MONOTONIC */
   readonly at: bigint;
+}
+
+/** One dropped frame. */
+export interface DropSample {
+  /** where it came in */
+  readonly port: PortName;
+  readonly reason: DropReason;
+  /** whose it was, as far as known: the sender, or for what is said of frames to the VM the receiver */
+  readonly vsi: VsiId | null;
+  /** ns of CLOCK_MONOTONIC */
+  readonly at: bigint;
+  /** of the whole frame, without its tag */
+  readonly octets: number;
+  /** its first octets without its tag, at most 128 */
+  readonly frame: Uint8Array;
+  /** the VID of the tag it came with, 0 without one; absent where the relay does not say */
+  readonly wireVid?: Vid | NullVid;
 }

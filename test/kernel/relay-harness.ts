@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/namespace.ts';
 import { PacketSocket } from '../../src/linux/packet-socket.ts';
@@ -158,6 +159,11 @@ export class KernelSwitch {
     this.#out = new Map();
     this.#marks = new Map();
     return out;
+  }
+
+  /** Waits, and a little longer than the clocks differ. */
+  async pass(seconds: number): Promise<void> {
+    await sleep(seconds * 1000 + 100);
   }
 
   #receive(port: string, frame: Uint8Array): void {

@@ -4,7 +4,7 @@ import type { PortCounters, Stranger, VsiCounters } from '../../src/relay/relay.
 import { readPortCounters, readStrangers, readVsiCounters } from '../../src/relay/ebpf/counters.ts';
 import { DataPlane } from '../../src/relay/ebpf/data-plane.ts';
 import { portCount, PortEntry, unpackVsi } from '../../src/relay/ebpf/layout.ts';
-import { decodeProfile, profileSize } from '../../src/relay/ebpf/profile.ts';
+import { readPolicy } from '../../src/relay/ebpf/profile-table.ts';
 import { decodeRecord } from '../../src/relay/ebpf/record.ts';
 import { vsiIdToBytes, type VsiId } from '../../src/domain/vsi-id.ts';
 import type { Policy } from '../../src/domain/port-profile.ts';
@@ -54,9 +54,8 @@ export class KernelView {
     const { slot } = decodeRecord(record);
     const { active, armed, profile } = unpackVsi(this.#plane.vsis[slot]!);
     if (!active && !armed) return null;
-    const bytes = this.#plane.profiles.slice(profile * profileSize, (profile + 1) * profileSize);
     return {
-      policy: decodeProfile(bytes),
+      policy: readPolicy(this.#plane, profile),
       active: active && this.#nameOf(active.port),
       counters: active && readVsiCounters(this.#plane, slot * 4 + active.tally),
       armed: armed && this.#nameOf(armed.port),

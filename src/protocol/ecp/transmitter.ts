@@ -9,10 +9,10 @@ const spacing = 3;
 
 export interface EcpSender {
   /** The next payload, or null if there is none; asked only when it can be sent now. */
-  pull(): Uint8Array | null;
+  pull(now: number): Uint8Array | null;
   send(sequence: number, payload: Uint8Array): void;
-  /** The payload sent last was acknowledged, or nobody did so after R repeats. */
-  settled(acknowledged: boolean): void;
+  /** When the payload sent last was acknowledged; null: nobody did so after R repeats. */
+  settled(acknowledged: number | null): void;
   /** Whether `pull` would have something. */
   hasMore(): boolean;
 }
@@ -47,7 +47,7 @@ export class EcpTransmitter {
     if (this.#inFlight && now >= this.#lastSent + timing.acknowledgement)
       this.#again(this.#inFlight, timing, renumbersRepeats, now);
     if (this.#inFlight || now < this.#nextAllowed) return;
-    const payload = this.#sender.pull();
+    const payload = this.#sender.pull(now);
     if (payload === null) return;
     this.#inFlight = { payload, first: this.#sequence, transmissions: 0 };
     this.counters.txFrameCount++;
@@ -58,12 +58,12 @@ export class EcpTransmitter {
   acknowledged(sequence: number, now: number): void {
     if (!this.#inFlight || !between(this.#inFlight.first, sequence, this.#sequence)) return;
     this.#nextAllowed = now + spacing;
-    this.#settle(true);
+    this.#settle(now);
   }
 
   /** Forgets what is on its way; the sequence goes on. */
   reset(): void {
-    if (this.#inFlight) this.#settle(false);
+    if (this.#inFlight) this.#settle(null);
   }
 
   deadline({ acknowledgement }: Timing): number | null {
@@ -76,7 +76,7 @@ export class EcpTransmitter {
   #again(ecpdu: InFlight, { retries }: Timing, renumbersRepeats: boolean, now: number): void {
     if (ecpdu.transmissions > retries) {
       this.counters.txFailures++;
-      this.#settle(false);
+      this.#settle(null);
       return;
     }
     this.counters.txRetryCount++;
@@ -91,7 +91,7 @@ export class EcpTransmitter {
     this.#sender.send(this.#sequence, ecpdu.payload);
   }
 
-  #settle(acknowledged: boolean): void {
+  #settle(acknowledged: number | null): void {
     this.#inFlight = null;
     this.#sequence = following(this.#sequence);
     this.#sender.settled(acknowledged);

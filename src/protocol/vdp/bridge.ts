@@ -97,6 +97,8 @@ export interface VdpBridgeOptions {
   readonly operation: () => EvbOperation;
   /** Hands a TLV over to ECP; false if it cannot be sent. */
   readonly put: (tlv: AssociationTlv) => boolean;
+  /** The station asks for something new: what was said of the VSI before must not be taken for the answer. */
+  readonly withdraw: (vsiId: VsiId) => void;
   readonly emit: (output: VdpBridgeOutput) => void;
 }
 
@@ -268,6 +270,7 @@ export class VdpBridge {
     const { vsiId } = request;
     const vsi = this.#vsis.get(vsiId);
     if (this.#isRepeat(request, vsi, now)) return;
+    this.#options.withdraw(vsiId);
     if (!isAssociate(request)) {
       this.#succeed(request, request.filter, now);
       if (vsi) this.#forget(vsiId, vsi, 'requested');

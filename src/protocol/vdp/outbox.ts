@@ -1,21 +1,18 @@
+import type { VsiId } from '../../domain/vsi-id.ts';
 import type { Dialect } from '../dialect.ts';
 import { longestPayload } from '../ethernet.ts';
 import { concat, equal } from '../octets.ts';
 import type { AssociationTlv, UnusableRequest } from './tlv.ts';
 
 /** A TLV on its way. */
-export interface Item {
+interface Item {
   readonly tlv: AssociationTlv;
   /** in how many ECPDUs it was already */
   readonly rounds: number;
+  /** one of these was acknowledged */
+  readonly isAgain: boolean;
   readonly lead: Uint8Array;
   readonly octets: Uint8Array;
-}
-
-/** What one ECPDU carries. */
-export interface Gathered {
-  readonly payload: Uint8Array;
-  readonly items: readonly Item[];
 }
 
 /** A TLV goes into so many ECPDUs before it is given up: a busy lldpad stalls for longer than one is repeated. */
@@ -23,14 +20,23 @@ const mostRounds = 10;
 /** Room for the ECP header of either dialect. */
 const reserved = 9;
 const end = Uint8Array.of(0, 0);
+/** Longer than lldpad has no CPU, in ms. */
+const readAfter = 500;
 
 /**
  * TLVs that wait for ECP, gathered into as few ECPDUs as possible. A newer request for a
  * VSI replaces the older, and a newer answer the older.
+ *
+ * lldpad acknowledges an ECPDU when it is there and reads it by a timer of 2 ms, from its only buffer. If it gets no CPU
+ * meanwhile and another ECPDU has come, it runs the one timer that is due first, which may be any other, and then lets
+ * the new ECPDU overwrite the old. So what was acknowledged a moment ago is said once more in the ECPDU after it.
  */
 export class VdpOutbox {
   readonly #limit: number;
-  readonly #items = new Map<string | UnusableRequest, Item>();
+  readonly #waiting = new Map<string | UnusableRequest, Item>();
+  #inFlight: readonly Item[] = [];
+  /** acknowledged for the first time, and perhaps not read */
+  #unread: { readonly since: number; readonly items: readonly Item[] } = { since: 0, items: [] };
 
   /** Holds at most `limit` TLVs. */
   constructor(limit: number) {
@@ -38,53 +44,84 @@ export class VdpOutbox {
   }
 
   get size(): number {
-    return this.#items.size;
+    return this.#waiting.size;
   }
 
   /** False, and nothing is kept, if it is full or the dialect has no words for it. */
   put(tlv: AssociationTlv, { vdp }: Dialect): boolean {
     const key = keyOf(tlv);
-    if (this.#items.size >= this.#limit && !this.#items.has(key)) return false;
+    if (this.#waiting.size >= this.#limit && !this.#waiting.has(key)) return false;
     const octets = vdp.encode(tlv);
     if (octets === null) return false;
-    this.#items.delete(key);
-    this.#items.set(key, { tlv, rounds: 0, lead: vdp.lead(tlv), octets });
+    this.#waiting.delete(key);
+    this.#waiting.set(key, { tlv, rounds: 0, isAgain: false, lead: vdp.lead(tlv), octets });
     return true;
   }
 
-  /** Nobody acknowledged these. What is newer counts instead; returns what is given up. */
-  putBack(items: readonly Item[]): AssociationTlv[] {
-    const givenUp: AssociationTlv[] = [];
-    for (const item of items) {
-      const key = keyOf(item.tlv);
-      if (item.rounds >= mostRounds || this.#items.has(key)) givenUp.push(item.tlv);
-      else this.#items.set(key, item);
-    }
-    return givenUp;
+  /** Says nothing more of what was answered about a VSI. */
+  withdraw(vsiId: VsiId): void {
+    const stays = ({ tlv }: Item) => tlv.kind !== 'answer' || tlv.vsiId !== vsiId;
+    this.#waiting.delete(`answer ${vsiId}`);
+    this.#inFlight = this.#inFlight.filter(stays);
+    this.#unread = { ...this.#unread, items: this.#unread.items.filter(stays) };
   }
 
-  /** Takes out the oldest TLV and as many others of the same lead as one ECPDU holds. */
-  take(): Gathered | null {
-    const [first] = this.#items.values();
+  /** The next ECPDU's payload: the oldest TLV and as many others of the same lead as it holds; null if none waits. */
+  take(now: number): Uint8Array | null {
+    const [first] = this.#waiting.values();
     if (!first) return null;
+    if (now < this.#unread.since + readAfter)
+      this.#wait(this.#unread.items.map((item) => ({ ...item, isAgain: true })));
+    this.#unread = { since: now, items: [] };
     let room = longestPayload - reserved - first.lead.length - end.length;
     const taken: Item[] = [];
-    for (const [key, item] of this.#items) {
+    for (const [key, item] of this.#waiting) {
       if (!equal(item.lead, first.lead)) continue;
       if (item.octets.length > room) break;
       room -= item.octets.length;
       taken.push({ ...item, rounds: item.rounds + 1 });
-      this.#items.delete(key);
+      this.#waiting.delete(key);
     }
-    return {
-      payload: concat([first.lead, ...taken.map(({ octets }) => octets), end]),
-      items: taken,
-    };
+    this.#inFlight = taken;
+    return concat([first.lead, ...taken.map(({ octets }) => octets), end]);
+  }
+
+  /** What was taken last has arrived, which does not mean that it is read at a station that does so late. Returns what it was. */
+  acknowledged(isReadLate: boolean, now: number): AssociationTlv[] {
+    const items = this.#inFlight;
+    this.#inFlight = [];
+    if (isReadLate) this.#unread = { since: now, items: items.filter(({ isAgain }) => !isAgain) };
+    return items.map(({ tlv }) => tlv);
+  }
+
+  /** Nobody acknowledged what was taken last: it waits again. Returns what is given up. */
+  unacknowledged(): AssociationTlv[] {
+    const items = this.#inFlight;
+    this.#inFlight = [];
+    const [spent, rest] = [items.filter(isSpent), items.filter((item) => !isSpent(item))];
+    return [...spent, ...this.#wait(rest)].map(({ tlv }) => tlv);
   }
 
   clear(): void {
-    this.#items.clear();
+    this.#waiting.clear();
+    this.#inFlight = [];
+    this.#unread = { since: 0, items: [] };
   }
+
+  /** Returns those that something newer counts instead of. */
+  #wait(items: readonly Item[]): Item[] {
+    const replaced: Item[] = [];
+    for (const item of items) {
+      const key = keyOf(item.tlv);
+      if (this.#waiting.has(key)) replaced.push(item);
+      else this.#waiting.set(key, item);
+    }
+    return replaced;
+  }
+}
+
+function isSpent({ rounds }: Item): boolean {
+  return rounds >= mostRounds;
 }
 
 function keyOf(tlv: AssociationTlv): string | UnusableRequest {

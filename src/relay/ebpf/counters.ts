@@ -21,7 +21,7 @@ export function readVsiCounters(plane: DataPlane, index: number): VsiCounters {
   return {
     fromVm: { frames: Number(word(0)), octets: Number(word(2)) },
     toVm: { frames: Number(word(1)), octets: Number(word(3)) },
-    dropped: decodeDropped(view, 48),
+    dropped: decodeDropped(view, 64),
     firstFrame: word(4) || null,
     lastFrame: word(5) || null,
   };

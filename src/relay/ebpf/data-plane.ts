@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmdirSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  attachIngress,
   BpfMap,
   BpfObject,
   MappedArray,
@@ -12,9 +12,10 @@ import {
   unmountBpffs,
 } from '../../linux/libbpf.ts';
 import { SystemError } from '../../linux/libc.ts';
+import { attachProgram, detachProgram, type Hook } from '../../linux/tc-program.ts';
 import { RelayError } from '../relay.ts';
+import { ListMemory } from './access-list/list-memory.ts';
 import * as layout from './layout.ts';
-import { profileSize } from './profile.ts';
 
 const bpffsMagic = 0xcafe4a11;
 const objectFile = fileURLToPath(new URL('../../../bpf/relay.bpf.o', import.meta.url));
@@ -24,23 +25,39 @@ export class DataPlane {
   readonly #directory: string;
   readonly #object: BpfObject;
   readonly #arrays: MappedArray[] = [];
+  readonly #settings: BigUint64Array<ArrayBuffer>;
   /** elements of `struct port` */
   readonly ports: Uint8Array<ArrayBuffer>;
   readonly vsis: BigUint64Array<ArrayBuffer>;
   readonly members: BigUint64Array<ArrayBuffer>;
-  readonly next: BigUint64Array<ArrayBuffer>;
+  /** of the chains of members */
+  readonly nodes: BigUint64Array<ArrayBuffer>;
   readonly macs: BigUint64Array<ArrayBuffer>;
   /** elements of `struct profile` */
   readonly profiles: Uint8Array<ArrayBuffer>;
+  /** elements of `struct tenant` */
+  readonly tenants: Uint8Array<ArrayBuffer>;
+  /** two for each slot, a direction each; likewise of tenants, and of frames that were up for a mirror */
   readonly buckets: BigUint64Array<ArrayBuffer>;
+  readonly tenantBuckets: BigUint64Array<ArrayBuffer>;
+  readonly mirrored: BigUint64Array<ArrayBuffer>;
+  /** three for each slot */
+  readonly storms: BigUint64Array<ArrayBuffer>;
+  readonly interfaces: BigUint64Array<ArrayBuffer>;
+  readonly sourceHints: BigUint64Array<ArrayBuffer>;
+  readonly destinationHints: BigUint64Array<ArrayBuffer>;
   /** elements of `struct tally`, four for each slot */
   readonly tallies: Uint8Array<ArrayBuffer>;
   readonly portOf: BpfMap;
   readonly portTallies: BpfMap;
   readonly sources: BpfMap;
   readonly destinations: BpfMap;
+  readonly ips: BpfMap;
   readonly strangers: BpfMap;
+  readonly learned: BpfMap;
   readonly records: BpfMap;
+  readonly texts: BpfMap;
+  readonly lists: ListMemory;
   readonly cpus = possibleCpus();
 
   /**
@@ -64,47 +81,86 @@ export class DataPlane {
 
   private constructor(directory: string) {
     this.#directory = directory;
+    this.#refuseOtherLayout();
     this.#object = BpfObject.load(objectFile, directory);
     try {
       const words = (name: string, count: number) => this.#array(name, count * 8).words();
-      const held = words('hp_layout', 1);
-      if (held[0] !== 0n && held[0] !== layout.layoutVersion)
-        throw new RelayError(
-          `eBPF relay in ${directory}: its maps have layout ${held[0]}, this program layout ${layout.layoutVersion}; run "hairpin" of that version, or remove the relay first`,
-        );
-      held[0] = layout.layoutVersion;
+      this.#settings = words('hp_settings', layout.settingsSize / 8);
+      this.#settings[0] = layout.layoutVersion;
       this.ports = this.#array('hp_ports', layout.portCount * layout.portSize).bytes;
       this.vsis = words('hp_vsis', layout.slotCount);
       this.members = words('hp_members', layout.vlanCount);
-      this.next = words('hp_next', layout.slotCount);
+      this.nodes = words('hp_nodes', layout.nodeCount);
       this.macs = words('hp_macs', layout.slotCount);
-      this.profiles = this.#array('hp_profiles', layout.profileCount * profileSize).bytes;
+      this.profiles = this.#array('hp_profiles', layout.profileCount * layout.profileSize).bytes;
+      this.tenants = this.#array('hp_tenants', layout.tenantCount * layout.tenantSize).bytes;
       this.buckets = words('hp_buckets', layout.slotCount * 2);
+      this.tenantBuckets = words('hp_tenant_buckets', layout.tenantCount * 2);
+      this.mirrored = words('hp_mirrored', layout.slotCount * 2);
+      this.storms = words('hp_storms', layout.slotCount * layout.stormKindCount);
+      this.interfaces = words('hp_interfaces', layout.interfaceCount);
+      this.sourceHints = words('hp_source_hints', layout.hintCount);
+      this.destinationHints = words('hp_destination_hints', layout.hintCount);
       this.tallies = this.#array('hp_tallies', layout.slotCount * 4 * layout.tallySize).bytes;
       this.portOf = this.#map('hp_port_of', 4, 4);
       this.portTallies = this.#map('hp_port_tallies', 4, layout.portTallySize * this.cpus);
       this.sources = this.#map('hp_sources', layout.sourceKeySize, 8);
       this.destinations = this.#map('hp_destinations', layout.destinationKeySize, 8);
+      this.ips = this.#map('hp_ips', layout.ipKeySize, 8);
       this.strangers = this.#map('hp_strangers', layout.sourceKeySize, 16);
+      this.learned = this.#map('hp_learned', layout.destinationKeySize, 8);
       this.records = this.#map('hp_records', 16, layout.recordSize);
+      this.texts = this.#map('hp_texts', layout.textKeySize, layout.textSize);
+      this.lists = new ListMemory(this.#object.mapFd('hp_lists'));
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  /** Puts the program on an interface; see `attachIngress`. */
-  attach(ifindex: number, name: string): boolean {
-    return attachIngress(ifindex, this.#object.programFd('hp_relay'), name);
+  /** in s, of learned addresses; 0 before somebody has said */
+  get ageingTime(): number {
+    return Number(this.#settings[1]! / 1_000_000_000n);
+  }
+
+  set ageingTime(seconds: number) {
+    Atomics.store(this.#settings, 1, BigInt(seconds) * 1_000_000_000n);
+  }
+
+  /** Whether samples of dropped frames are taken. */
+  set watched(value: boolean) {
+    Atomics.store(this.#settings, 2, BigInt(value));
+  }
+
+  /** Puts the program for this hook on an interface; see `attachProgram`. */
+  attach(hook: Hook, ifindex: number, name: string): boolean {
+    const program = hook === 'ingress' ? 'hp_relay' : 'hp_trim';
+    return attachProgram(this.#attachment(hook, ifindex), this.#object.programFd(program), name);
+  }
+
+  detach(hook: Hook, ifindex: number, withQdisc: boolean): void {
+    detachProgram(this.#attachment(hook, ifindex), withQdisc);
+  }
+
+  forgetLearnedAt(port: number): void {
+    for (const key of this.learned.keys()) {
+      const word = this.learned.get(key);
+      if (word && layout.learnedPort(word) === port) this.learned.delete(key);
+    }
   }
 
   announcements(listener: (record: Uint8Array) => void): RingBuffer {
     return new RingBuffer(this.#object.mapFd('hp_announcements'), listener);
   }
 
+  drops(listener: (record: Uint8Array) => void): RingBuffer {
+    return new RingBuffer(this.#object.mapFd('hp_drops'), listener);
+  }
+
   /** Lets go of maps and program; what is pinned and attached stays. */
   close(): void {
     for (const array of this.#arrays) array.unmap();
+    this.lists?.close();
     this.#object.close();
   }
 
@@ -112,6 +168,28 @@ export class DataPlane {
   destroy(): void {
     this.close();
     removeMount(this.#directory, true);
+  }
+
+  #attachment(hook: Hook, ifindex: number) {
+    return { hook, ifindex, pin: join(this.#directory, `${hook}-${ifindex}`) };
+  }
+
+  /** Before maps of another shape make the load fail with words that nobody understands. */
+  #refuseOtherLayout(): void {
+    const held = this.#heldLayout();
+    if (held === null || held === 0n || held === layout.layoutVersion) return;
+    throw new RelayError(
+      `eBPF relay in ${this.#directory}: its maps have layout ${held}, this program layout ${layout.layoutVersion}; run "hairpin" of that version, or remove the relay first`,
+    );
+  }
+
+  /** Null where nothing is pinned yet. */
+  #heldLayout(): bigint | null {
+    if (existsSync(join(this.#directory, 'hp_layout'))) return 1n;
+    const settings = MappedArray.ofPin(join(this.#directory, 'hp_settings'), layout.settingsSize);
+    const held = settings?.words()[0] ?? null;
+    settings?.unmap();
+    return held;
   }
 
   #array(name: string, length: number): MappedArray {

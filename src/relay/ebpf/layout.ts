@@ -1,22 +1,34 @@
 /** Sizes, offsets and packed words of bpf/layout.h; the C file asserts the same numbers. */
+import ipaddr from 'ipaddr.js';
 import { macFromBytes, macToBytes, type MacAddress } from '../../domain/mac-address.ts';
 import type { NullVid, Vid } from '../../domain/vid.ts';
 import { dropReasons, type DropReason, type PortName, type RelayPort } from '../relay.ts';
 
-export const layoutVersion = 1n;
+export const layoutVersion = 2n;
 export const portCount = 1024;
 export const slotCount = 16_384;
 export const profileCount = 2048;
+export const nodeCount = 65_536;
+export const tenantCount = 4096;
 export const vlanCount = 4096;
+export const interfaceCount = 4096;
+export const hintCount = 65_536;
 export const sourceCapacity = 65_536;
 export const destinationCapacity = 32_768;
+export const stormKindCount = 3;
 
-export const portSize = 616;
-export const tallySize = 128;
-export const portTallySize = 88;
+export const settingsSize = 32;
+export const portSize = 632;
+export const profileSize = 632;
+export const tenantSize = 72;
+export const tallySize = 192;
+export const portTallySize = 144;
 export const recordSize = 652;
 export const sourceKeySize = 12;
 export const destinationKeySize = 8;
+export const ipKeySize = 24;
+export const textKeySize = 8;
+export const textSize = 512;
 
 /** A Place with a port's number for its name, and which of the VSI's four tallies counts for it. */
 export interface NumberedPlace {
@@ -55,14 +67,43 @@ export function macWord(mac: MacAddress): bigint {
 }
 
 /** The value of an entry in `sources` or `destinations`. */
-export function addressValue(mac: MacAddress, slot: number, tally = 0): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(
-    0,
-    macWord(mac) | (BigInt(slot) << 48n) | (BigInt(tally) << 62n),
-    true,
-  );
-  return bytes;
+export function addressValue(mac: MacAddress, slot: number, tally = 0): bigint {
+  return macWord(mac) | (BigInt(slot) << 48n) | (BigInt(tally) << 62n);
+}
+
+/** Where the hint at an entry of `destinations` is (bpf/vsi.h does the same). */
+export function destinationHint(mac: MacAddress, vlan: number): number {
+  return hintOf(macWord(mac) | (BigInt(vlan) << 48n));
+}
+
+/** Where the hint at an entry of `sources` is. */
+export function sourceHint(mac: MacAddress, wireVid: number, port: number): number {
+  return hintOf((macWord(mac) | (BigInt(wireVid) << 48n)) ^ (BigInt(port) * 0xc2b2ae3d27d4eb4fn));
+}
+
+function hintOf(key: bigint): number {
+  return Number(BigInt.asUintN(64, key * 0x9e3779b97f4a7c15n) >> 48n);
+}
+
+/** The port of a value of `learned`. */
+export function learnedPort(value: Uint8Array<ArrayBuffer>): number {
+  return new DataView(value.buffer).getUint16(0, true) & 0x3ff;
+}
+
+export function ipKey(slot: number, ip: string): Uint8Array<ArrayBuffer> {
+  const octets = ipaddr.parse(ip).toByteArray();
+  const key = new Uint8Array(ipKeySize);
+  const view = new DataView(key.buffer);
+  view.setUint32(0, slot, true);
+  view.setUint32(4, octets.length === 4 ? 4 : 6, true);
+  key.set(octets, 8);
+  return key;
+}
+
+export function decodeIpKey(key: Uint8Array<ArrayBuffer>): { readonly slot: number; readonly ip: string } {
+  const view = new DataView(key.buffer);
+  const octets = key.subarray(8, view.getUint32(4, true) === 4 ? 12 : 24);
+  return { slot: view.getUint32(0, true), ip: ipaddr.fromByteArray([...octets]).toString() };
 }
 
 export function sourceKey(mac: MacAddress, wireVid: number, port: number): Uint8Array<ArrayBuffer> {
@@ -90,13 +131,19 @@ export function destinationKey(mac: MacAddress, vlan: number): Uint8Array<ArrayB
   return key;
 }
 
+export function u64(value: bigint): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, value, true);
+  return bytes;
+}
+
 export function u32(value: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
   return bytes;
 }
 
-/** Eight 64-bit words or so of counters, by drop reason, from `offset` on. */
+/** A 64-bit word for each drop reason, from `offset` on. */
 export function decodeDropped(view: DataView, offset: number): Record<DropReason, number> {
   const dropped = {} as Record<DropReason, number>;
   dropReasons.forEach((reason, i) => {
@@ -114,10 +161,12 @@ const portOffsets = {
   ownsQdisc: 7,
   native: 8,
   next: 12,
-  carries: 24,
+  shaper: 24,
+  peer: 32,
+  carries: 40,
 } as const;
-const nameOffset = 536;
-const sessionOffset = 552;
+const nameOffset = 552;
+const sessionOffset = 568;
 
 /** One element of `ports`, in the memory shared with the kernel. */
 export class PortEntry {
@@ -169,6 +218,19 @@ export class PortEntry {
     this.#view.setUint32(portOffsets.native, vlan, true);
   }
 
+  /** bits per second, 0: none */
+  get shaper(): number {
+    return Number(this.#view.getBigUint64(portOffsets.shaper, true));
+  }
+
+  set shaper(rate: number) {
+    this.#view.setBigUint64(portOffsets.shaper, BigInt(rate), true);
+  }
+
+  set peerDelivery(value: boolean) {
+    this.#view.setBigUint64(portOffsets.peer, BigInt(value), true);
+  }
+
   /** For the driver: profiles name the port that their session had when they were written. */
   set session(name: string) {
     writeText(this.#bytes.subarray(sessionOffset), name);
@@ -210,12 +272,16 @@ export class PortEntry {
     const name = readText(this.#bytes.subarray(nameOffset, sessionOffset));
     const kind = kinds[this.#view.getUint8(portOffsets.kind)];
     if (kind === 'mirror') return [name, { kind, session: readText(this.#bytes.subarray(sessionOffset)) }];
+    const egress = {
+      ...(this.shaper && { shaper: this.shaper }),
+      ...(this.#view.getBigUint64(portOffsets.peer, true) && { peerDelivery: true as const }),
+    };
     if (kind === 'station')
-      return [name, { kind, reflectiveRelay: this.#view.getUint8(portOffsets.reflects) !== 0 }];
+      return [name, { kind, reflectiveRelay: this.#view.getUint8(portOffsets.reflects) !== 0, ...egress }];
     const nativeVlan = (this.nativeVlan || null) as Vid | null;
     const vlans: Vid[] = [];
     for (let vlan = 1; vlan < 4095; vlan++) if (this.carries(vlan)) vlans.push(vlan as Vid);
-    return [name, { kind: 'network', nativeVlan, vlans }];
+    return [name, { kind: 'network', nativeVlan, vlans, ...egress }];
   }
 }
 

@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { interfaceIndex } from '../../linux/interfaces.ts';
-import { detachIngress, hasIngress } from '../../linux/libbpf.ts';
 import { SystemError } from '../../linux/libc.ts';
+import { hasIngress, type Hook } from '../../linux/tc-program.ts';
 import { RelayError, type PortName, type RelayPort } from '../relay.ts';
 import type { DataPlane } from './data-plane.ts';
+import { Interfaces } from './interfaces.ts';
 import { decodeSourceKey, portCount, portTallySize, PortEntry, u32, vlanCount } from './layout.ts';
 import { Pool } from './pool.ts';
+import { shape, unshape, type Share } from './shaper.ts';
 
 interface HeldPort {
   readonly number: number;
@@ -15,6 +17,8 @@ interface HeldPort {
 
 /** A change of the ports, in the three steps that go before, between and after the change of the VSIs. */
 export interface PortChange {
+  /** whether any port is to be another than it was */
+  readonly changes: boolean;
   /** whether a port goes or becomes another kind of port */
   readonly removes: boolean;
   /** Makes new ports known and takes from old ones what they may no longer do. */
@@ -27,11 +31,18 @@ export interface PortChange {
 export class PortTable {
   readonly #plane: DataPlane;
   readonly #pool: Pool;
+  readonly #interfaces: Interfaces;
   readonly #ports = new Map<PortName, HeldPort>();
+  #shares: readonly Share[];
 
-  /** Takes over the ports that the data plane holds, and puts this program in the place of the one before. */
-  constructor(plane: DataPlane, grace: () => void) {
+  /**
+   * Takes over the ports that the data plane holds, and puts this program in the place of the one before. `shares`: of
+   * the tenants at ports with a shaper.
+   */
+  constructor(plane: DataPlane, shares: readonly Share[], grace: () => void) {
     this.#plane = plane;
+    this.#shares = shares;
+    this.#interfaces = new Interfaces(plane.interfaces, plane.portOf);
     const used = new Set<number>();
     for (let number = 1; number < portCount; number++) {
       const entry = this.#entry(number);
@@ -82,7 +93,11 @@ export class PortTable {
    * Reserves and attaches what `desired` needs; only then may the change be made.
    * @throws RelayError when an interface is missing or taken, or all port numbers are
    */
-  prepare(desired: ReadonlyMap<PortName, RelayPort>, undo: DisposableStack): PortChange {
+  prepare(
+    desired: ReadonlyMap<PortName, RelayPort>,
+    shares: readonly Share[],
+    undo: DisposableStack,
+  ): PortChange {
     const before = new Map(this.#ports);
     const added: HeldPort[] = [];
     const changed: HeldPort[] = [];
@@ -105,7 +120,9 @@ export class PortTable {
       changed.push(next);
       this.#ports.set(name, next);
     }
+    const unshaped = this.#shapeAll(before, shares, undo);
     return {
+      changes: removed.length + changed.length > 0,
       removes: removed.length > 0,
       begin: () => {
         for (const port of added) this.#publish(port);
@@ -115,13 +132,48 @@ export class PortTable {
         for (const { entry, port } of changed) permit(entry, port);
         const interfaces = new Set(Array.from(this.#ports.values(), ({ entry }) => entry.ifindex));
         for (const held of removed) this.#remove(held, !interfaces.has(held.entry.ifindex));
+        for (const name of unshaped) unshape(name);
       },
     };
   }
 
+  /** @throws RelayError when the program cannot be put on the interface */
+  rebind(name: PortName): void {
+    const held = this.#ports.get(name);
+    if (held) this.#rebind(name, held.entry, held.number);
+  }
+
   /** Takes the program off every port. */
   detach(): void {
-    for (const { entry } of this.#ports.values()) detachIngress(entry.ifindex, entry.ownsQdisc);
+    for (const [name, { entry, port }] of this.#ports) {
+      if (shaperOf(port)) unshape(name);
+      if (port.kind === 'mirror') this.#plane.detach('egress', entry.ifindex, false);
+      this.#plane.detach('ingress', entry.ifindex, entry.ownsQdisc);
+    }
+  }
+
+  /** Shapes what is to be shaped; returns the ports that are not any more. */
+  #shapeAll(
+    before: ReadonlyMap<PortName, HeldPort>,
+    shares: readonly Share[],
+    undo: DisposableStack,
+  ): PortName[] {
+    const old = this.#shares;
+    const sameShares = isDeepStrictEqual(old, shares);
+    for (const [name, { port }] of this.#ports) {
+      const rate = shaperOf(port);
+      const held = before.get(name);
+      const was = held ? shaperOf(held.port) : 0;
+      if (!rate || (rate === was && sameShares)) continue;
+      shape(name, rate, shares, old);
+      undo.defer(() => (was ? shape(name, was, old, shares) : unshape(name)));
+    }
+    this.#shares = shares;
+    undo.defer(() => (this.#shares = old));
+    const shaped = (ports: ReadonlyMap<PortName, HeldPort>) =>
+      [...ports].filter(([, { port }]) => shaperOf(port)).map(([name]) => name);
+    const now = new Set(shaped(this.#ports));
+    return shaped(before).filter((name) => !now.has(name));
   }
 
   #entry(number: number): PortEntry {
@@ -141,8 +193,12 @@ export class PortTable {
     });
     if (replaced) entry.ownsQdisc = replaced.entry.ownsQdisc;
     else {
-      entry.ownsQdisc = this.#attach(name, ifindex);
-      undo.defer(() => detachIngress(ifindex, entry.ownsQdisc));
+      entry.ownsQdisc = this.#attach('ingress', name, ifindex);
+      undo.defer(() => this.#plane.detach('ingress', ifindex, entry.ownsQdisc));
+    }
+    if (port.kind === 'mirror') {
+      this.#attach('egress', name, ifindex);
+      undo.defer(() => this.#plane.detach('egress', ifindex, false));
     }
     return { number, entry, port };
   }
@@ -153,18 +209,20 @@ export class PortTable {
       entry.next = this.#entry(0).next;
       this.#entry(0).next = number;
     }
-    this.#plane.portOf.set(u32(entry.ifindex), u32(number));
+    this.#interfaces.set(entry.ifindex, number);
   }
 
-  #remove({ number, entry }: HeldPort, withProgram: boolean): void {
+  #remove({ number, entry, port }: HeldPort, withProgram: boolean): void {
+    if (port.kind === 'mirror') this.#plane.detach('egress', entry.ifindex, false);
     if (withProgram) {
-      this.#plane.portOf.delete(u32(entry.ifindex));
-      detachIngress(entry.ifindex, entry.ownsQdisc);
+      this.#interfaces.delete(entry.ifindex);
+      this.#plane.detach('ingress', entry.ifindex, entry.ownsQdisc);
     }
     this.#unchain(number);
     entry.release();
     for (const key of this.#plane.strangers.keys())
       if (decodeSourceKey(key).port === number) this.#plane.strangers.delete(key);
+    if (port.kind === 'network') this.#plane.forgetLearnedAt(number);
     this.#pool.retire(number);
   }
 
@@ -197,17 +255,20 @@ export class PortTable {
       throw error;
     }
     if (ifindex !== entry.ifindex) {
-      this.#plane.portOf.delete(u32(entry.ifindex));
+      this.#plane.detach('ingress', entry.ifindex, false); // its interface is gone; the pin goes as well
+      this.#interfaces.delete(entry.ifindex);
       entry.ifindex = ifindex;
+      if (entry.shaper) shape(name, entry.shaper, this.#shares, []);
     }
-    const made = this.#attach(name, ifindex);
+    const made = this.#attach('ingress', name, ifindex);
+    if (entry.decode()[1].kind === 'mirror') this.#attach('egress', name, ifindex);
     entry.ownsQdisc ||= made;
-    this.#plane.portOf.set(u32(ifindex), u32(number));
+    this.#interfaces.set(ifindex, number);
   }
 
-  #attach(name: PortName, ifindex: number): boolean {
+  #attach(hook: Hook, name: PortName, ifindex: number): boolean {
     try {
-      return this.#plane.attach(ifindex, name);
+      return this.#plane.attach(hook, ifindex, name);
     } catch (error) {
       if (error instanceof SystemError) throw new RelayError(`port ${name}: ${error.message}`);
       throw error;
@@ -224,6 +285,11 @@ function indexOf(name: PortName): number {
   }
 }
 
+/** bits per second, 0: none */
+function shaperOf(port: RelayPort): number {
+  return port.kind === 'mirror' ? 0 : (port.shaper ?? 0);
+}
+
 /** Takes from the port what it may no longer do. */
 function restrict(entry: PortEntry, port: RelayPort): void {
   if (port.kind === 'station' && !port.reflectiveRelay) entry.reflects = false;
@@ -238,6 +304,10 @@ function restrict(entry: PortEntry, port: RelayPort): void {
 function permit(entry: PortEntry, port: RelayPort): void {
   if (port.kind === 'station' && port.reflectiveRelay) entry.reflects = true;
   if (port.kind === 'mirror') entry.session = port.session;
+  else {
+    entry.shaper = shaperOf(port);
+    entry.peerDelivery = port.peerDelivery === true;
+  }
   if (port.kind !== 'network') return;
   entry.nativeVlan = port.nativeVlan ?? 0;
   for (const vlan of port.vlans) if (!entry.carries(vlan)) entry.carry(vlan, true);

@@ -1,11 +1,14 @@
-import { waitForPrograms, type RingBuffer } from '../../linux/libbpf.ts';
-import { onReadable } from '../../linux/readable.ts';
-import { macFromBytes } from '../../domain/mac-address.ts';
-import type { Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { checkPorts } from '../checks.ts';
+import { waitForPrograms } from '../../linux/libbpf.ts';
+import { SystemError } from '../../linux/libc.ts';
+import { features, type Capabilities } from '../capabilities.ts';
+import { checkBridge } from '../checks.ts';
+import { limits } from '../limits.ts';
 import {
-  dropReasons,
+  defaultAgeingTime,
+  RelayError,
+  type DropSample,
+  type PortCounters,
   type PortName,
   type Relay,
   type RelayCounters,
@@ -15,18 +18,21 @@ import {
 } from '../relay.ts';
 import { readPortCounters, readStrangers, readVsiCounters } from './counters.ts';
 import { DataPlane } from './data-plane.ts';
+import { decodeAnnouncement, decodeDrop, type Names } from './events.ts';
 import { PortTable } from './port-table.ts';
+import { TenantTable } from './tenant-table.ts';
 import { VsiTable } from './vsi-table.ts';
+import { Watch } from './watch.ts';
 
 /** The relay in the kernel: an eBPF program at tc ingress of every port, in the calling thread's network namespace. */
 export class EbpfRelay implements Relay {
+  readonly capabilities: Capabilities = { relay: 'ebpf', features: new Set(features), rules: limits.rules };
   readonly #plane: DataPlane;
   readonly #ports: PortTable;
   readonly #vsis: VsiTable;
-  readonly #listeners = new Set<(event: RelayEvent) => void>();
-  readonly #failed: (error: unknown) => void;
-  #ring: RingBuffer | null = null;
-  #stop: (() => void) | null = null;
+  readonly #tenants: TenantTable;
+  readonly #announcements: Watch<RelayEvent>;
+  readonly #drops: Watch<DropSample>;
 
   /**
    * Opens the data plane that is pinned in `directory`, a directory of its own, or makes one; the program that runs
@@ -45,49 +51,106 @@ export class EbpfRelay implements Relay {
 
   private constructor(plane: DataPlane, failed: (error: unknown) => void) {
     this.#plane = plane;
-    this.#failed = failed;
+    plane.watched = false; // the process before may have ended watching
+    if (!plane.ageingTime) plane.ageingTime = defaultAgeingTime;
     waitForPrograms(); // numbers that the process before had retired are free after this
-    this.#ports = new PortTable(plane, waitForPrograms);
-    this.#vsis = new VsiTable(plane, this.#ports, waitForPrograms);
+    this.#tenants = new TenantTable(plane, waitForPrograms);
+    this.#ports = new PortTable(plane, [...this.#tenants.guaranteed()], waitForPrograms);
+    this.#vsis = new VsiTable(plane, this.#ports, this.#tenants, waitForPrograms);
+    const names: Names = {
+      portOf: (number) => this.#ports.nameOf(number),
+      vsiOf: (slot) => this.#vsis.idOf(slot),
+    };
+    this.#announcements = new Watch(
+      (listener) => plane.announcements(listener),
+      (record) => decodeAnnouncement(record, names),
+      failed,
+    );
+    this.#drops = new Watch(
+      (listener) => plane.drops(listener),
+      (record) => decodeDrop(record, names),
+      failed,
+    );
   }
 
   held(): RelayState {
-    return { ports: this.#ports.held(), vsis: this.#vsis.held() };
+    return {
+      ports: this.#ports.held(),
+      vsis: this.#vsis.held(),
+      tenants: this.#tenants.held(),
+      ageingTime: this.#plane.ageingTime,
+    };
   }
 
-  apply(desired: RelayState): void {
-    checkPorts(desired.ports);
+  apply(desired: RelayState, changed?: ReadonlySet<VsiId>): void {
+    checkBridge(desired);
     const undo = new DisposableStack();
     try {
-      const ports = this.#ports.prepare(desired.ports, undo);
-      const commit = this.#vsis.prepare(desired.vsis, desired.ports, ports.removes, undo);
+      const tenants = this.#tenants.prepare(desired.tenants, undo);
+      const ports = this.#ports.prepare(desired.ports, [...this.#tenants.guaranteed()], undo);
+      const looked = ports.changes || tenants.concernsVsis ? undefined : changed;
+      const commit = this.#vsis.prepare(
+        desired.vsis,
+        desired.ports,
+        this.capabilities,
+        { recheck: ports.removes, recount: tenants.concernsVsis },
+        undo,
+        looked,
+      );
       undo.move(); // from here on nothing can fail
+      this.#plane.ageingTime = desired.ageingTime;
+      tenants.begin();
       ports.begin();
       commit();
       ports.finish();
+      tenants.finish();
+    } catch (error) {
+      if (error instanceof SystemError) throw new RelayError(`eBPF relay: ${error.message}`);
+      throw error;
     } finally {
       undo.dispose();
     }
   }
 
   counters(): RelayCounters {
-    const ports = new Map(
+    return {
+      ports: this.portCounters(),
+      vsis: new Map(Array.from(this.#vsis.ids(), (id) => [id, this.countersOf(id)])),
+      strangers: readStrangers(this.#plane, (number) => this.#ports.nameOf(number)),
+    };
+  }
+
+  portCounters(): Map<PortName, PortCounters> {
+    return new Map(
       Array.from(this.#ports.numbered(), ([name, number]) => [name, readPortCounters(this.#plane, number)]),
     );
-    const vsis = new Map<VsiId, Map<PortName, VsiCounters>>();
-    for (const [id, port, index] of this.#vsis.tallies()) {
-      const places = vsis.get(id) ?? new Map<PortName, VsiCounters>();
-      vsis.set(id, places.set(port, readVsiCounters(this.#plane, index)));
-    }
-    return { ports, vsis, strangers: readStrangers(this.#plane, (number) => this.#ports.nameOf(number)) };
+  }
+
+  countersOf(vsiId: VsiId): Map<PortName, VsiCounters> {
+    return new Map(
+      Array.from(this.#vsis.tallies(vsiId), ([port, index]) => [port, readVsiCounters(this.#plane, index)]),
+    );
+  }
+
+  rebind(port: PortName): void {
+    this.#ports.rebind(port);
+  }
+
+  ruleFrames(vsi: VsiId): readonly number[] | null {
+    return this.#vsis.ruleFrames(vsi);
   }
 
   watch(listener: (event: RelayEvent) => void): void {
-    this.#listeners.add(listener);
-    if (this.#ring) return;
-    this.#ring = this.#plane.announcements((record) => this.#announce(record));
-    const ring = this.#ring;
-    this.#stop = onReadable(ring.fd, () => ring.consume(), this.#failed);
+    this.#announcements.add(listener);
+  }
+
+  watchDrops(listener: (drop: DropSample) => void): () => void {
+    const stop = this.#drops.add(listener);
+    this.#plane.watched = true;
+    return () => {
+      stop();
+      this.#plane.watched = !this.#drops.isEmpty;
+    };
   }
 
   close(): void {
@@ -102,30 +165,8 @@ export class EbpfRelay implements Relay {
   }
 
   #stopWatching(): void {
-    this.#stop?.();
-    this.#ring?.close();
-    this.#stop = this.#ring = null;
-    this.#listeners.clear();
-  }
-
-  /** One struct announcement of bpf/layout.h. Runs inside libbpf, which no exception may cross. */
-  #announce(record: Uint8Array): void {
-    try {
-      const view = new DataView(record.buffer, record.byteOffset);
-      const port = this.#ports.nameOf(view.getUint32(8, true));
-      const reason = dropReasons[view.getUint8(20)];
-      if (!port || (reason !== 'unassociated' && reason !== 'armed' && reason !== 'moved')) return;
-      const event: RelayEvent = {
-        kind: 'announcement',
-        port,
-        mac: macFromBytes(record, 14),
-        wireVid: view.getUint16(12, true) as Vid,
-        reason,
-        at: view.getBigUint64(0, true),
-      };
-      for (const listener of this.#listeners) listener(event);
-    } catch (error) {
-      this.#failed(error);
-    }
+    this.#announcements.close();
+    this.#drops.close();
+    this.#plane.watched = false;
   }
 }

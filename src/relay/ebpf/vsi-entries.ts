@@ -1,9 +1,22 @@
 import { vsiIdFromBytes, type VsiId } from '../../domain/vsi-id.ts';
+import type { MacAddress } from '../../domain/mac-address.ts';
+import type { Policy } from '../../domain/port-profile.ts';
 import type { BpfMap } from '../../linux/libbpf.ts';
 import type { Place, PortName, RelayVsi } from '../relay.ts';
 import type { DataPlane } from './data-plane.ts';
-import { addressValue, destinationKey, sourceKey, unpackVsi, type NumberedPlace } from './layout.ts';
-import { decodeProfile, mirrorPortOf, profileSize } from './profile.ts';
+import {
+  addressValue,
+  decodeIpKey,
+  destinationHint,
+  destinationKey,
+  sourceHint,
+  sourceKey,
+  u64,
+  unpackVsi,
+  type NumberedPlace,
+} from './layout.ts';
+import { numbersOf } from './profile.ts';
+import { profileAt, readPolicy } from './profile-table.ts';
 import { decodeRecord } from './record.ts';
 
 /** A VSI as the data plane has it. */
@@ -12,38 +25,81 @@ export interface HeldVsi {
   readonly profile: number;
   /** the port that carries the policy's mirror session, 0 if none does */
   readonly mirrorPort: number;
+  /** the number of its tenant, 0 if that has no limits */
+  readonly tenant: number;
   readonly vsi: RelayVsi;
   readonly active: NumberedPlace | null;
   readonly armed: NumberedPlace | null;
   readonly released: NumberedPlace | null;
 }
 
-/** One entry of `sources` or `destinations`; equal ids mean the same key of the same map. */
+/** One entry of `sources` or `destinations`, and where its hint is; equal ids mean the same key of the same map. */
 export interface Entry {
   readonly id: string;
   readonly map: BpfMap;
   readonly key: Uint8Array;
-  readonly value: Uint8Array;
+  readonly value: bigint;
+  readonly hints: BigUint64Array<ArrayBuffer>;
+  readonly hint: number;
+}
+
+/** The VLANs that the VSI is in. */
+export function vlansOf({ policy: { vlan, trunk } }: RelayVsi): number[] {
+  return [vlan, ...trunk];
 }
 
 /** The entries that lead to a VSI. */
 export function* entriesOf(plane: DataPlane, held: HeldVsi): Generator<Entry> {
-  const { slot, vsi, active, armed, released } = held;
+  const { vsi, active, armed, released } = held;
   for (const mac of vsi.addresses) {
-    yield entry(plane.destinations, destinationKey(mac, vsi.policy.vlan), addressValue(mac, slot));
+    for (const vlan of vlansOf(vsi)) yield destination(plane, mac, vlan, held.slot);
     for (const place of [active, armed, released])
       if (place)
-        yield entry(
-          plane.sources,
-          sourceKey(mac, place.wireVid, place.port),
-          addressValue(mac, slot, place.tally),
-        );
+        for (const vid of [place.wireVid, ...vsi.policy.trunk])
+          yield source(plane, mac, vid, place, held.slot);
   }
 }
 
+export function setEntry({ map, key, value, hints, hint }: Entry): void {
+  map.set(key, u64(value));
+  Atomics.store(hints, hint, value);
+}
+
+export function deleteEntry({ map, key, value, hints, hint }: Entry): void {
+  map.delete(key);
+  if (hints[hint] === value) Atomics.store(hints, hint, 0n);
+}
+
+function destination(plane: DataPlane, mac: MacAddress, vlan: number, slot: number): Entry {
+  const key = destinationKey(mac, vlan);
+  const map = plane.destinations;
+  const hints = plane.destinationHints;
+  return {
+    id: idOf(key),
+    map,
+    key,
+    value: addressValue(mac, slot),
+    hints,
+    hint: destinationHint(mac, vlan),
+  };
+}
+
+function source(
+  plane: DataPlane,
+  mac: MacAddress,
+  vid: number,
+  { port, tally }: NumberedPlace,
+  slot: number,
+): Entry {
+  const key = sourceKey(mac, vid, port);
+  const map = plane.sources;
+  const value = addressValue(mac, slot, tally);
+  return { id: idOf(key), map, key, value, hints: plane.sourceHints, hint: sourceHint(mac, vid, port) };
+}
+
 /** The keys of the two maps differ in length. */
-function entry(map: BpfMap, key: Uint8Array, value: Uint8Array): Entry {
-  return { id: Buffer.from(key).toString('latin1'), map, key, value };
+function idOf(key: Uint8Array): string {
+  return Buffer.from(key).toString('latin1');
 }
 
 /** Every VSI that lives in the data plane; what is left of others is removed. */
@@ -52,6 +108,13 @@ export function readVsis(plane: DataPlane, nameOf: (port: number) => PortName | 
     const port = numbered && nameOf(numbered.port);
     return port ? { port, wireVid: numbered.wireVid } : null;
   };
+  const policies = new Map<number, Policy>();
+  const policyOf = (profile: number) => {
+    const policy = policies.get(profile) ?? readPolicy(plane, profile);
+    policies.set(profile, policy);
+    return policy;
+  };
+  const ips = readIps(plane);
   const vsis = new Map<VsiId, HeldVsi>();
   for (const key of plane.records.keys()) {
     const bytes = plane.records.get(key);
@@ -64,17 +127,19 @@ export function readVsis(plane: DataPlane, nameOf: (port: number) => PortName | 
     }
     // of a change that was cut off between record and word, the word counts
     const released = gone && gone.port !== active?.port && gone.port !== armed?.port ? gone : null;
-    const encoded = plane.profiles.subarray(profile * profileSize, (profile + 1) * profileSize);
+    const { mirrorPort, tenant } = numbersOf(profileAt(plane, profile));
     vsis.set(vsiIdFromBytes(key), {
       slot,
       profile,
-      mirrorPort: mirrorPortOf(encoded),
+      mirrorPort,
+      tenant,
       active,
       armed,
       released,
       vsi: {
         addresses,
-        policy: decodeProfile(encoded),
+        ips: ips.get(slot) ?? [],
+        policy: policyOf(profile),
         places: { active: place(active), armed: place(armed), released: place(released) },
         label,
       },
@@ -83,17 +148,37 @@ export function readVsis(plane: DataPlane, nameOf: (port: number) => PortName | 
   return vsis;
 }
 
-/** Makes `sources` and `destinations` lead to these VSIs and to nothing else. */
+/** The VSIs' own IP addresses, by slot, each VSI's in their order. */
+function readIps(plane: DataPlane): Map<number, string[]> {
+  const ips = new Map<number, string[]>();
+  for (const key of plane.ips.keys()) {
+    const { slot, ip } = decodeIpKey(key);
+    const value = plane.ips.get(key);
+    if (!value) continue;
+    const list = ips.get(slot) ?? [];
+    list[Number(new DataView(value.buffer).getBigUint64(0, true))] = ip;
+    ips.set(slot, list);
+  }
+  return ips;
+}
+
+/** Makes `sources`, `destinations` and their hints lead to these VSIs and to nothing else. */
 export function repairEntries(plane: DataPlane, held: readonly HeldVsi[]): void {
   const right = new Map<string, Entry>();
   for (const vsi of held) for (const entry of entriesOf(plane, vsi)) right.set(entry.id, entry);
   for (const map of [plane.sources, plane.destinations])
-    for (const key of map.keys()) {
-      const id = Buffer.from(key).toString('latin1');
-      const value = map.get(key);
-      const wanted = right.get(id);
-      if (!wanted) map.delete(key);
-      else if (value && Buffer.compare(value, wanted.value) === 0) right.delete(id);
-    }
-  for (const entry of right.values()) entry.map.set(entry.key, entry.value);
+    for (const key of map.keys()) if (!right.has(idOf(key))) map.delete(key);
+  const hinted = new Set(Array.from(right.values(), ({ value }) => value));
+  for (const hints of [plane.sourceHints, plane.destinationHints])
+    hints.forEach((value, at) => value && !hinted.has(value) && Atomics.store(hints, at, 0n));
+  for (const entry of right.values()) {
+    const value = entry.map.get(entry.key);
+    const isRight = value && new DataView(value.buffer).getBigUint64(0, true) === entry.value;
+    if (!isRight || !entry.hints[entry.hint]) setEntry(entry);
+  }
+}
+
+/** Removes the IP addresses of slots that no VSI has. */
+export function repairIps(plane: DataPlane, slots: ReadonlySet<number>): void {
+  for (const key of plane.ips.keys()) if (!slots.has(decodeIpKey(key).slot)) plane.ips.delete(key);
 }

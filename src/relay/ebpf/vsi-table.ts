@@ -1,18 +1,42 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Direction } from '../../domain/port-profile.ts';
+import { directions, stormKinds, type Policy } from '../../domain/port-profile.ts';
 import { vsiIdToBytes, type VsiId } from '../../domain/vsi-id.ts';
 import { SystemError } from '../../linux/libc.ts';
+import type { Capabilities } from '../capabilities.ts';
 import { checkVsi, claims, placesOf } from '../checks.ts';
-import { sharedVlan } from '../policy.ts';
+import type { Tenants } from '../policy.ts';
 import { RelayError, type Place, type PortName, type RelayPort, type RelayVsi } from '../relay.ts';
 import { Chains } from './chains.ts';
 import type { DataPlane } from './data-plane.ts';
-import { destinationCapacity, macWord, packVsi, slotCount, sourceCapacity, tallySize } from './layout.ts';
+import {
+  destinationCapacity,
+  destinationKey,
+  ipKey,
+  macWord,
+  packVsi,
+  slotCount,
+  sourceCapacity,
+  stormKindCount,
+  tallySize,
+  u64,
+} from './layout.ts';
+import { Occupants } from './occupants.ts';
 import { Pool } from './pool.ts';
 import type { PortTable } from './port-table.ts';
 import { ProfileTable } from './profile-table.ts';
 import { encodeRecord } from './record.ts';
-import { entriesOf, readVsis, repairEntries, type Entry, type HeldVsi } from './vsi-entries.ts';
+import type { TenantTable } from './tenant-table.ts';
+import {
+  deleteEntry,
+  entriesOf,
+  readVsis,
+  repairEntries,
+  repairIps,
+  setEntry,
+  vlansOf,
+  type Entry,
+  type HeldVsi,
+} from './vsi-entries.ts';
 
 interface Change {
   readonly id: VsiId;
@@ -24,32 +48,41 @@ interface Change {
 export class VsiTable {
   readonly #plane: DataPlane;
   readonly #ports: PortTable;
-  readonly #grace: () => void;
+  readonly #tenants: TenantTable;
   readonly #vsis: Map<VsiId, HeldVsi>;
+  readonly #ids = new Map<number, VsiId>();
   readonly #slots: Pool;
   readonly #profiles: ProfileTable;
   readonly #chains: Chains;
   readonly #claims = new Map<string, VsiId>();
-  readonly #untagged = new Map<PortName, Map<VsiId, RelayVsi>>();
+  readonly #untagged = new Map<PortName, Occupants>();
+  #limits: Tenants = new Map();
 
   /** Takes over the VSIs that the data plane holds, and mends what a process left that ended between two stores. */
-  constructor(plane: DataPlane, ports: PortTable, grace: () => void) {
+  constructor(plane: DataPlane, ports: PortTable, tenants: TenantTable, grace: () => void) {
     this.#plane = plane;
     this.#ports = ports;
-    this.#grace = grace;
+    this.#tenants = tenants;
     this.#vsis = readVsis(plane, (number) => ports.nameOf(number));
     const held = [...this.#vsis.values()];
-    const vlans = new Map(held.map(({ slot, vsi }) => [slot, vsi.policy.vlan]));
+    const vlans = new Map(held.map(({ slot, vsi }) => [slot, new Set(vlansOf(vsi))]));
     this.#slots = new Pool('VSI', slotCount, new Set(vlans.keys()), grace);
     this.#profiles = new ProfileTable(
       plane,
       held.map(({ profile }) => profile),
       grace,
     );
-    this.#chains = new Chains(plane.members, plane.next, (slot) => vlans.get(slot) ?? null);
-    for (const [slot, vlan] of vlans) if (!this.#chains.has(slot)) this.#chains.add(slot, vlan);
+    const isIn = (slot: number, vlan: number) => vlans.get(slot)?.has(vlan) === true;
+    this.#chains = new Chains(plane.members, plane.nodes, isIn, grace);
+    for (const [slot, its] of vlans)
+      for (const vlan of its) if (!this.#chains.has(slot, vlan)) this.#chains.add(slot, vlan);
     repairEntries(plane, held);
-    for (const [id, { vsi }] of this.#vsis) this.#enlist(id, vsi);
+    repairIps(plane, new Set(vlans.keys()));
+    for (const [id, { slot, vsi }] of this.#vsis) {
+      this.#ids.set(slot, id);
+      this.#claim(id, vsi);
+    }
+    this.#recount();
     for (const [name, port] of ports.held()) if (port.kind === 'station') this.#share(name);
   }
 
@@ -59,53 +92,83 @@ export class VsiTable {
     return new Map(Array.from(held, ([id, { vsi }]) => [id, vsi]));
   }
 
-  /** Each VSI's tally at each of its ports, as its index in the data plane's tallies. */
-  *tallies(): Generator<[VsiId, PortName, number]> {
-    for (const [id, { slot, vsi, active, armed, released }] of this.#vsis) {
-      const { places } = vsi;
-      for (const [place, numbered] of [
-        [places.active, active],
-        [places.armed, armed],
-        [places.released, released],
-      ] as const)
-        if (place && numbered) yield [id, place.port, slot * 4 + numbered.tally];
-    }
+  /** Whose slot this is. */
+  idOf(slot: number): VsiId | null {
+    return this.#ids.get(slot) ?? null;
+  }
+
+  ids(): Iterable<VsiId> {
+    return this.#vsis.keys();
+  }
+
+  /** A VSI's tally at each of its ports, as its index in the data plane's tallies. */
+  *tallies(id: VsiId): Generator<[PortName, number]> {
+    const held = this.#vsis.get(id);
+    if (!held) return;
+    const { slot, vsi, active, armed, released } = held;
+    for (const [place, numbered] of [
+      [vsi.places.active, active],
+      [vsi.places.armed, armed],
+      [vsi.places.released, released],
+    ] as const)
+      if (place && numbered) yield [place.port, slot * 4 + numbered.tally];
+  }
+
+  /** See Relay.ruleFrames. */
+  ruleFrames(id: VsiId): number[] | null {
+    const held = this.#vsis.get(id);
+    return held ? this.#profiles.ruleFrames(held.profile) : null;
   }
 
   /**
    * Reserves what the change needs; the returned function makes it, and cannot fail. `recheck`: the ports lost or
-   * exchanged some, so that VSIs which stay as they are have to be looked at as well.
+   * exchanged some, so that VSIs which stay as they are have to be looked at as well. `recount`: tenants' limits to the VM
+   * came or went. `only`: no other VSI differs.
    * @throws RelayError
    */
   prepare(
     desired: ReadonlyMap<VsiId, RelayVsi>,
     ports: ReadonlyMap<PortName, RelayPort>,
-    recheck: boolean,
+    capabilities: Capabilities,
+    { recheck, recount }: { readonly recheck: boolean; readonly recount: boolean },
     undo: DisposableStack,
+    only: ReadonlySet<VsiId> = new Set([...desired.keys(), ...this.#vsis.keys()]),
   ): () => void {
     const changed: [VsiId, RelayVsi][] = [];
-    for (const [id, vsi] of desired) {
-      const same = this.#isHeld(id, vsi);
-      if (!same || recheck) checkVsi(id, vsi, ports);
-      if (!same) changed.push([id, vsi]);
-    }
     const changes: Change[] = [];
-    for (const [id, old] of this.#vsis) if (!desired.has(id)) changes.push({ id, old, now: null });
+    for (const id of only) {
+      const vsi = desired.get(id);
+      const old = this.#vsis.get(id);
+      if (vsi) {
+        const same = this.#isHeld(id, vsi);
+        if (!same || recheck) checkVsi(id, vsi, ports, capabilities);
+        if (!same) changed.push([id, vsi]);
+      } else if (old) changes.push({ id, old, now: null });
+    }
     this.#checkClaims(changed, changes);
     for (const [id, vsi] of changed) {
       const old = this.#vsis.get(id) ?? null;
       const now = this.#place(vsi, old, undo);
       this.#record(id, now, old, undo);
+      this.#chain(now, undo);
       changes.push({ id, old, now });
     }
-    return () => this.#commit(changes);
+    return () => this.#commit(changes, recount);
   }
 
-  /** Whether nothing has to change for it; its mirror session may have moved to another port. */
+  /** Whether nothing has to change for it; its mirror session may have moved to another port, its tenant have got limits. */
   #isHeld(id: VsiId, vsi: RelayVsi): boolean {
     const held = this.#vsis.get(id);
     if (!held || (held.vsi !== vsi && !isDeepStrictEqual(held.vsi, vsi))) return false;
-    return !vsi.policy.mirror || this.#ports.sessionPort(vsi.policy.mirror.session) === held.mirrorPort;
+    const { mirrorPort, tenant } = this.#numbersOf(vsi);
+    return mirrorPort === held.mirrorPort && tenant === held.tenant;
+  }
+
+  #numbersOf({ policy: { mirror, tenant } }: RelayVsi): { mirrorPort: number; tenant: number } {
+    return {
+      mirrorPort: mirror ? this.#ports.sessionPort(mirror.session) : 0,
+      tenant: this.#tenants.number(tenant),
+    };
   }
 
   #checkClaims(changed: readonly [VsiId, RelayVsi][], removed: readonly Change[]): void {
@@ -134,8 +197,8 @@ export class VsiTable {
   #place(vsi: RelayVsi, old: HeldVsi | null, undo: DisposableStack): HeldVsi {
     const slot = old?.slot ?? this.#slots.take();
     if (!old) undo.defer(() => this.#slots.putBack(slot));
-    const mirrorPort = vsi.policy.mirror ? this.#ports.sessionPort(vsi.policy.mirror.session) : 0;
-    const profile = this.#profiles.acquire(vsi.policy, mirrorPort);
+    const referred = this.#numbersOf(vsi);
+    const profile = this.#profiles.acquire(vsi.policy, referred);
     undo.defer(() => this.#profiles.release(profile));
     const before = old ? [old.active, old.armed, old.released].filter((place) => place !== null) : [];
     const numbers = placesOf(vsi).map((place) => this.#ports.number(place.port));
@@ -154,7 +217,7 @@ export class VsiTable {
     return {
       slot,
       profile,
-      mirrorPort,
+      ...referred,
       vsi,
       active: numbered(active),
       armed: numbered(armed),
@@ -165,6 +228,7 @@ export class VsiTable {
   #record(id: VsiId, now: HeldVsi, old: HeldVsi | null, undo: DisposableStack): void {
     const key = vsiIdToBytes(id);
     try {
+      this.#setIps(now, old, undo);
       this.#plane.records.set(key, recordOf(now));
     } catch (error) {
       if (error instanceof SystemError) throw new RelayError(`VSI ${id}: ${error.message}`);
@@ -176,25 +240,46 @@ export class VsiTable {
     });
   }
 
+  /** The VSI's own addresses, which may pass the guard a moment before the rest of it changes. */
+  #setIps({ slot, vsi: { ips } }: HeldVsi, old: HeldVsi | null, undo: DisposableStack): void {
+    const before = old?.vsi.ips ?? [];
+    ips.forEach((ip, i) => {
+      if (before[i] === ip) return;
+      const key = ipKey(slot, ip);
+      this.#plane.ips.set(key, u64(BigInt(i)));
+      undo.defer(() => {
+        const was = before.indexOf(ip);
+        if (was < 0) this.#plane.ips.delete(key);
+        else this.#plane.ips.set(key, u64(BigInt(was)));
+      });
+    });
+  }
+
+  /** Members are chained before they live and are in a VLAN: who meets them passes by. */
+  #chain({ slot, vsi }: HeldVsi, undo: DisposableStack): void {
+    for (const vlan of vlansOf(vsi)) {
+      if (this.#chains.has(slot, vlan)) continue;
+      this.#chains.add(slot, vlan);
+      undo.defer(() => this.#chains.remove(slot, vlan));
+    }
+  }
+
   /**
    * In this order, so that at no moment a frame is forwarded that neither the old nor the new state forwards, and
    * none is lost that both forward: sharing ends; new VSIs live, though nothing leads to them yet; each changed VSI
    * turns by one store; sources lead to their VSIs; the old VSIs and entries go; sharing begins.
    */
-  #commit(changes: readonly Change[]): void {
+  #commit(changes: readonly Change[], recount: boolean): void {
     const plane = this.#plane;
-    const stationed = this.#touched(changes);
-    const shared = new Map(Array.from(stationed, (name) => [name, sharedVlan(this.#occupants(name))]));
+    const stationed = recount ? new Set(this.#untagged.keys()) : new Set<PortName>();
+    for (const name of this.#touched(changes)) stationed.add(name);
+    const shared = new Map(Array.from(stationed, (name) => [name, this.#sharedVlan(name)]));
     this.#enter(changes);
+    if (recount) this.#recount();
     for (const [name, vlan] of shared)
-      if (this.#ports.isStation(name) && sharedVlan(this.#occupants(name)) !== vlan)
+      if (this.#ports.isStation(name) && this.#sharedVlan(name) !== vlan)
         this.#ports.entry(name).shares = false;
 
-    const moving = changes.filter(
-      ({ old, now }) => old && now && old.vsi.policy.vlan !== now.vsi.policy.vlan,
-    );
-    for (const { now } of moving) this.#chains.remove(now!.slot);
-    if (moving.length) this.#grace();
     for (const { old, now } of changes) {
       if (!now) continue;
       this.#refresh(now, old);
@@ -206,21 +291,21 @@ export class VsiTable {
     const stale = new Map<string, Entry>();
     for (const { old } of changes)
       if (old) for (const entry of entriesOf(plane, old)) stale.set(entry.id, entry);
-    const fresh = [...kept.values()].filter(
-      (entry) => !isDeepStrictEqual(stale.get(entry.id)?.value, entry.value),
-    );
-    for (const entry of fresh) if (entry.map === plane.destinations) entry.map.set(entry.key, entry.value);
+    const fresh = [...kept.values()].filter(({ id, value }) => stale.get(id)?.value !== value);
+    for (const entry of fresh) if (entry.map === plane.destinations) setEntry(entry);
     for (const { old, now } of changes) {
       if (!now || !old) continue;
       this.#turn(now);
-      for (const direction of changedRates(old, now)) plane.buckets[now.slot * 2 + direction] = 0n;
+      this.#fill(now, old);
     }
-    for (const entry of fresh) if (entry.map === plane.sources) entry.map.set(entry.key, entry.value);
-    for (const { now } of changes)
-      if (now && !this.#chains.has(now.slot)) this.#chains.add(now.slot, now.vsi.policy.vlan);
+    for (const entry of fresh) if (entry.map === plane.sources) setEntry(entry);
 
-    for (const { id, old, now } of changes) if (old && !now) this.#remove(id, old);
-    for (const entry of stale.values()) if (!kept.has(entry.id)) entry.map.delete(entry.key);
+    for (const { id, old, now } of changes) {
+      if (old) this.#leave(old, now);
+      if (old && !now) this.#remove(id, old);
+      if (now?.active) this.#unlearn(now.vsi);
+    }
+    for (const entry of stale.values()) if (!kept.has(entry.id)) deleteEntry(entry);
     for (const { old } of changes) if (old) this.#profiles.release(old.profile);
     for (const name of stationed) if (this.#ports.isStation(name)) this.#share(name);
   }
@@ -234,11 +319,13 @@ export class VsiTable {
   }
 
   #enter(changes: readonly Change[]): void {
-    for (const { id, old } of changes) if (old) this.#delist(id, old.vsi);
+    for (const { old } of changes) if (old) this.#delist(old.vsi);
     for (const { id, now } of changes) {
       if (now) {
         this.#vsis.set(id, now);
-        this.#enlist(id, now.vsi);
+        this.#ids.set(now.slot, id);
+        this.#claim(id, now.vsi);
+        this.#enlist(now.vsi);
       } else this.#vsis.delete(id);
     }
   }
@@ -252,7 +339,20 @@ export class VsiTable {
       const index = now.slot * 4 + place.tally;
       this.#plane.tallies.fill(0, index * tallySize, (index + 1) * tallySize);
     }
-    if (!old) this.#plane.buckets.fill(0n, now.slot * 2, now.slot * 2 + 2);
+    if (!old) this.#fill(now, null);
+  }
+
+  /** Full buckets for what is limited otherwise than before, and a new count for another mirror. */
+  #fill({ slot, vsi: { policy } }: HeldVsi, old: HeldVsi | null): void {
+    const { buckets, mirrored, storms } = this.#plane;
+    const before = old?.vsi.policy;
+    directions.forEach((direction, i) => {
+      if (!isDeepStrictEqual(before?.rate[direction], policy.rate[direction])) buckets[slot * 2 + i] = 0n;
+      if (!isDeepStrictEqual(before?.mirror, policy.mirror)) mirrored[slot * 2 + i] = 0n;
+    });
+    stormKinds.forEach((kind, i) => {
+      if (!isDeepStrictEqual(before?.storm[kind], policy.storm[kind])) storms[slot * stormKindCount + i] = 0n;
+    });
   }
 
   /** The one store. */
@@ -260,36 +360,56 @@ export class VsiTable {
     Atomics.store(this.#plane.vsis, slot, packVsi(active, armed, profile));
   }
 
+  /** Takes the VSI out of the VLANs that it is not in any more, and from it the addresses that it has not. */
+  #leave(old: HeldVsi, now: HeldVsi | null): void {
+    const vlans = now ? vlansOf(now.vsi) : [];
+    for (const vlan of vlansOf(old.vsi)) if (!vlans.includes(vlan)) this.#chains.remove(old.slot, vlan);
+    for (const ip of old.vsi.ips) if (!now?.vsi.ips.includes(ip)) this.#plane.ips.delete(ipKey(old.slot, ip));
+  }
+
+  /** Its addresses are here, whatever was learned before. */
+  #unlearn(vsi: RelayVsi): void {
+    for (const mac of vsi.addresses)
+      for (const vlan of vlansOf(vsi)) this.#plane.learned.delete(destinationKey(mac, vlan));
+  }
+
   #remove(id: VsiId, { slot }: HeldVsi): void {
     Atomics.store(this.#plane.vsis, slot, 0n);
-    this.#chains.remove(slot);
     this.#plane.records.delete(vsiIdToBytes(id));
+    this.#ids.delete(slot);
     this.#slots.retire(slot);
   }
 
-  #enlist(id: VsiId, vsi: RelayVsi): void {
+  #claim(id: VsiId, vsi: RelayVsi): void {
     for (const claim of claims(vsi)) this.#claims.set(claim, id);
+  }
+
+  /** Who shares group frames with whom, under the tenants' limits as they are now. */
+  #recount(): void {
+    this.#untagged.clear();
+    this.#limits = this.#tenants.limits;
+    for (const { vsi } of this.#vsis.values()) this.#enlist(vsi);
+  }
+
+  #enlist(vsi: RelayVsi): void {
     for (const { port } of receiving(vsi)) {
-      const occupants = this.#untagged.get(port) ?? new Map<VsiId, RelayVsi>();
-      this.#untagged.set(port, occupants.set(id, vsi));
+      const occupants = this.#untagged.get(port) ?? new Occupants(this.#limits);
+      this.#untagged.set(port, occupants);
+      occupants.add(vsi);
     }
   }
 
-  #delist(id: VsiId, vsi: RelayVsi): void {
+  #delist(vsi: RelayVsi): void {
     for (const claim of claims(vsi)) this.#claims.delete(claim);
-    for (const { port } of receiving(vsi)) {
-      const occupants = this.#untagged.get(port);
-      occupants?.delete(id);
-      if (!occupants?.size) this.#untagged.delete(port);
-    }
+    for (const { port } of receiving(vsi)) this.#untagged.get(port)?.delete(vsi);
   }
 
-  #occupants(port: PortName): Iterable<RelayVsi> {
-    return this.#untagged.get(port)?.values() ?? [];
+  #sharedVlan(port: PortName): Policy['vlan'] | null {
+    return this.#untagged.get(port)?.sharedVlan ?? null;
   }
 
   #share(port: PortName): void {
-    this.#ports.entry(port).shares = sharedVlan(this.#occupants(port)) !== null;
+    this.#ports.entry(port).shares = this.#sharedVlan(port) !== null;
   }
 }
 
@@ -300,13 +420,4 @@ function receiving({ places: { active, armed } }: RelayVsi): Place[] {
 
 function recordOf({ slot, released, vsi }: HeldVsi): Uint8Array {
   return encodeRecord({ slot, released, addresses: vsi.addresses, label: vsi.label });
-}
-
-/** The directions whose rate is another one now, by their index in the data plane. */
-function changedRates(old: HeldVsi, now: HeldVsi): number[] {
-  const directions: readonly Direction[] = ['from-vm', 'to-vm'];
-  return [0, 1].filter((i) => {
-    const direction = directions[i]!;
-    return !isDeepStrictEqual(old.vsi.policy.rate[direction], now.vsi.policy.rate[direction]);
-  });
 }

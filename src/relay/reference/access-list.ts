@@ -1,73 +1,110 @@
 import ipaddr from 'ipaddr.js';
-import type { AccessList, AccessRule, Direction, IpPrefix, PortRange } from '../../domain/port-profile.ts';
+import { macToBytes } from '../../domain/mac-address.ts';
+import type {
+  AccessList,
+  AccessRule,
+  AddressMatch,
+  Direction,
+  IpPrefix,
+  MacMatch,
+  PortRange,
+} from '../../domain/port-profile.ts';
 import { concerns } from '../policy.ts';
 import type { Frame } from './frame.ts';
+import { ipHeaderOf, type IpHeader } from './headers.ts';
 
-/** How far the fields behind the IP header can be judged. */
-type Upper =
-  | { readonly kind: 'ports'; readonly source: number; readonly destination: number }
-  /** not IP, or a protocol without ports */
-  | { readonly kind: 'none' }
-  /** a fragment other than the first: its ports travelled ahead */
-  | { readonly kind: 'later' }
-  /** cut short, or made to mislead */
-  | { readonly kind: 'unreadable' };
-
-interface Headers {
-  readonly etherType: number;
-  /** null if the frame is not IP */
-  readonly ip: {
-    readonly source: Uint8Array;
-    readonly destination: Uint8Array;
-    readonly protocol: number;
-  } | null;
-  readonly upper: Upper;
-}
-
-const tcp = 6;
-const udp = 17;
-const sctp = 132;
-const fragmentHeader = 44;
-/** hop-by-hop options, routing, fragment, destination options */
-const extensionHeaders: readonly number[] = [0, 43, fragmentHeader, 60];
-const mostExtensionHeaders = 6;
-
-/** The first rule that matches decides. An IP frame without a readable IP header is denied wherever there are rules. */
-export function allows(list: AccessList, direction: Direction, frame: Frame): boolean {
-  if (!list.rules.length) return list.otherwise === 'allow';
-  const headers = parseHeaders(frame);
-  if (!headers.ip && headers.upper.kind === 'unreadable') return false;
-  const rule = list.rules.find((rule) => concerns(rule.direction, direction) && matches(rule, headers));
-  return (rule?.action ?? list.otherwise) === 'allow';
-}
-
-function matches(rule: AccessRule, headers: Headers): boolean {
-  if (rule.etherType !== undefined && rule.etherType !== headers.etherType) return false;
-  if (rule.source && !(headers.ip && contains(rule.source, headers.ip.source))) return false;
-  if (rule.destination && !(headers.ip && contains(rule.destination, headers.ip.destination))) return false;
-  return matchesUpper(rule, headers);
+/** What a list decided, and by which of its rules; the number of rules where it was by none. */
+export interface Verdict {
+  readonly allowed: boolean;
+  readonly by: number;
 }
 
 /**
- * What a frame does not show decides against it: a deny rule takes it for a match, an allow rule does not. The
- * exception is a later fragment: its first fragment was judged, and without that one it is of no use to anybody.
+ * What one field of a rule says of a frame. What a frame does not show ("hidden") decides against it: a deny rule takes it
+ * for a match, an allow rule does not. A "later" fragment is the other way round: its first fragment was judged, and
+ * without that one it is of no use to anybody.
  */
-function matchesUpper(rule: AccessRule, { ip, upper }: Headers): boolean {
-  if (rule.protocol !== undefined) {
-    if (!ip) return false;
-    // an unreadable IPv6 header chain may lead to any protocol, an IPv4 header names its own
-    if (ip.protocol !== rule.protocol)
-      return upper.kind === 'unreadable' && ip.source.length === 16 && rule.action === 'deny';
-  }
-  if (!rule.sourcePorts && !rule.destinationPorts) return true;
-  if (upper.kind === 'later') return rule.action === 'allow';
-  if (upper.kind === 'unreadable') return rule.action === 'deny';
-  if (upper.kind === 'none') return false;
-  return within(rule.sourcePorts, upper.source) && within(rule.destinationPorts, upper.destination);
+type Finding = 'yes' | 'no' | 'hidden' | 'later';
+
+/** The first rule that matches decides. An IP frame without a readable IP header is denied wherever there are rules. */
+export function judge(list: AccessList, direction: Direction, frame: Frame, vlan: number): Verdict {
+  const { rules, otherwise, sets = {} } = list;
+  const ip = ipHeaderOf(frame);
+  const none = rules.length;
+  if (none && ip === 'unreadable') return { allowed: false, by: none };
+  const readable = ip === 'unreadable' ? null : ip;
+  const at = rules.findIndex(
+    (rule) =>
+      concerns(rule.direction, direction) && matches(rule, [...findings(rule, frame, vlan, readable, sets)]),
+  );
+  if (at < 0) return { allowed: otherwise === 'allow', by: none };
+  return { allowed: rules[at]!.action === 'allow', by: at };
 }
 
-function within(range: PortRange | undefined, port: number): boolean {
-  return !range || (port >= range.from && port <= range.to);
+function matches({ action }: AccessRule, findings: readonly Finding[]): boolean {
+  if (findings.includes('no')) return false;
+  if (findings.includes('hidden')) return action === 'deny';
+  if (findings.includes('later')) return action === 'allow';
+  return true;
+}
+
+function* findings(
+  rule: AccessRule,
+  frame: Frame,
+  vlan: number,
+  ip: IpHeader | null,
+  sets: NonNullable<AccessList['sets']>,
+): Generator<Finding> {
+  if (rule.sourceMac) yield is(covers(rule.sourceMac, frame.untagged.subarray(6, 12)));
+  if (rule.destinationMac) yield is(covers(rule.destinationMac, frame.untagged.subarray(0, 6)));
+  if (rule.etherType !== undefined) yield is(rule.etherType === frame.etherType);
+  if (rule.vlan !== undefined) yield is(rule.vlan === vlan);
+  if (rule.source) yield is(ip !== null && isAmong(rule.source, ip.source, sets));
+  if (rule.destination) yield is(ip !== null && isAmong(rule.destination, ip.destination, sets));
+  if (rule.dscp !== undefined) yield is(ip?.dscp === rule.dscp);
+  if (rule.fragment !== undefined) yield ip ? equals(rule.fragment, ip.fragment) : 'no';
+  if (rule.protocol !== undefined) yield ip ? equals(rule.protocol, ip.protocol) : 'no';
+  const segment = ip?.segment ?? new Uint8Array();
+  if (rule.sourcePorts) yield inSegment(segment, 4, (octets) => within(rule.sourcePorts!, octets, 0));
+  if (rule.destinationPorts)
+    yield inSegment(segment, 4, (octets) => within(rule.destinationPorts!, octets, 2));
+  if (rule.tcpEstablished) yield inSegment(segment, 14, (octets) => (octets[13]! & ackOrReset) !== 0);
+  if (rule.icmpType !== undefined) yield inSegment(segment, 1, (octets) => octets[0] === rule.icmpType);
+}
+
+const ackOrReset = 0x10 | 0x04;
+
+function is(holds: boolean): Finding {
+  return holds ? 'yes' : 'no';
+}
+
+function equals<T>(wanted: T, shown: T | null): Finding {
+  return shown === null ? 'hidden' : is(shown === wanted);
+}
+
+/** The rule names the protocol as well (checks.ts), so that of another one's segment it does not matter what is said. */
+function inSegment(
+  segment: IpHeader['segment'],
+  needed: number,
+  holds: (octets: Uint8Array) => boolean,
+): Finding {
+  if (typeof segment === 'string') return segment;
+  return segment.length < needed ? 'hidden' : is(holds(segment));
+}
+
+function within({ from, to }: PortRange, octets: Uint8Array, at: number): boolean {
+  const port = (octets[at]! << 8) | octets[at + 1]!;
+  return port >= from && port <= to;
+}
+
+function covers({ address, mask }: MacMatch, mac: Uint8Array): boolean {
+  const [wanted, bits] = [macToBytes(address), macToBytes(mask)];
+  return mac.every((octet, i) => ((octet ^ wanted[i]!) & bits[i]!) === 0);
+}
+
+function isAmong(match: AddressMatch, address: Uint8Array, sets: NonNullable<AccessList['sets']>): boolean {
+  const prefixes = 'set' in match ? sets[match.set]! : [match];
+  return prefixes.some((prefix) => contains(prefix, address));
 }
 
 function contains(prefix: IpPrefix, address: Uint8Array): boolean {
@@ -78,58 +115,4 @@ function contains(prefix: IpPrefix, address: Uint8Array): boolean {
     if ((octets[bit >> 3]! & mask) !== (address[bit >> 3]! & mask)) return false;
   }
   return true;
-}
-
-function parseHeaders({ etherType, untagged }: Frame): Headers {
-  const packet = untagged.subarray(14);
-  if (etherType === 0x0800) return { etherType, ...parseIpv4(packet) };
-  if (etherType === 0x86dd) return { etherType, ...parseIpv6(packet) };
-  return { etherType, ip: null, upper: { kind: 'none' } };
-}
-
-const unreadable = { kind: 'unreadable' } as const;
-
-function parseIpv4(packet: Uint8Array): Omit<Headers, 'etherType'> {
-  const headerWords = packet[0]! & 15;
-  if (packet.length < 20 || packet[0]! >> 4 !== 4 || headerWords < 5) return { ip: null, upper: unreadable };
-  const protocol = packet[9]!;
-  const ip = { source: packet.subarray(12, 16), destination: packet.subarray(16, 20), protocol };
-  const offset = ((packet[6]! & 0x1f) << 8) | packet[7]!;
-  return {
-    ip,
-    upper: offset ? laterFragment(protocol, offset) : ports(protocol, packet.subarray(headerWords * 4)),
-  };
-}
-
-function parseIpv6(packet: Uint8Array): Omit<Headers, 'etherType'> {
-  if (packet.length < 40 || packet[0]! >> 4 !== 6) return { ip: null, upper: unreadable };
-  const addresses = { source: packet.subarray(8, 24), destination: packet.subarray(24, 40) };
-  let protocol = packet[6]!;
-  let at = 40;
-  const result = (upper: Upper) => ({ ip: { ...addresses, protocol }, upper });
-  for (let i = 0; i < mostExtensionHeaders; i++) {
-    if (!extensionHeaders.includes(protocol)) return result(ports(protocol, packet.subarray(at)));
-    if (packet.length < at + 4) break;
-    const isFragment = protocol === fragmentHeader;
-    const offset = ((packet[at + 2]! << 8) | packet[at + 3]!) >> 3;
-    protocol = packet[at]!;
-    if (isFragment && offset) return result(laterFragment(protocol, offset));
-    at += isFragment ? 8 : (packet[at + 1]! + 1) * 8;
-  }
-  return result(unreadable);
-}
-
-/** A later fragment has no ports; one that starts inside the first eight octets of TCP was made to overlap them (RFC 3128). */
-function laterFragment(protocol: number, offset: number): Upper {
-  return protocol === tcp && offset === 1 ? unreadable : { kind: 'later' };
-}
-
-function ports(protocol: number, segment: Uint8Array): Upper {
-  if (protocol !== tcp && protocol !== udp && protocol !== sctp) return { kind: 'none' };
-  if (segment.length < 4) return unreadable;
-  return {
-    kind: 'ports',
-    source: (segment[0]! << 8) | segment[1]!,
-    destination: (segment[2]! << 8) | segment[3]!,
-  };
 }

@@ -6,6 +6,7 @@ export interface Frame {
   readonly source: MacAddress;
   /** VID of the 802.1Q tag; 0 without a tag and in a priority tag */
   readonly wireVid: number;
+  readonly tagged: boolean;
   /** priority code point and drop eligibility, in the place they have in a tag; 0 without one */
   readonly priority: number;
   readonly etherType: number;
@@ -15,9 +16,6 @@ export interface Frame {
 
 const headerLength = 14;
 const customerTag = 0x8100;
-const arp = 0x0806;
-const rarp = 0x8035;
-const ipv6 = 0x86dd;
 
 /** Null for what is too short to be a frame. */
 export function parseFrame(bytes: Uint8Array): Frame | null {
@@ -31,6 +29,7 @@ export function parseFrame(bytes: Uint8Array): Frame | null {
     destination: macFromBytes(bytes, 0),
     source: macFromBytes(bytes, 6),
     wireVid: tci & 0xfff,
+    tagged: isTagged,
     priority: tci & 0xf000,
     etherType: view.getUint16(isTagged ? 16 : 12),
     untagged,
@@ -59,20 +58,7 @@ export function isGroupFrame(frame: Frame): boolean {
   return isGroup(frame.destination);
 }
 
-/** A gratuitous ARP (RFC 5227, 3), a RARP, or an unsolicited neighbour advertisement (RFC 4861, 7.2.6). */
-export function isAnnouncement({ etherType, untagged }: Frame): boolean {
-  const payload = untagged.subarray(headerLength);
-  if (etherType === rarp) return true;
-  if (etherType === arp) {
-    const isIpv4 = payload.length >= 28 && payload[2] === 8 && payload[3] === 0 && payload[5] === 4;
-    return isIpv4 && Buffer.compare(payload.subarray(14, 18), payload.subarray(24, 28)) === 0;
-  }
-  const solicited = 0x40;
-  return (
-    etherType === ipv6 &&
-    payload.length >= 45 &&
-    payload[6] === 58 &&
-    payload[40] === 136 &&
-    (payload[44]! & solicited) === 0
-  );
+/** Whether there is a second tag behind its tag, which a port that sends untagged would lay bare. */
+export function isTaggedTwice({ tagged, etherType }: Frame): boolean {
+  return tagged && etherType === customerTag;
 }

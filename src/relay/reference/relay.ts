@@ -1,26 +1,36 @@
-import { isDeepStrictEqual } from 'node:util';
-import { macToBytes } from '../../domain/mac-address.ts';
-import type { Direction } from '../../domain/port-profile.ts';
+import { isGroup, macToBytes } from '../../domain/mac-address.ts';
+import type { Direction, RateLimit } from '../../domain/port-profile.ts';
 import type { NullVid, Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { checkClaims, checkPorts, checkVsi, placesOf } from '../checks.ts';
-import { concerns, sharedVlan } from '../policy.ts';
+import { features, type Capabilities } from '../capabilities.ts';
+import { checkBridge, checkClaims, checkVsi } from '../checks.ts';
+import { limits } from '../limits.ts';
+import { bucketOf, sharedVlan } from '../policy.ts';
 import {
+  defaultAgeingTime,
   type DropReason,
+  type DropSample,
   type Place,
   type PortName,
   type Relay,
   type RelayCounters,
   type RelayEvent,
-  type RelayPort,
   type RelayState,
   type RelayVsi,
-  type Stranger,
+  type VsiCounters,
 } from '../relay.ts';
-import { allows } from './access-list.ts';
-import { dress, isAnnouncement, isControl, isGroupFrame, parseFrame, type Frame } from './frame.ts';
-import { PortTally, VsiTally } from './tally.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { judge } from './access-list.ts';
+import { isAnnouncement } from './announcements.ts';
+import { DropWatch, sampleOctets } from './drops.ts';
+import { dress, isControl, isGroupFrame, isTaggedTwice, parseFrame, type Frame } from './frame.ts';
+import { guardAgainst } from './guards.ts';
+import { HeldPort } from './held-port.ts';
+import { HeldVsi } from './held-vsi.ts';
+import { LearnedAddresses } from './learning.ts';
+import { mark } from './marking.ts';
+import { stormKindOf } from './storm.ts';
+import { Strangers } from './strangers.ts';
+import { Buckets } from './token-bucket.ts';
 
 /** A frame that leaves by a port. */
 export interface Emission {
@@ -28,93 +38,121 @@ export interface Emission {
   readonly frame: Uint8Array;
 }
 
-/** A frame on its way: where and when it came in, by whom (null: from the network), and the copies made so far. */
-interface Passage {
+/** A frame that came in, where and when, and the copies made of it so far. */
+interface Entry {
   readonly frame: Frame;
   readonly port: PortName;
   readonly now: bigint;
+  readonly emissions: Emission[];
+}
+
+/** A frame on its way within its VLAN; `sender`: null if it came from the network. */
+interface Passage extends Entry {
   readonly sender: VsiId | null;
   readonly vlan: number;
-  readonly emissions: Emission[];
   /** station ports that have had the one copy for all their VSIs */
   readonly served: Set<PortName>;
 }
 
-interface Vsi {
-  readonly vsi: RelayVsi;
-  readonly buckets: Partial<Record<Direction, TokenBucket>>;
-  readonly tallies: Map<PortName, VsiTally>;
-}
-
-const mostStrangers = 4096;
-const announcementsPerSecond = 100;
-const announcementBurst = 20;
-
-/** The relay in memory: the contract of `Relay` as a program to read, and the switch of the simulated lab. */
+/**
+ * The relay in memory: the contract of `Relay` as a program to read, and the switch of the simulated lab. It has no
+ * queues, so shapers and guarantees, which take effect in queues only, do not show in it.
+ */
 export class ReferenceRelay implements Relay {
-  #ports = new Map<
-    PortName,
-    { readonly port: RelayPort; readonly tally: PortTally; readonly announcements: TokenBucket }
-  >();
-  #vsis = new Map<VsiId, Vsi>();
-  readonly #strangers = new Map<string, Stranger>();
+  readonly capabilities: Capabilities = {
+    relay: 'reference',
+    features: new Set(features),
+    rules: limits.rules,
+  };
+  #ports = new Map<PortName, HeldPort>();
+  #vsis = new Map<VsiId, HeldVsi>();
+  #tenants: RelayState['tenants'] = new Map();
+  #tenantRates = new Map<string, Buckets<Direction, RateLimit>>();
+  #ageingTime = defaultAgeingTime;
+  #learned = new LearnedAddresses();
+  #strangers = new Strangers();
   readonly #listeners = new Set<(event: RelayEvent) => void>();
+  readonly #dropWatch = new DropWatch();
 
   held(): RelayState {
     return {
       ports: new Map(Array.from(this.#ports, ([name, { port }]) => [name, port])),
       vsis: new Map(Array.from(this.#vsis, ([id, { vsi }]) => [id, vsi])),
+      tenants: this.#tenants,
+      ageingTime: this.#ageingTime,
     };
   }
 
   apply(desired: RelayState): void {
-    checkPorts(desired.ports);
-    for (const [id, vsi] of desired.vsis) checkVsi(id, vsi, desired.ports);
+    checkBridge(desired);
+    for (const [id, vsi] of desired.vsis) checkVsi(id, vsi, desired.ports, this.capabilities);
     checkClaims(desired.vsis);
+    const { ports, vsis, tenants, ageingTime } = desired;
     const heldPorts = this.#ports;
-    this.#ports = new Map(
-      Array.from(desired.ports, ([name, port]) => {
-        const held = heldPorts.get(name);
-        const stays = held?.port.kind === port.kind;
-        const tally = stays ? held.tally : new PortTally();
-        const announcements = stays
-          ? held.announcements
-          : new TokenBucket({ max: 8 * announcementsPerSecond, burst: announcementBurst });
-        return [name, { port, tally, announcements }];
-      }),
-    );
     const heldVsis = this.#vsis;
-    this.#vsis = new Map(Array.from(desired.vsis, ([id, vsi]) => [id, succeed(vsi, heldVsis.get(id))]));
-    for (const [key, stranger] of this.#strangers)
-      if (!this.#ports.has(stranger.port)) this.#strangers.delete(key);
+    const heldRates = this.#tenantRates;
+    this.#ports = new Map(
+      Array.from(ports, ([name, port]) => [name, new HeldPort(port, heldPorts.get(name))]),
+    );
+    this.#vsis = new Map(Array.from(vsis, ([id, vsi]) => [id, new HeldVsi(vsi, heldVsis.get(id))]));
+    this.#tenants = new Map(tenants);
+    this.#tenantRates = new Map(
+      Array.from(tenants, ([name, { rate }]) => [name, new Buckets(rate, bucketOf, heldRates.get(name))]),
+    );
+    this.#ageingTime = ageingTime;
+    this.#strangers.keepPorts((name) => ports.has(name));
+    this.#learned.keepPorts((name) => ports.get(name)?.kind === 'network');
+    for (const { addresses, places, policy } of vsis.values())
+      if (places.active)
+        for (const mac of addresses)
+          for (const vlan of [policy.vlan, ...policy.trunk]) this.#learned.forget(mac, vlan);
   }
 
   counters(): RelayCounters {
     return {
-      ports: new Map(Array.from(this.#ports, ([name, { tally }]) => [name, tally.counters()])),
-      vsis: new Map(
-        Array.from(this.#vsis, ([id, { tallies }]) => [
-          id,
-          new Map(Array.from(tallies, ([port, tally]) => [port, tally.counters()])),
-        ]),
-      ),
-      strangers: [...this.#strangers.values()],
+      ports: this.portCounters(),
+      vsis: new Map(Array.from(this.#vsis.keys(), (id) => [id, this.countersOf(id)])),
+      strangers: this.#strangers.all(),
     };
+  }
+
+  portCounters(): RelayCounters['ports'] {
+    return new Map(Array.from(this.#ports, ([name, { tally }]) => [name, tally.counters()]));
+  }
+
+  countersOf(vsiId: VsiId): ReadonlyMap<PortName, VsiCounters> {
+    const { tallies = [] } = this.#vsis.get(vsiId) ?? {};
+    return new Map(Array.from(tallies, ([port, tally]) => [port, tally.counters()]));
+  }
+
+  /** Ports are names here, and have no interface. */
+  rebind(): void {}
+
+  ruleFrames(vsi: VsiId): readonly number[] | null {
+    return this.#vsis.get(vsi)?.ruleFrames.slice() ?? null;
   }
 
   watch(listener: (event: RelayEvent) => void): void {
     this.#listeners.add(listener);
   }
 
+  watchDrops(listener: (drop: DropSample) => void): () => void {
+    return this.#dropWatch.add(listener);
+  }
+
   close(): void {
     this.#listeners.clear();
+    this.#dropWatch.clear();
   }
 
   destroy(): void {
     this.close();
     this.#ports.clear();
     this.#vsis.clear();
-    this.#strangers.clear();
+    this.#tenants = new Map();
+    this.#tenantRates.clear();
+    this.#learned = new LearnedAddresses();
+    this.#strangers = new Strangers();
   }
 
   /** What leaves, and where, when `bytes` enter `port` at `now` (ns of the clock that counters and events use). */
@@ -123,128 +161,183 @@ export class ReferenceRelay implements Relay {
     const frame = parseFrame(bytes);
     if (!held || !frame || isControl(frame)) return [];
     held.tally.framesIn++;
-    const entered = { frame, port, now, emissions: [], served: new Set<PortName>() };
-    const passage =
-      held.port.kind === 'station' ? this.#fromStation(entered) : this.#fromNetwork(entered, held.port);
-    if (passage) {
-      if (isGroupFrame(frame)) this.#toGroup(passage);
-      else this.#toOne(passage);
-    }
-    return entered.emissions;
+    const entry: Entry = { frame, port, now, emissions: [] };
+    const passage = this.#enter(entry, held);
+    if (passage && isGroupFrame(frame)) this.#toGroup(passage);
+    else if (passage) this.#toOne(passage);
+    return entry.emissions;
   }
 
-  #fromStation(entered: Omit<Passage, 'sender' | 'vlan'>): Passage | null {
-    const { frame, port, now } = entered;
-    const found = this.#sender(port, frame);
-    if (!found) {
-      this.#remember(entered);
-      this.#announce(entered, 'unassociated');
-      this.#dropAtPort(port, 'unassociated');
+  #enter(entry: Entry, held: HeldPort): Passage | null {
+    if (isTaggedTwice(entry.frame)) {
+      this.#drop(entry, 'vlan');
       return null;
     }
-    const [sender, { vsi }, role] = found;
-    const passage: Passage = { ...entered, sender, vlan: vsi.policy.vlan };
+    return held.port.kind === 'station' ? this.#fromStation(entry) : this.#fromNetwork(entry, held);
+  }
+
+  #fromStation(entry: Entry): Passage | null {
+    const { frame, port, now } = entry;
+    const found = this.#sender(entry);
+    if (!found) {
+      this.#strangers.remember(port, frame, now);
+      this.#announce(entry, 'unassociated');
+      this.#drop(entry, 'unassociated');
+      return null;
+    }
+    const { sender, held, role, vlan } = found;
     if (role !== 'active') {
       const reason = role === 'armed' ? 'armed' : 'moved';
-      this.#announce(entered, reason);
-      this.#drop(sender, port, reason);
+      this.#announce(entry, reason);
+      this.#drop(entry, reason, sender);
       return null;
     }
-    const objection = this.#judge(passage, sender, 'from-vm');
+    const passage: Passage = { ...entry, sender, vlan, served: new Set() };
+    const objection = this.#objectionTo(passage, held);
     if (objection) {
-      this.#drop(sender, port, objection);
+      this.#drop(entry, objection, sender);
       return null;
     }
-    const tally = this.#tally(sender, port);
-    tally.count('from-vm', frame.untagged.length);
-    tally.firstFrame ??= now;
-    tally.lastFrame = now;
-    this.#mirror(passage, sender, 'from-vm');
-    return passage;
+    held.tallies.get(port)!.accept(frame.untagged.length, now);
+    const marked = { ...passage, frame: mark(frame, held.vsi.policy.marking) };
+    this.#mirror(marked, held, 'from-vm');
+    return marked;
   }
 
-  /** The VSI that the frame's source address belongs to at this port, and what its place there is to it. */
-  #sender(port: PortName, frame: Frame): [VsiId, Vsi, 'active' | 'armed' | 'released'] | null {
-    for (const [id, held] of this.#vsis) {
+  /** The VSI that the frame's source address belongs to at this port, what its place there is to it, and the frame's VLAN. */
+  #sender({ port, frame }: Entry) {
+    for (const [sender, held] of this.#vsis) {
       if (!held.vsi.addresses.includes(frame.source)) continue;
       for (const role of ['active', 'armed', 'released'] as const) {
         const place = held.vsi.places[role];
-        if (place?.port === port && place.wireVid === frame.wireVid) return [id, held, role];
+        const vlan = place?.port === port ? held.vlanOf(place, frame.wireVid) : null;
+        if (vlan !== null) return { sender, held, role, vlan };
       }
     }
     return null;
   }
 
-  #fromNetwork(entered: Omit<Passage, 'sender' | 'vlan'>, port: RelayPort): Passage | null {
-    const native = port.kind === 'network' ? port.nativeVlan : null;
-    const vlan = entered.frame.wireVid || native;
-    if (vlan && carries(port, vlan)) return { ...entered, sender: null, vlan };
-    this.#dropAtPort(entered.port, 'vlan');
-    return null;
+  /** What the sender's policy has against a frame of its; what is charged before it is dropped is not given back. */
+  #objectionTo(passage: Passage, held: HeldVsi): DropReason | null {
+    const { frame, now } = passage;
+    const guard = guardAgainst(frame, held.vsi);
+    if (guard) return guard;
+    if (!this.#allows(passage, held, 'from-vm')) return 'access-list';
+    const kind = stormKindOf(frame, () => this.#isKnown(passage));
+    if (kind && !held.storm.pass(kind, 1, now)) return 'storm';
+    return this.#charge(passage, held, 'from-vm');
+  }
+
+  #fromNetwork(entry: Entry, held: HeldPort): Passage | null {
+    const { frame, port, now } = entry;
+    const native = held.port.kind === 'network' ? held.port.nativeVlan : null;
+    const vlan = frame.wireVid || native;
+    if (!vlan || !held.carries(vlan)) {
+      this.#drop(entry, 'vlan');
+      return null;
+    }
+    const isHere = this.#owner(frame.source, vlan)?.held.vsi.places.active;
+    if (!isGroup(frame.source) && !isHere) this.#learned.learn(frame.source, vlan, port, now);
+    return { ...entry, sender: null, vlan, served: new Set() };
   }
 
   #toOne(passage: Passage): void {
     const { frame, vlan, sender, port } = passage;
-    for (const [id, { vsi }] of this.#vsis) {
-      if (vsi.policy.vlan !== vlan || !vsi.addresses.includes(frame.destination)) continue;
-      const { active, armed } = vsi.places;
-      if (active || armed) this.#deliver(passage, id, null);
-      if (active) return;
-      // it is active nowhere here: another bridge may have it
-      if (this.#toNetwork(passage) || armed) return;
-    }
-    if (this.#toNetwork(passage)) return;
-    if (sender) this.#drop(sender, port, 'unknown-destination');
-    else this.#dropAtPort(port, 'unknown-destination');
+    const owner = this.#owner(frame.destination, vlan);
+    if (owner) this.#deliver(passage, owner.id, null);
+    if (owner?.held.vsi.places.active) return;
+    // it is active nowhere here: another bridge may have it
+    const learned = this.#learnedPort(passage);
+    if (learned && learned !== port) this.#toNetworkPort(passage, learned);
+    const sent = learned ? learned !== port : this.#toNetwork(passage);
+    if (sent || owner?.held.vsi.places.armed) return;
+    this.#drop(passage, learned ? 'same-port' : 'unknown-destination', sender);
   }
 
   #toGroup(passage: Passage): void {
     this.#toNetwork(passage);
-    for (const [id, { vsi }] of this.#vsis)
-      if (id !== passage.sender && vsi.policy.vlan === passage.vlan)
-        this.#deliver(passage, id, macToBytes(vsi.addresses[0]!));
+    for (const [id, held] of this.#vsis)
+      if (id !== passage.sender && held.isIn(passage.vlan))
+        this.#deliver(passage, id, macToBytes(held.vsi.addresses[0]!));
+  }
+
+  /** The VSI that has the address in the VLAN, wherever its places are. */
+  #owner(mac: Frame['source'], vlan: number): { readonly id: VsiId; readonly held: HeldVsi } | null {
+    for (const [id, held] of this.#vsis)
+      if (held.isIn(vlan) && held.vsi.addresses.includes(mac)) return { id, held };
+    return null;
+  }
+
+  #learnedPort({ frame, vlan, now }: Passage): PortName | null {
+    const port = this.#learned.portOf(frame.destination, vlan, now, this.#ageingTime);
+    return port !== null && this.#ports.get(port)?.carries(vlan) ? port : null;
+  }
+
+  #isKnown(passage: Passage): boolean {
+    const { frame, vlan } = passage;
+    return this.#owner(frame.destination, vlan) !== null || this.#learnedPort(passage) !== null;
   }
 
   /** Whether there was a network port to send to. */
   #toNetwork(passage: Passage): boolean {
     let sent = false;
-    for (const [name, { port }] of this.#ports) {
-      if (name === passage.port || port.kind !== 'network' || !carries(port, passage.vlan)) continue;
-      this.#send(passage, name, port.nativeVlan === passage.vlan ? 0 : passage.vlan, null);
+    for (const [name, held] of this.#ports) {
+      if (name === passage.port || !held.carries(passage.vlan)) continue;
+      this.#toNetworkPort(passage, name);
       sent = true;
     }
     return sent;
   }
 
+  #toNetworkPort(passage: Passage, name: PortName): void {
+    const { port } = this.#ports.get(name)!;
+    const untagged = port.kind === 'network' && port.nativeVlan === passage.vlan;
+    this.#send(passage, name, dress(passage.frame, untagged ? 0 : passage.vlan, null));
+  }
+
   /** To the VSI's active and armed place, under its policy; `own` is its address if the frame is a group's. */
   #deliver(passage: Passage, id: VsiId, own: Uint8Array | null): void {
-    const { active, armed } = this.#vsis.get(id)!.vsi.places;
-    const first = active ?? armed;
-    if (!first) return;
-    const objection = this.#judge(passage, id, 'to-vm');
+    const held = this.#vsis.get(id)!;
+    const { active, armed } = held.vsi.places;
+    const places = [active, armed].filter((place) => place !== null);
+    const isShared = (place: Place) =>
+      own !== null && held.vidOf(place, passage.vlan) === 0 && this.#isShared(place.port);
+    for (const { port } of places.filter(isShared)) this.#toAll(passage, port);
+    const owns = places.filter((place) => !isShared(place));
+    if (!owns.length) return;
+    const objection = this.#allows(passage, held, 'to-vm')
+      ? this.#charge(passage, held, 'to-vm')
+      : 'access-list';
     if (objection) {
-      this.#drop(id, first.port, objection);
+      this.#drop(passage, objection, id, places[0]!.port);
       return;
     }
-    this.#mirror(passage, id, 'to-vm');
-    for (const place of [active, armed]) if (place) this.#toPlace(passage, id, place, own);
+    this.#mirror(passage, held, 'to-vm');
+    for (const place of owns) this.#toPlace(passage, id, place, own);
   }
 
   #toPlace(passage: Passage, id: VsiId, place: Place, own: Uint8Array | null): void {
-    const { port, wireVid } = place;
-    const shared = own !== null && wireVid === 0 && this.#isShared(port);
-    if (shared) {
-      if (passage.served.has(port)) return;
-      passage.served.add(port);
-    }
-    const held = this.#ports.get(port)!.port;
-    if (port === passage.port && !(held.kind === 'station' && held.reflectiveRelay)) {
-      if (shared) this.#dropAtPort(port, 'reflective-relay-off');
-      else this.#drop(id, port, 'reflective-relay-off');
+    const { frame, vlan } = passage;
+    const held = this.#vsis.get(id)!;
+    if (!this.#mayLeaveBy(passage, place.port)) {
+      this.#drop(passage, 'reflective-relay-off', id);
       return;
     }
-    if (!shared) this.#tally(id, port).count('to-vm', passage.frame.untagged.length);
-    this.#send(passage, port, wireVid, shared ? null : own);
+    held.tallies.get(place.port)!.count('to-vm', frame.untagged.length);
+    this.#send(passage, place.port, dress(frame, held.vidOf(place, vlan), own));
+  }
+
+  /** One copy of a group frame for all the port's untagged VSIs. */
+  #toAll(passage: Passage, port: PortName): void {
+    if (passage.served.has(port)) return;
+    passage.served.add(port);
+    if (this.#mayLeaveBy(passage, port)) this.#send(passage, port, dress(passage.frame, 0, null));
+    else this.#drop(passage, 'reflective-relay-off');
+  }
+
+  #mayLeaveBy(passage: Passage, name: PortName): boolean {
+    const { port } = this.#ports.get(name)!;
+    return name !== passage.port || (port.kind === 'station' && port.reflectiveRelay);
   }
 
   #isShared(port: PortName): boolean {
@@ -252,64 +345,52 @@ export class ReferenceRelay implements Relay {
     for (const { vsi } of this.#vsis.values())
       for (const place of [vsi.places.active, vsi.places.armed])
         if (place?.port === port && place.wireVid === 0) untagged.push(vsi);
-    return sharedVlan(untagged) !== null;
+    return sharedVlan(untagged, this.#tenants) !== null;
   }
 
-  #judge({ frame, now }: Passage, id: VsiId, direction: Direction): DropReason | null {
-    const { vsi, buckets } = this.#vsis.get(id)!;
-    if (!allows(vsi.policy.accessList, direction, frame)) return 'access-list';
-    if (buckets[direction]?.pass(frame.untagged.length, now) === false) return 'rate';
-    return null;
+  #allows({ frame, vlan }: Passage, { vsi, ruleFrames }: HeldVsi, direction: Direction): boolean {
+    const { allowed, by } = judge(vsi.policy.accessList, direction, frame, vlan);
+    if (vsi.policy.accessList.rules.length) ruleFrames[by]!++;
+    return allowed;
   }
 
-  #mirror(passage: Passage, id: VsiId, direction: Direction): void {
-    const { mirror } = this.#vsis.get(id)!.vsi.policy;
-    if (!mirror || !concerns(mirror.direction, direction)) return;
-    for (const [name, { port }] of this.#ports)
-      if (port.kind === 'mirror' && port.session === mirror.session) this.#send(passage, name, 0, null);
+  #charge({ frame, now }: Passage, { vsi, rates }: HeldVsi, direction: Direction): DropReason | null {
+    const octets = frame.untagged.length;
+    if (!rates.pass(direction, octets, now)) return 'rate';
+    const tenant = this.#tenantRates.get(vsi.policy.tenant);
+    return tenant && !tenant.pass(direction, octets, now) ? 'tenant-rate' : null;
   }
 
-  #send(
-    { frame, emissions }: Passage,
-    port: PortName,
-    wireVid: number,
-    destination: Uint8Array | null,
-  ): void {
-    this.#ports.get(port)!.tally.framesOut++;
-    emissions.push({ port, frame: dress(frame, wireVid, destination) });
-  }
-
-  #tally(id: VsiId, port: PortName): VsiTally {
-    return this.#vsis.get(id)!.tallies.get(port)!;
-  }
-
-  #drop(id: VsiId, port: PortName, reason: DropReason): void {
-    this.#tally(id, port).dropped[reason]++;
-    this.#dropAtPort(port, reason);
-  }
-
-  #dropAtPort(port: PortName, reason: DropReason): void {
-    this.#ports.get(port)!.tally.dropped[reason]++;
-  }
-
-  #remember({ port, frame, now }: Omit<Passage, 'sender' | 'vlan'>): void {
-    const key = `${port} ${frame.wireVid} ${frame.source}`;
-    const frames = (this.#strangers.get(key)?.frames ?? 0) + 1;
-    this.#strangers.delete(key);
-    this.#strangers.set(key, {
-      port,
-      mac: frame.source,
-      wireVid: frame.wireVid as Vid | NullVid,
-      frames,
-      lastFrame: now,
-    });
-    for (const oldest of this.#strangers.keys()) {
-      if (this.#strangers.size <= mostStrangers) break;
-      this.#strangers.delete(oldest);
+  #mirror(passage: Passage, { mirroring }: HeldVsi, direction: Direction): void {
+    for (const [name, { port }] of this.#ports) {
+      if (port.kind !== 'mirror' || port.session !== mirroring?.mirror.session) continue;
+      const copy = mirroring.copyOf(passage.frame, direction, passage.vlan);
+      if (copy) this.#send(passage, name, copy);
     }
   }
 
-  #announce({ port, frame, now }: Omit<Passage, 'sender' | 'vlan'>, reason: RelayEvent['reason']): void {
+  #send({ emissions }: Passage, port: PortName, frame: Uint8Array): void {
+    this.#ports.get(port)!.tally.framesOut++;
+    emissions.push({ port, frame });
+  }
+
+  /** Counted at `at`, which is a port of the VSI's if it is one's. */
+  #drop(entry: Entry, reason: DropReason, vsi: VsiId | null = null, at = entry.port): void {
+    this.#ports.get(at)!.tally.dropped[reason]++;
+    if (vsi) this.#vsis.get(vsi)!.tallies.get(at)!.dropped[reason]++;
+    const { port, now, frame } = entry;
+    const octets = frame.untagged.length;
+    this.#dropWatch.tell({
+      port,
+      reason,
+      vsi,
+      at: now,
+      octets,
+      frame: frame.untagged.slice(0, sampleOctets),
+    });
+  }
+
+  #announce({ port, frame, now }: Entry, reason: RelayEvent['reason']): void {
     if (!isAnnouncement(frame) || !this.#ports.get(port)!.announcements.pass(1, now)) return;
     const event: RelayEvent = {
       kind: 'announcement',
@@ -321,25 +402,4 @@ export class ReferenceRelay implements Relay {
     };
     for (const listener of this.#listeners) listener(event);
   }
-}
-
-function carries(port: RelayPort, vlan: number): boolean {
-  return (
-    port.kind === 'network' && (port.nativeVlan === vlan || port.vlans.some((carried) => carried === vlan))
-  );
-}
-
-/** The VSI with what it keeps of its former self: tallies of places at the same ports, buckets of the same rate. */
-function succeed(vsi: RelayVsi, before: Vsi | undefined): Vsi {
-  const buckets: Vsi['buckets'] = {};
-  for (const direction of ['from-vm', 'to-vm'] as const) {
-    const rate = vsi.policy.rate[direction];
-    if (!rate) continue;
-    const kept = isDeepStrictEqual(before?.vsi.policy.rate[direction], rate) && before?.buckets[direction];
-    buckets[direction] = kept || new TokenBucket(rate);
-  }
-  const tallies = new Map(
-    placesOf(vsi).map(({ port }) => [port, before?.tallies.get(port) ?? new VsiTally()]),
-  );
-  return { vsi, buckets, tallies };
 }

@@ -18,8 +18,14 @@ export class PortTally {
 export class VsiTally {
   readonly #counts = { 'from-vm': { frames: 0, octets: 0 }, 'to-vm': { frames: 0, octets: 0 } };
   readonly dropped = none();
-  firstFrame: bigint | null = null;
-  lastFrame: bigint | null = null;
+  #firstFrame: bigint | null = null;
+  #lastFrame: bigint | null = null;
+
+  accept(octets: number, now: bigint): void {
+    this.count('from-vm', octets);
+    this.#firstFrame ??= now;
+    this.#lastFrame = now;
+  }
 
   count(direction: Direction, octets: number): void {
     this.#counts[direction].frames++;
@@ -31,8 +37,8 @@ export class VsiTally {
       fromVm: { ...this.#counts['from-vm'] },
       toVm: { ...this.#counts['to-vm'] },
       dropped: { ...this.dropped },
-      firstFrame: this.firstFrame,
-      lastFrame: this.lastFrame,
+      firstFrame: this.#firstFrame,
+      lastFrame: this.#lastFrame,
     };
   }
 }

@@ -6,7 +6,12 @@ import { collections, collectionNames } from '../../../src/api/collections.ts';
 import { lineOf, problemsOf } from '../../../src/api/explain.ts';
 import { profileSchema } from '../../../src/api/profile.ts';
 import { vsiSchema, vsiSpecSchema } from '../../../src/api/vsi.ts';
-import type { AccessRule, PortProfile } from '../../../src/domain/port-profile.ts';
+import {
+  plainForwarding,
+  type AccessList,
+  type AccessRule,
+  type PortProfile,
+} from '../../../src/domain/port-profile.ts';
 import { parseManagerId } from '../../../src/domain/manager-id.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
 
@@ -21,15 +26,15 @@ const withRule = (rule: object) => ({ ...web, accessList: { rules: [{ action: 'd
 const withRate = (rate: object) => ({ ...web, rate: { toVm: rate } });
 
 describe('a profile', () => {
-  it('has defaults that let everything pass', () => {
+  it('has defaults that let everything pass but what no VM has to send', () => {
     assert.deepEqual(profileSchema.parse(web), {
       ref: { managerId: 'dc1', typeId: 17, typeVersion: 1 },
       name: 'web',
       tenant: 'acme',
+      tagged: false,
+      ...plainForwarding,
+      guards: { address: false, dhcpServer: true, routerAdvertisement: true, control: true },
       vlan: 10,
-      rate: {},
-      accessList: { rules: [], otherwise: 'allow' },
-      mirror: null,
     });
   });
 
@@ -73,7 +78,7 @@ describe('a profile', () => {
       [{ direction: 'in' }, `${path}.direction: is "in"; "from-vm", "to-vm" or "both" would be right`],
       [
         { dst: 'x' },
-        `${path}.dst: is not a known key; action, direction, etherType, source, destination, protocol, sourcePorts, destinationPorts would be right`,
+        `${path}.dst: is not a known key; action, direction, sourceMac, destinationMac, etherType, vlan, source, destination, protocol, sourcePorts, destinationPorts, tcpEstablished, icmpType, dscp, fragment would be right`,
       ],
     ] as const)
       assert.equal(line(profileSchema, withRule(rule)), message);
@@ -157,6 +162,14 @@ const rateLimit = fc.record({
   max: fc.integer({ min: 8000, max: 1e12 }),
   burst: fc.integer({ min: 1518, max: 2 ** 31 - 1 }),
 });
+const stormLimit = fc.record({
+  framesPerSecond: fc.integer({ min: 1, max: 1e8 }),
+  burst: fc.integer({ min: 1, max: 1e8 }),
+});
+const accessList: fc.Arbitrary<AccessList> = fc.record({
+  rules: fc.array(anyRule, { maxLength: 5 }),
+  otherwise: fc.constantFrom('allow' as const, 'deny' as const),
+});
 const anyProfile: fc.Arbitrary<PortProfile> = fc.record({
   ref: fc.record({
     managerId: fc.constantFrom('dc1', '0x0c', '0x0001').map(parseManagerId),
@@ -165,13 +178,38 @@ const anyProfile: fc.Arbitrary<PortProfile> = fc.record({
   }),
   name: fc.string({ minLength: 1, maxLength: 64 }).filter((text) => !/\p{Cc}/u.test(text)),
   tenant: fc.constantFrom('acme', 'a.b-c_9'),
-  vlan: fc.integer({ min: 1, max: 4094 }).map(parseVid),
+  vlan: fc.integer({ min: 1, max: 4 }).map(parseVid),
+  trunk: fc
+    .uniqueArray(fc.integer({ min: 5, max: 4094 }).map(parseVid), { maxLength: 16 })
+    .map((vlans) => vlans.toSorted((a, b) => a - b)),
+  tagged: fc.boolean(),
   rate: fc.record({ 'from-vm': rateLimit, 'to-vm': rateLimit }, { requiredKeys: [] }),
-  accessList: fc.record({
-    rules: fc.array(anyRule, { maxLength: 5 }),
-    otherwise: fc.constantFrom('allow' as const, 'deny' as const),
+  storm: fc.record(
+    { broadcast: stormLimit, multicast: stormLimit, 'unknown-unicast': stormLimit },
+    { requiredKeys: [] },
+  ),
+  accessList,
+  marking: fc.record({
+    dscp: fc.oneof(fc.constant('trust' as const), fc.integer({ min: 0, max: 63 })),
+    pcp: fc.oneof(fc.constant('trust' as const), fc.integer({ min: 0, max: 7 })),
+    defaultPcp: fc.integer({ min: 0, max: 7 }),
+  }),
+  guards: fc.record({
+    address: fc.boolean(),
+    dhcpServer: fc.boolean(),
+    routerAdvertisement: fc.boolean(),
+    control: fc.boolean(),
   }),
   mirror: fc.option(
-    fc.record({ session: fc.constant('ids'), direction: fc.constantFrom('both' as const, 'to-vm' as const) }),
+    fc.record(
+      {
+        session: fc.constant('ids'),
+        direction: fc.constantFrom('both' as const, 'to-vm' as const),
+        filter: accessList,
+        truncate: fc.integer({ min: 14, max: 65_535 }),
+        sample: fc.integer({ min: 2, max: 1_000_000 }),
+      },
+      { requiredKeys: ['session', 'direction'] },
+    ),
   ),
 });

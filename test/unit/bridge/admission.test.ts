@@ -22,6 +22,7 @@ test('what the database grants is admitted, and the null VID is answered as it c
     admitted: true,
     profile,
     addresses: [mac],
+    ips: [],
     wireVid: nullVid,
     group: null,
     pcp: null,

@@ -3,7 +3,7 @@ import type { Grant } from '../../../src/bridge/admission.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from '../../../src/bridge/directory.ts';
 import type { MigrationReport } from '../../../src/api/migration.ts';
 import { macToBytes, parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
-import type { PortProfile } from '../../../src/domain/port-profile.ts';
+import { plainForwarding, type PortProfile } from '../../../src/domain/port-profile.ts';
 import { parseProfileKey, profileKey } from '../../../src/domain/profile-ref.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId, type VsiId } from '../../../src/domain/vsi-id.ts';
@@ -18,10 +18,9 @@ export const profile: PortProfile = {
   ref: parseProfileKey('dc1/17/1'),
   name: 'web',
   tenant: 'red',
+  tagged: false,
+  ...plainForwarding,
   vlan: parseVid(100),
-  rate: {},
-  accessList: { rules: [], otherwise: 'allow' },
-  mirror: null,
 };
 export const web1: Grant = {
   vsiId: parseVsiId('fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f'),

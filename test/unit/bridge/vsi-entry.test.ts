@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { FilterInfo } from '../../../src/domain/filter-info.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
+import { plainForwarding } from '../../../src/domain/port-profile.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { nullVid, parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId } from '../../../src/domain/vsi-id.ts';
@@ -12,8 +13,9 @@ import { activate, detach, passages, places, reserve, type VsiEntry } from '../.
 const nobody: VsiEntry = {
   vsiId: parseVsiId('fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f'),
   profile: parseProfileKey('dc1/17/1'),
-  policy: { vlan: parseVid(100), rate: {}, accessList: { rules: [], otherwise: 'allow' }, mirror: null },
+  policy: { ...plainForwarding, vlan: parseVid(100), tenant: 'red' },
   addresses: [parseMac('52:54:00:00:00:0a')],
+  ips: [],
   filterFormat: 'mac-vid',
   group: null,
   pcp: null,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { plainForwarding } from '../../../src/domain/port-profile.ts';
 import { describe, it } from 'node:test';
 import { acme, profile, running, seed, vsi } from './support.ts';
 
@@ -34,10 +35,11 @@ describe('over HTTP', () => {
     const created = await send(`${url}/v1/profiles/dc1/17/1`, 'PUT', JSON.stringify(web));
     assert.equal(created.status, 201);
     assert.deepEqual(created.json, {
+      tagged: false,
+      ...plainForwarding,
+      guards: { address: false, dhcpServer: true, routerAdvertisement: true, control: true },
       ...web,
       rate: { fromVm: { max: 1_000_000_000, burst: 3_125_000 } },
-      accessList: { rules: [], otherwise: 'allow' },
-      mirror: null,
     });
     const read = await send(`${url}/v1/profiles/dc1/17/1`, 'GET');
     assert.deepEqual([read.status, read.etag, read.json], [200, created.etag, created.json]);

@@ -8,7 +8,7 @@ import type { Tenant } from '../../../src/api/tenant.ts';
 import type { VsiSpec } from '../../../src/api/vsi.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { parseManagerId } from '../../../src/domain/manager-id.ts';
-import type { PortProfile } from '../../../src/domain/port-profile.ts';
+import { plainForwarding, type PortProfile } from '../../../src/domain/port-profile.ts';
 import { profileKey, type ProfileKey } from '../../../src/domain/profile-ref.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId, type VsiId } from '../../../src/domain/vsi-id.ts';
@@ -60,10 +60,9 @@ export function profile(typeId: number, more: Partial<PortProfile> = {}): PortPr
     ref: { managerId: parseManagerId('dc1'), typeId, typeVersion: 1 },
     name: `type ${typeId}`,
     tenant: acme.name,
+    tagged: false,
+    ...plainForwarding,
     vlan: parseVid(10),
-    rate: {},
-    accessList: { rules: [], otherwise: 'allow' },
-    mirror: null,
     ...more,
   };
 }

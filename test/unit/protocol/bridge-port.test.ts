@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseMac } from '../../../src/domain/mac-address.ts';
+import { parseManagerId } from '../../../src/domain/manager-id.ts';
 import type { BridgePort, BridgePortOptions, BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
+import type { VsiId } from '../../../src/domain/vsi-id.ts';
+import { vdpSubtype } from '../../../src/protocol/ecp/ratified.ts';
 import type { VdpErrorCode } from '../../../src/protocol/vdp/association.ts';
 import { bridgePort, evb, filled, stationMac, vmMac, vsi, vsiId } from './fixtures.ts';
-import { asked, freshStationEvb, Peer, sent, stationEvb, told } from './peer.ts';
+import { asked, freshStationEvb, Peer, sent, stationEvb, told, type Seen } from './peer.ts';
 
 const station = new Peer(stationMac);
 const accept = { kind: 'accept' } as const;
@@ -31,6 +34,10 @@ function associate(bridge: BridgePort, n: number, seq: number, now: number): voi
   const [answer] = sent(bridge.answer(token, accept, now));
   assert.ok(answer && 'seq' in answer);
   bridge.receive(station.ack(answer.seq), now);
+}
+
+function vsisIn({ tlvs }: Extract<Seen, { seq: number }>): VsiId[] {
+  return tlvs.flatMap((tlv) => ('vsiId' in tlv ? [tlv.vsiId] : []));
 }
 
 /** What is told as time passes, the bridge being called just when it wants to be. */
@@ -437,9 +444,61 @@ test('from an acknowledgement to the next ECPDU are 3 ms, and what waits meanwhi
   const [gathered] = sent(next.map(({ output }) => output));
   assert.ok(gathered && 'seq' in gathered);
   assert.deepEqual(
-    gathered.tlvs.map((tlv) => 'vsiId' in tlv && tlv.vsiId),
-    [vsiId(2), vsiId(3), vsiId(4)],
+    vsisIn(gathered),
+    [vsiId(2), vsiId(3), vsiId(4), vsiId(1)],
+    'the first one may have been overwritten by these',
   );
+  bridge.receive(station.ack(2), 10_006);
+  assert.deepEqual(
+    sent(pass(bridge, 10_006, 11_000).map(({ output }) => output)),
+    [],
+    'nothing overwrites them',
+  );
+});
+
+test('what was acknowledged is said again with what follows soon, once', () => {
+  const bridge = connected();
+  const answered = (seq: number, n: number, now: number): VsiId[] => {
+    const token = tokenIn(bridge.receive(station.ecp(seq, [asked('associate', vsi(n))]), now));
+    const [answer] = sent(bridge.answer(token, accept, now));
+    assert.ok(answer && 'seq' in answer);
+    bridge.receive(station.ack(answer.seq), now);
+    return vsisIn(answer);
+  };
+  assert.deepEqual(answered(1, 1, 10_000), [vsiId(1)]);
+  assert.deepEqual(answered(2, 2, 10_100), [vsiId(2), vsiId(1)]);
+  assert.deepEqual(answered(3, 3, 10_200), [vsiId(3), vsiId(2)]);
+  assert.deepEqual(answered(4, 4, 10_700), [vsiId(4)], 'half a second later it is read');
+});
+
+test('what was acknowledged is not said again when the station asks for something else of that VSI', () => {
+  const bridge = connected();
+  associate(bridge, 1, 1, 10_000);
+  const again = bridge.receive(station.ecp(2, [asked('pre-associate', vsi(1))]), 10_010);
+  assert.ok(tokenIn(again), 'the decision is pending');
+  const token = tokenIn(bridge.receive(station.ecp(3, [asked('associate', vsi(2))]), 10_020));
+  const [answer] = sent(bridge.answer(token, accept, 10_020));
+  assert.ok(answer && 'seq' in answer);
+  assert.deepEqual(vsisIn(answer), [vsiId(2)]);
+});
+
+test('of several VSI managers each has an ECPDU of its own, and what one may have overwritten follows', () => {
+  const bridge = connected();
+  associate(bridge, 1, 1, 10_000);
+  const request = [asked('associate', vsi(2))];
+  const token = tokenIn(bridge.receive(station.ecp(2, request, vdpSubtype, parseManagerId('dc2')), 10_010));
+  const [first] = sent(bridge.answer(token, accept, 10_010));
+  assert.ok(first && 'seq' in first);
+  assert.deepEqual(vsisIn(first), [vsiId(2)]);
+  bridge.receive(station.ack(first.seq), 10_011);
+  const seen: VsiId[][] = [];
+  for (let now = 10_011; now < 10_100; now++)
+    for (const frame of sent(bridge.tick(now)))
+      if ('seq' in frame) {
+        seen.push(vsisIn(frame));
+        bridge.receive(station.ack(frame.seq), now);
+      }
+  assert.deepEqual(seen, [[vsiId(1)], [vsiId(2)]]);
 });
 
 test('nobody but the station is listened to', () => {

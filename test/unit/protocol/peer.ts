@@ -101,8 +101,13 @@ export class Peer {
     );
   }
 
-  ecp(sequence: number, tlvs: readonly VdpTlv[], subtype = vdpSubtype): Uint8Array {
-    const payload = encodeVdpdu({ managerId: profile.managerId, tlvs });
+  ecp(
+    sequence: number,
+    tlvs: readonly VdpTlv[],
+    subtype = vdpSubtype,
+    managerId = profile.managerId,
+  ): Uint8Array {
+    const payload = encodeVdpdu({ managerId, tlvs });
     return this.#frame(etherTypes.ecp, encodeEcpdu({ operation: 'request', subtype, sequence, payload }));
   }
 

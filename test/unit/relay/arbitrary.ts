@@ -1,67 +1,16 @@
 import * as fc from 'fast-check';
-import type { AccessRule, IpPrefix, Policy, RateLimit } from '../../../src/domain/port-profile.ts';
+import type { Policy } from '../../../src/domain/port-profile.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
+import type { Capabilities, Feature } from '../../../src/relay/capabilities.ts';
 import { claims } from '../../../src/relay/checks.ts';
 import type { RelayPort, RelayState, RelayVsi } from '../../../src/relay/relay.ts';
-import { broadcast, ethernet, ipv4, ipv6 } from './frames.ts';
+import type { Aim } from './aim.ts';
+import { anyFrame } from './arbitrary-frame.ts';
+import { addresses4, addresses6, anyPolicy, rates, record, tenantNames } from './arbitrary-policy.ts';
 import { at, idOf, macOf, network, vsi } from './states.ts';
 
 const stations = ['s1', 's2', 's3'];
 export const portNames = [...stations, 'n1', 'n2', 'm1'];
-const vlans = [10, 20];
-const addresses4 = ['10.0.0.1', '10.0.1.1', '192.168.7.9'];
-const addresses6 = ['2001:db8::1', '2001:db8:0:1::1', 'fe80::1'];
-const services = [53, 80, 1000, 2000];
-
-/** Objects like those of the program. */
-function record<T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
-  return fc.record<T>(model, { noNullPrototype: true });
-}
-
-/** Absent or there, as exactOptionalPropertyTypes wants it. */
-function optional<K extends string, T>(key: K, value: fc.Arbitrary<T>): fc.Arbitrary<{ [P in K]?: T }> {
-  return fc.option(value).map((it) => (it === null ? {} : { [key]: it }) as { [P in K]?: T });
-}
-
-const prefix: fc.Arbitrary<IpPrefix> = fc.oneof(
-  record({ address: fc.constantFrom(...addresses4), length: fc.integer({ min: 0, max: 32 }) }),
-  record({ address: fc.constantFrom(...addresses6), length: fc.integer({ min: 0, max: 128 }) }),
-);
-const range = fc
-  .tuple(fc.constantFrom(...services), fc.constantFrom(...services))
-  .map(([x, y]) => ({ from: Math.min(x, y), to: Math.max(x, y) }));
-const direction = fc.constantFrom('from-vm' as const, 'to-vm' as const, 'both' as const);
-
-const rule: fc.Arbitrary<AccessRule> = fc
-  .tuple(
-    record({ action: fc.constantFrom('allow' as const, 'deny' as const), direction }),
-    optional('etherType', fc.constantFrom(0x0800, 0x86dd, 0x88b5)),
-    optional('source', prefix),
-    optional('destination', prefix),
-    optional('protocol', fc.constantFrom(1, 6, 17)),
-    optional('sourcePorts', range),
-    optional('destinationPorts', range),
-  )
-  .map((parts) => Object.assign({}, ...parts) as AccessRule);
-
-const limit: fc.Arbitrary<RateLimit> = record({
-  max: fc.integer({ min: 8000, max: 2 ** 40 }),
-  burst: fc.integer({ min: 1, max: 2 ** 24 }),
-});
-
-function policyWith(
-  rates: fc.Arbitrary<Policy['rate']>,
-): fc.Arbitrary<Omit<Policy, 'vlan'> & { vlan: number }> {
-  return record({
-    vlan: fc.constantFrom(...vlans),
-    rate: rates,
-    accessList: record({
-      rules: fc.array(rule, { maxLength: 4 }),
-      otherwise: fc.constantFrom('allow' as const, 'allow' as const, 'deny' as const),
-    }),
-    mirror: fc.option(record({ session: fc.constantFrom('probe', 'elsewhere'), direction }), { freq: 3 }),
-  });
-}
 
 const wireVid = fc.constantFrom(0, 0, 0, 7);
 const places = fc
@@ -79,7 +28,7 @@ const places = fc
 const portSet: fc.Arbitrary<Map<string, RelayPort>> = fc
   .tuple(
     fc.tuple(...stations.map(() => fc.boolean())),
-    fc.tuple(...['n1', 'n2'].map(() => fc.tuple(fc.constantFrom(null, 10, 30), fc.subarray(vlans)))),
+    fc.tuple(...['n1', 'n2'].map(() => fc.tuple(fc.constantFrom(null, 10, 30), fc.subarray([10, 20])))),
     fc.constantFrom('probe', 'other'),
   )
   .map(
@@ -91,74 +40,125 @@ const portSet: fc.Arbitrary<Map<string, RelayPort>> = fc
       ]),
   );
 
-function stateWith(rates: fc.Arbitrary<Policy['rate']>): fc.Arbitrary<RelayState> {
+const tenants: fc.Arbitrary<RelayState['tenants']> = fc
+  .tuple(...tenantNames.map((name) => fc.tuple(fc.constant(name), fc.option(rates))))
+  .map(
+    (pairs) =>
+      new Map(pairs.flatMap(([name, rate]) => (rate ? [[name, { rate, guaranteed: null }] as const] : []))),
+  );
+
+/** Any state of six ports and up to eight VSIs that a relay with these capabilities can hold. */
+export function anyState(capabilities: Capabilities): fc.Arbitrary<RelayState> {
   const spec = record({
-    n: fc.integer({ min: 1, max: 5 }),
+    other: fc.option(fc.integer({ min: 1, max: 6 }), { freq: 4 }),
     places,
-    policy: policyWith(rates),
+    policy: anyPolicy(capabilities.rules).map((policy) => within(policy, capabilities.features)),
     second: fc.boolean(),
+    ips: fc.subarray([...addresses4, ...addresses6]),
     label: fc.string({ maxLength: 40, unit: 'grapheme' }),
   });
-  return fc.tuple(portSet, fc.array(spec, { maxLength: 8 })).map(([ports, specs]) => {
-    const vsis = new Map<VsiId, RelayVsi>();
-    const taken = new Set<string>();
-    specs.forEach(({ n, places, policy, second, label }, i) => {
-      const one = vsi(n, {
-        ...places,
-        policy,
-        label,
-        addresses: second ? [macOf(n), macOf(n + 16)] : [macOf(n)],
+  return fc
+    .tuple(portSet, fc.array(spec, { maxLength: 8, size: 'max' }), tenants, fc.constantFrom(10, 300))
+    .map(([ports, specs, tenants, ageingTime]) => {
+      const vsis = new Map<VsiId, RelayVsi>();
+      const taken = new Set<string>();
+      specs.forEach(({ other, places, policy, second, ips, label }, i) => {
+        const n = other ?? i + 1;
+        const addresses = second ? [macOf(n), macOf(n + 16)] : [macOf(n)];
+        const one = vsi(n, { ...places, policy, ips, label, addresses });
+        const wanted = [...claims(one)];
+        if (new Set(wanted).size < wanted.length || wanted.some((claim) => taken.has(claim))) return;
+        for (const claim of wanted) taken.add(claim);
+        vsis.set(idOf(i + 1), one);
       });
-      const wanted = [...claims(one)];
-      if (wanted.some((claim) => taken.has(claim))) return;
-      for (const claim of wanted) taken.add(claim);
-      vsis.set(idOf(i + 1), one);
+      return { ports, vsis, tenants: withoutRaces(tenants, vsis), ageingTime };
     });
-    return { ports, vsis };
-  });
 }
 
-/** Any state of six ports and up to eight VSIs. */
-export const anyState = stateWith(
-  fc
-    .tuple(optional('from-vm', limit), optional('to-vm', limit))
-    .map((parts) => Object.assign({}, ...parts) as Policy['rate']),
-);
+/**
+ * No total to the VMs of a tenant that has two in one VLAN: which of them the last of it lets have a group frame is
+ * nobody's business.
+ */
+function withoutRaces(tenants: RelayState['tenants'], vsis: RelayState['vsis']): RelayState['tenants'] {
+  const members = new Set<string>();
+  const racing = new Set<string>();
+  for (const { policy } of vsis.values())
+    for (const vlan of [policy.vlan, ...policy.trunk]) {
+      const member = `${policy.tenant} ${vlan}`;
+      if (members.has(member)) racing.add(policy.tenant);
+      members.add(member);
+    }
+  return new Map(
+    Array.from(tenants, ([name, { rate, guaranteed }]) => {
+      const { 'to-vm': _, ...fromVm } = rate;
+      return [name, { rate: racing.has(name) ? fromVm : rate, guaranteed }];
+    }),
+  );
+}
 
-/** Likewise, but forwarding does not depend on the time. */
-export const timelessState = stateWith(fc.constant({}));
+/** The policy without what a relay of these features cannot do. */
+function within(policy: Policy, features: ReadonlySet<Feature>): Policy {
+  const { marking, guards, mirror } = policy;
+  const keep = <T>(feature: Feature, value: T, otherwise: T): T =>
+    features.has(feature) ? value : otherwise;
+  return {
+    ...policy,
+    trunk: keep('trunk', policy.trunk, []),
+    storm: keep('storm control', policy.storm, {}),
+    marking: {
+      dscp: keep('DSCP marking', marking.dscp, 'trust'),
+      pcp: keep('PCP marking', marking.pcp, 'trust'),
+      defaultPcp: keep('PCP marking', marking.defaultPcp, 0),
+    },
+    guards: {
+      address: keep('address guard', guards.address, false),
+      dhcpServer: keep('DHCP server guard', guards.dhcpServer, false),
+      routerAdvertisement: keep('router advertisement guard', guards.routerAdvertisement, false),
+      control: keep('control protocol guard', guards.control, false),
+    },
+    mirror:
+      mirror &&
+      keep(
+        'mirror',
+        { ...mirrorWithin(mirror, keep), session: mirror.session, direction: mirror.direction },
+        null,
+      ),
+  };
+}
 
-const mac = fc.integer({ min: 1, max: 6 }).map(macOf);
-const segment = record({
-  protocol: fc.constantFrom(1, 6, 17),
-  sourcePort: fc.constantFrom(...services),
-  destinationPort: fc.constantFrom(...services),
-  offset: fc.constantFrom(0, 0, 0, 1, 100),
-  length: fc.constantFrom(2, 8, 20),
+function mirrorWithin(
+  { filter, truncate, sample }: NonNullable<Policy['mirror']>,
+  keep: <T>(feature: Feature, value: T, otherwise: T) => T,
+) {
+  return {
+    ...(filter && keep('mirror filter', { filter }, {})),
+    ...(truncate !== undefined && keep('mirror truncation', { truncate }, {})),
+    ...(sample !== undefined && keep('mirror sampling', { sample }, {})),
+  };
+}
+
+/** The state without what makes forwarding depend on when frames come. */
+export function timeless(state: RelayState): RelayState {
+  const withoutRates = ({ ...vsi }: RelayVsi): RelayVsi => ({
+    ...vsi,
+    policy: { ...vsi.policy, rate: {}, storm: {} },
+  });
+  return {
+    ...state,
+    vsis: new Map(Array.from(state.vsis, ([id, vsi]) => [id, withoutRates(vsi)])),
+    tenants: new Map(),
+    ageingTime: 300,
+  };
+}
+
+/** A frame for one of the ports; see `aimed`. */
+export const anyArrival = record({ port: fc.constantFrom(...portNames), frame: anyFrame });
+
+const number = fc.nat(255);
+
+/** Most arrivals are to mean something in the state that they meet. */
+export const anyAim: fc.Arbitrary<Aim> = record({
+  sender: fc.option(number, { freq: 8 }),
+  vid: number,
+  receiver: fc.option(number, { freq: 3 }),
 });
-const ip4 = fc.constantFrom(...addresses4);
-const ip6 = fc.constantFrom(...addresses6);
-const payload = fc.oneof(
-  fc.tuple(ip4, ip4, segment).map(([from, to, it]) => [0x0800, ipv4(from, to, it)] as const),
-  fc
-    .tuple(ip6, ip6, segment, fc.array(fc.constantFrom(0, 43, 44, 60), { maxLength: 7 }))
-    .map(([from, to, it, extensions]) => [0x86dd, ipv6(from, to, it, extensions)] as const),
-  fc.tuple(fc.constantFrom(0x0800, 0x86dd, 0x88b5), fc.uint8Array({ maxLength: 60 })),
-);
-
-/** A frame into one of the ports, more often than not one that means something there. */
-export const anyFrame = fc
-  .tuple(
-    fc.constantFrom(...portNames),
-    fc.oneof(
-      { arbitrary: mac, weight: 3 },
-      { arbitrary: fc.constantFrom(broadcast, '33:33:00:00:00:01', '01:80:c2:00:00:0e'), weight: 1 },
-    ),
-    mac,
-    payload,
-    fc.constantFrom(undefined, undefined, 0xa000, 7, 0x600a, 20),
-  )
-  .map(([port, to, from, [etherType, body], tci]) => ({
-    port,
-    frame: ethernet(to, from, etherType, body, tci),
-  }));

@@ -29,19 +29,44 @@ export function plain(destination: string, source: string, text: string, tci?: n
   return ethernet(destination, source, 0x88b5, Buffer.from(text), tci);
 }
 
-interface Segment {
+export interface Segment {
   readonly protocol?: number;
   readonly sourcePort?: number;
   readonly destinationPort?: number;
+  /** of TCP */
+  readonly flags?: number;
+  /** of ICMP and ICMPv6 */
+  readonly type?: number;
   /** fragment offset in units of eight octets */
   readonly offset?: number;
+  /** more fragments follow */
+  readonly more?: boolean;
+  readonly dscp?: number;
   readonly length?: number;
+  /** the first octets as they are, whatever the protocol */
+  readonly octets?: readonly number[];
 }
 
-function transport({ sourcePort = 1000, destinationPort = 2000, length = 8 }: Segment): number[] {
-  const octets = [sourcePort >> 8, sourcePort & 0xff, destinationPort >> 8, destinationPort & 0xff];
-  while (octets.length < length) octets.push(0);
-  return octets.slice(0, length);
+export const protocols = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 } as const;
+
+function transport(segment: Segment): number[] {
+  const {
+    protocol = 17,
+    sourcePort = 1000,
+    destinationPort = 2000,
+    flags = 0,
+    type = 0,
+    length = 8,
+  } = segment;
+  const isIcmp = protocol === protocols.icmp || protocol === protocols.icmpv6;
+  const octets = segment.octets
+    ? [...segment.octets]
+    : isIcmp
+      ? [type]
+      : [sourcePort >> 8, sourcePort & 0xff, destinationPort >> 8, destinationPort & 0xff];
+  while (octets.length < Math.max(length, 14)) octets.push(0);
+  if (protocol === protocols.tcp && !segment.octets) octets[13] = flags;
+  return octets.slice(0, segment.octets?.length ?? length);
 }
 
 /** An IPv4 packet with the beginning of a UDP, TCP or other segment. */
@@ -50,14 +75,24 @@ export function ipv4(from: string, to: string, segment: Segment = {}): Uint8Arra
   const packet = new Uint8Array(20 + upper.length);
   const view = new DataView(packet.buffer);
   view.setUint8(0, 0x45);
+  view.setUint8(1, (segment.dscp ?? 0) << 2);
   view.setUint16(2, packet.length);
-  view.setUint16(6, segment.offset ?? 0);
+  view.setUint16(6, (segment.more ? 0x2000 : 0) | (segment.offset ?? 0));
   view.setUint8(8, 64);
   view.setUint8(9, segment.protocol ?? 17);
   packet.set(ipaddr.parse(from).toByteArray(), 12);
   packet.set(ipaddr.parse(to).toByteArray(), 16);
+  view.setUint16(10, ~onesSum(packet.subarray(0, 20)) & 0xffff);
   packet.set(upper, 20);
   return packet;
+}
+
+/** The 16-bit one's complement sum (RFC 1071): 0xffff over a header with the right checksum. */
+export function onesSum(octets: Uint8Array): number {
+  let sum = 0;
+  octets.forEach((octet, i) => (sum += i & 1 ? octet : octet << 8));
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return sum;
 }
 
 /** An IPv6 packet; `extensions` are the types of the extension headers, each eight octets long, before the segment. */
@@ -71,7 +106,7 @@ export function ipv6(
   const upper = transport(segment);
   const packet = new Uint8Array(40 + 8 * extensions.length + upper.length);
   const view = new DataView(packet.buffer);
-  view.setUint8(0, 0x60);
+  view.setUint16(0, 0x6000 | ((segment.dscp ?? 0) << 6));
   view.setUint16(4, packet.length - 40);
   view.setUint8(6, chain[0]!);
   view.setUint8(7, 64);
@@ -79,20 +114,30 @@ export function ipv6(
   packet.set(ipaddr.parse(to).toByteArray(), 24);
   extensions.forEach((type, i) => {
     view.setUint8(40 + 8 * i, chain[i + 1]!);
-    if (type === 44) view.setUint16(42 + 8 * i, (segment.offset ?? 0) << 3);
+    if (type === 44) view.setUint16(42 + 8 * i, ((segment.offset ?? 0) << 3) | (segment.more ? 1 : 0));
   });
   packet.set(upper, 40 + 8 * extensions.length);
   return packet;
 }
 
+/** ARP from `source` for its own sender address; `hardware`: another one in the packet than the frame's source. */
+export function arp(
+  source: string,
+  sender: string,
+  target: string,
+  { operation = 1, hardware = source } = {},
+): Uint8Array {
+  const packet = new Uint8Array(28);
+  packet.set([0, 1, 8, 0, 6, 4, 0, operation]);
+  packet.set(macToBytes(parseMac(hardware)), 8);
+  packet.set(ipaddr.parse(sender).toByteArray(), 14);
+  packet.set(ipaddr.parse(target).toByteArray(), 24);
+  return ethernet(broadcast, source, 0x0806, packet);
+}
+
 /** A gratuitous ARP request (RFC 5227); with another target, an ordinary one. */
 export function gratuitousArp(source: string, address = '10.0.0.9', target = address): Uint8Array {
-  const arp = new Uint8Array(28);
-  arp.set([0, 1, 8, 0, 6, 4, 0, 1]);
-  arp.set(macToBytes(parseMac(source)), 8);
-  arp.set(ipaddr.parse(address).toByteArray(), 14);
-  arp.set(ipaddr.parse(target).toByteArray(), 24);
-  return ethernet(broadcast, source, 0x0806, arp);
+  return arp(source, address, target);
 }
 
 /** What QEMU sends of a machine that has arrived (RFC 903). */
@@ -100,9 +145,27 @@ export function rarp(source: string): Uint8Array {
   return ethernet(broadcast, source, 0x8035, Uint8Array.from([0, 1, 8, 0, 6, 4, 0, 3]));
 }
 
+/** An ICMPv6 message of neighbour discovery (RFC 4861): type, flags, and for 135 to 137 a target. */
+export function discovery(
+  from: string,
+  type: number,
+  target: string | null = null,
+  { flags = 0, extensions = [] as readonly number[] } = {},
+): Uint8Array {
+  const address = target === null ? [] : ipaddr.parse(target).toByteArray();
+  const octets = [type, 0, 0, 0, flags, 0, 0, 0, ...address];
+  return ipv6(from, 'ff02::1', { protocol: protocols.icmpv6, octets }, extensions);
+}
+
 /** A neighbour advertisement to all nodes; `solicited` is an answer to somebody. */
 export function neighbourAdvertisement(source: string, solicited = false): Uint8Array {
-  const packet = ipv6('fe80::9', 'ff02::1', { protocol: 58, length: 24 });
-  packet.set([136, 0, 0, 0, solicited ? 0x60 : 0x20], 40);
+  const packet = discovery('fe80::9', 136, 'fe80::9', { flags: solicited ? 0x60 : 0x20 });
   return ethernet('33:33:00:00:00:01', source, 0x86dd, packet);
+}
+
+/** The IPv6 link-local address that a MAC address gives (RFC 4291, appendix A). */
+export function linkLocalOf(mac: string): string {
+  const [a, b, c, d, e, f] = macToBytes(parseMac(mac));
+  const groups = [(a! ^ 2) * 256 + b!, c! * 256 + 0xff, 0xfe00 + d!, e! * 256 + f!];
+  return `fe80::${groups.map((group) => group.toString(16)).join(':')}`;
 }

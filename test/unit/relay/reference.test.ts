@@ -1,5 +1,6 @@
 import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
-import { conformance, type Harness } from './conformance.ts';
+import { conformance } from './conformance.ts';
+import type { Harness } from './conformance/bench.ts';
 
 conformance('reference', async (): Promise<Harness> => {
   const relay = new ReferenceRelay();
@@ -13,6 +14,9 @@ conformance('reference', async (): Promise<Harness> => {
         for (const emission of relay.receive(port, frame, (now += 1000n)))
           out.set(emission.port, [...(out.get(emission.port) ?? []), emission.frame]);
       return out;
+    },
+    pass: async (seconds) => {
+      now += BigInt(seconds) * 1_000_000_000n;
     },
     close: async () => relay.close(),
   };

@@ -1,8 +1,19 @@
 import { parseUnicastMac } from '../../../src/domain/mac-address.ts';
-import type { AccessRule, Policy } from '../../../src/domain/port-profile.ts';
+import {
+  plainForwarding,
+  type AccessRule,
+  type Policy,
+  type TenantLimits,
+} from '../../../src/domain/port-profile.ts';
 import { parseVid, type NullVid, type Vid } from '../../../src/domain/vid.ts';
 import { parseVsiId, type VsiId } from '../../../src/domain/vsi-id.ts';
-import type { Place, RelayPort, RelayState, RelayVsi } from '../../../src/relay/relay.ts';
+import {
+  defaultAgeingTime,
+  type Place,
+  type RelayPort,
+  type RelayState,
+  type RelayVsi,
+} from '../../../src/relay/relay.ts';
 
 /** The n-th VSI's identity and address. */
 export function idOf(n: number): VsiId {
@@ -14,10 +25,9 @@ export function macOf(n: number): string {
 }
 
 export const permissive: Policy = {
+  ...plainForwarding,
   vlan: parseVid(10),
-  rate: {},
-  accessList: { rules: [], otherwise: 'allow' },
-  mirror: null,
+  tenant: 'red',
 };
 
 export function at(port: string, wireVid = 0): Place {
@@ -30,6 +40,7 @@ export interface VsiSpec {
   readonly released?: Place;
   readonly policy?: Partial<Omit<Policy, 'vlan'>> & { readonly vlan?: number };
   readonly addresses?: readonly string[];
+  readonly ips?: readonly string[];
   readonly label?: string;
 }
 
@@ -37,6 +48,7 @@ export interface VsiSpec {
 export function vsi(n: number, spec: VsiSpec): RelayVsi {
   return {
     addresses: (spec.addresses ?? [macOf(n)]).map(parseUnicastMac),
+    ips: spec.ips ?? [],
     policy: { ...permissive, ...spec.policy, vlan: parseVid(spec.policy?.vlan ?? 10) },
     places: { active: spec.active ?? null, armed: spec.armed ?? null, released: spec.released ?? null },
     label: spec.label ?? '',
@@ -53,10 +65,16 @@ export function network(nativeVlan: number | null, ...vlans: number[]): RelayPor
   };
 }
 
-export function state(ports: Record<string, RelayPort>, vsis: Record<number, VsiSpec> = {}): RelayState {
+export function state(
+  ports: Record<string, RelayPort>,
+  vsis: Record<number, VsiSpec> = {},
+  tenants: Record<string, TenantLimits> = {},
+): RelayState {
   return {
     ports: new Map(Object.entries(ports)),
     vsis: new Map(Object.entries(vsis).map(([n, spec]) => [idOf(Number(n)), vsi(Number(n), spec)])),
+    tenants: new Map(Object.entries(tenants)),
+    ageingTime: defaultAgeingTime,
   };
 }
 

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What a VSI's policy says of a frame, and the way to a VSI's places. */
+#pragma once
+#include "guards.h"
+#include "mark.h"
+#include "mirror.h"
+#include "storm.h"
+
+/* The first reason against a frame from or to the VSI, or REASONS. What it was charged before, it is not given back. */
+static __always_inline enum reason judge(struct __sk_buff *skb, struct work *w, __u32 slot, struct profile *profile, enum direction direction)
+{
+	__u32 does = profile->does[direction];
+
+	if (!(does & DOES_JUDGE))
+		return REASONS;
+	if (does & DOES_GUARD) {
+		__u32 reason = guard(skb, w, does, slot);
+
+		if (reason < REASONS)
+			return reason;
+	}
+	if (does & DOES_LIST && decide(skb, w, profile->access_list, direction) == DENY)
+		return ACCESS_LIST;
+	if (does & DOES_STORM && !storm_passes(w, profile, slot))
+		return STORM;
+	if (does & DOES_RATE && !passes(&hp_buckets, slot << 1 | direction, &profile->rate[direction], w->octets, w->now))
+		return RATE;
+	if (does & DOES_TENANT_RATE && !tenant_passes(w, profile->tenant, direction))
+		return TENANT_RATE;
+	return REASONS;
+}
+
+/* One copy of a group frame for all untagged VSIs of a station port. */
+static __always_inline void send_to_all(struct __sk_buff *skb, struct work *w, __u32 number, const struct port *port)
+{
+	__u64 bit = 1ULL << (number & 63);
+	__u32 index = number >> 6 & 15;
+	__u64 *served = bpf_map_lookup_elem(&hp_served, &index);
+
+	if (!served || *served & bit)
+		return;
+	*served |= bit;
+	if (number == w->in_port && !port->reflects)
+		drop(skb, w, number, 0, REFLECTIVE_RELAY_OFF);
+	else
+		send(skb, w, number, 0, w->destination);
+}
+
+/* Whether the copy for this place is the one that all at its port share. */
+static __always_inline bool is_shared(struct work *w, struct profile *profile, __u32 place, struct port *port)
+{
+	return w->group && port && port->shares && !vid_of(profile, place, w->vlan);
+}
+
+static __always_inline void send_to_place(struct __sk_buff *skb, struct work *w, struct held *to, __u32 place, __u64 destination)
+{
+	__u32 number = PLACE_PORT(place);
+	struct port *port = port_at(number);
+	struct tally *t = vsi_tally(to->slot, PLACE_TALLY(place));
+
+	if (!number || !port || !t || is_shared(w, to->profile, place, port))
+		return;
+	if (number == w->in_port && !port->reflects) {
+		drop(skb, w, number, OF_VSI(to->slot, PLACE_TALLY(place)), REFLECTIVE_RELAY_OFF);
+		return;
+	}
+	count(t, TO_VM, w->octets);
+	send(skb, w, number, vid_of(to->profile, place, w->vlan), destination);
+}
+
+/* Under the VSI's policy to its active and armed place; `destination`: its own address if the frame is a group's. */
+static __always_inline void deliver(struct __sk_buff *skb, struct work *w, struct held *to, __u64 destination)
+{
+	__u32 first = ACTIVE(to->word) ? ACTIVE(to->word) : ARMED_AT(to->word);
+	enum reason reason;
+
+	if (!first)
+		return;
+	w->copied = 1;
+	if (!w->sender)
+		w->tenant = to->profile->tenant;
+	reason = judge(skb, w, to->slot, to->profile, TO_VM);
+	if (reason != REASONS) {
+		drop(skb, w, PLACE_PORT(first), OF_VSI(to->slot, PLACE_TALLY(first)), reason);
+		return;
+	}
+	if (to->profile->does[TO_VM] & DOES_MIRROR)
+		mirror(skb, w, to->profile, to->slot, TO_VM);
+	send_to_place(skb, w, to, ACTIVE(to->word), destination);
+	if (ARMED_AT(to->word))
+		send_to_place(skb, w, to, ARMED_AT(to->word), destination);
+}
+
+/* Sends the copies that are shared; whether the VSI has to have one of its own besides. */
+static __always_inline bool wants_its_own(struct __sk_buff *skb, struct work *w, struct held *to)
+{
+	__u32 places[] = { ACTIVE(to->word), ARMED_AT(to->word) };
+	bool own = false;
+
+	for (int i = 0; i < 2; i++) {
+		struct port *port = port_at(PLACE_PORT(places[i]));
+
+		if (!places[i] || !port)
+			continue;
+		if (is_shared(w, to->profile, places[i], port))
+			send_to_all(skb, w, PLACE_PORT(places[i]), port);
+		else
+			own = true;
+	}
+	return own;
+}

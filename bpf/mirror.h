@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Copies for a monitoring session (Mirror in src/domain/port-profile.ts). */
+#pragma once
+#include "access-list.h"
+#include "send.h"
+
+__noinline int mirror(struct __sk_buff *skb, struct work *w, struct profile *profile, __u32 slot, __u32 direction)
+{
+	__u32 index = slot << 1 | direction;
+	__u64 *mirrored;
+
+	if (!w || !profile)
+		return 0;
+	if (decide(skb, w, profile->mirror_filter, direction) == DENY)
+		return 0;
+	if (profile->mirror_sample > 1) {
+		mirrored = bpf_map_lookup_elem(&hp_mirrored, &index);
+		if (!mirrored || __sync_fetch_and_add(mirrored, 1) % profile->mirror_sample)
+			return 0;
+	}
+	send_cut(skb, w, profile->mirror_port, 0, w->destination, profile->mirror_truncate);
+	return 0;
+}

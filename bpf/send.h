@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Copies of the frame, dressed for their receivers. */
+#pragma once
+#include "count.h"
+#include "hooks.h"
+
+/* The handle of a shaper's qdisc; the classes under it have their tenants' numbers. src/relay/ebpf/shaper.ts makes them. */
+#define SHAPER 0x48500000U
+#define SHAPER_REST 0xffffU
+
+/* Dresses the frame for its receiver; false if the kernel has no memory for that. */
+static __always_inline bool dress(struct __sk_buff *skb, struct work *w, const struct port *port)
+{
+	const struct copy *copy = &w->last;
+
+	if (copy->destination != w->written) {
+		if (bpf_skb_store_bytes(skb, 0, &copy->destination, ETH_ALEN, 0))
+			return false;
+		w->written = copy->destination;
+	}
+	skb->priority = port->shaper ? SHAPER | (w->tenant ? w->tenant : SHAPER_REST) : 0;
+	skb->mark = copy->truncate && copy->truncate < w->octets ? TRIM << 16 | copy->truncate : 0;
+	return !copy->vid || !bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), copy->vid | w->priority);
+}
+
+__noinline int send_clone(struct __sk_buff *skb, struct work *w)
+{
+	struct port *port;
+	struct port_tally *t;
+
+	if (!w)
+		return 0;
+	port = port_at(w->last.port);
+	t = port_tally(w->last.port);
+	if (!port || !t)
+		return 0;
+	if (!dress(skb, w, port) || !emit_copy(skb, port->ifindex))
+		t->dropped[ERROR]++;
+	else
+		t->out++;
+	if (w->last.vid)
+		bpf_skb_vlan_pop(skb);
+	return 0;
+}
+
+/* One copy is always held back, because the last one is the frame itself and costs no clone. */
+static __always_inline void send_cut(struct __sk_buff *skb, struct work *w, __u32 port, __u16 vid, __u64 destination, __u32 truncate)
+{
+	if (w->last.port)
+		send_clone(skb, w);
+	w->last.port = port;
+	w->last.vid = vid;
+	w->last.truncate = truncate;
+	w->last.destination = destination;
+}
+
+static __always_inline void send(struct __sk_buff *skb, struct work *w, __u32 port, __u16 vid, __u64 destination)
+{
+	send_cut(skb, w, port, vid, destination, 0);
+}
+
+static __always_inline int send_last(struct __sk_buff *skb, struct work *w)
+{
+	struct port *port = port_at(w->last.port);
+	struct port_tally *t = port_tally(w->last.port);
+
+	if (!w->last.port || !port || !t)
+		return TC_ACT_SHOT;
+	if (!dress(skb, w, port)) {
+		t->dropped[ERROR]++;
+		return TC_ACT_SHOT;
+	}
+	t->out++;
+	return port->peer ? emit_to_peer(skb, port->ifindex) : emit(skb, port->ifindex);
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Storm control (StormLimit in src/domain/port-profile.ts): frames per second of a VSI and kind. */
+#pragma once
+#include "learn.h"
+#include "rate.h"
+
+#define BROADCAST_ADDRESS 0xffffffffffffULL
+
+/* The kind of storm that the frame could be part of, STORMS if of none. */
+static __always_inline enum storm storm_kind(struct work *w)
+{
+	struct held owner;
+
+	if (w->destination == BROADCAST_ADDRESS)
+		return BROADCAST;
+	if (w->destination & 1)
+		return MULTICAST;
+	find_destination(w, &owner);
+	return owner.slot || learned_port(w) ? STORMS : UNKNOWN_UNICAST;
+}
+
+__noinline int storm_passes(struct work *w, struct profile *profile, __u32 slot)
+{
+	__u32 kind;
+
+	if (!w || !profile)
+		return true;
+	kind = storm_kind(w);
+	if (kind >= STORMS)
+		return true;
+	return passes(&hp_storms, slot * STORMS + kind, &profile->storm[kind], 1, w->now);
+}

@@ -1,0 +1,142 @@
+import { isDeepStrictEqual } from 'node:util';
+import { directions, type TenantLimits } from '../../domain/port-profile.ts';
+import { bucketOf, type Tenants } from '../policy.ts';
+import type { DataPlane } from './data-plane.ts';
+import { tenantCount, tenantSize } from './layout.ts';
+import { Pool } from './pool.ts';
+import { writeRate } from './profile.ts';
+import { Texts, textKinds } from './texts.ts';
+
+interface HeldTenant {
+  readonly number: number;
+  readonly limits: TenantLimits;
+}
+
+/** A change of the tenants' limits, in the two steps that go before and after the change of the VSIs. */
+export interface TenantChange {
+  /** whether VSIs that stay as they are have to be looked at */
+  readonly concernsVsis: boolean;
+  readonly changes: boolean;
+  begin(): void;
+  finish(): void;
+}
+
+/** The driver's tenants: those with limits. */
+export class TenantTable {
+  readonly #plane: DataPlane;
+  readonly #grace: () => void;
+  readonly #texts: Texts;
+  readonly #pool: Pool;
+  #tenants = new Map<string, HeldTenant>();
+
+  /** Takes over the tenants that the data plane holds. */
+  constructor(plane: DataPlane, grace: () => void) {
+    this.#plane = plane;
+    this.#grace = grace;
+    this.#texts = new Texts(plane.texts, textKinds.tenant);
+    this.#tenants = this.#read();
+    const used = new Set(Array.from(this.#tenants.values(), ({ number }) => number));
+    this.#pool = new Pool('tenant', tenantCount, used, grace);
+  }
+
+  held(): Map<string, TenantLimits> {
+    return new Map(Array.from(this.#read(), ([name, { limits }]) => [name, limits]));
+  }
+
+  get limits(): Tenants {
+    return new Map(Array.from(this.#tenants, ([name, { limits }]) => [name, limits]));
+  }
+
+  /** 0 for a tenant without limits. */
+  number(name: string): number {
+    return this.#tenants.get(name)?.number ?? 0;
+  }
+
+  /** The tenants that have something to themselves at a port with a shaper. */
+  *guaranteed(): Generator<{ readonly number: number; readonly rate: number }> {
+    for (const { number, limits } of this.#tenants.values())
+      if (limits.guaranteed !== null) yield { number, rate: limits.guaranteed };
+  }
+
+  /** Reserves what the change needs. @throws RelayError, SystemError */
+  prepare(desired: Tenants, undo: DisposableStack): TenantChange {
+    const before = this.#tenants;
+    const changed: { readonly now: HeldTenant; readonly old: HeldTenant | null }[] = [];
+    const next = new Map<string, HeldTenant>();
+    for (const [name, limits] of desired) {
+      const old = before.get(name) ?? null;
+      if (old && isDeepStrictEqual(old.limits, limits)) {
+        next.set(name, old);
+        continue;
+      }
+      const number = old?.number ?? this.#take(undo);
+      const now = { number, limits };
+      next.set(name, now);
+      changed.push({ now, old });
+      this.#texts.write(number, JSON.stringify({ name, limits }));
+      undo.defer(() => {
+        if (old) this.#texts.write(number, JSON.stringify({ name, limits: old.limits }));
+        else this.#texts.delete(number);
+      });
+    }
+    const removed = [...before].filter(([name]) => !desired.has(name)).map(([, held]) => held);
+    this.#tenants = next;
+    undo.defer(() => (this.#tenants = before));
+    return {
+      changes: changed.length + removed.length > 0,
+      concernsVsis:
+        removed.length > 0 || changed.some(({ old, now }) => !old || hasToVm(old) !== hasToVm(now)),
+      begin: () => {
+        if (changed.length) this.#grace(); // programs may still read the limits before the current ones
+        for (const { now, old } of changed) this.#limit(now, old);
+      },
+      finish: () => {
+        for (const { number } of removed) {
+          this.#texts.delete(number);
+          this.#pool.retire(number);
+        }
+      },
+    };
+  }
+
+  #take(undo: DisposableStack): number {
+    const number = this.#pool.take();
+    undo.defer(() => this.#pool.putBack(number));
+    return number;
+  }
+
+  /** Writes the limits beside the current ones, and makes them current by one store. */
+  #limit({ number, limits }: HeldTenant, old: HeldTenant | null): void {
+    const { buffer } = this.#plane.tenants;
+    const current = new BigUint64Array(buffer, number * tenantSize, 1);
+    const other = current[0]! ^ 1n;
+    const at = number * tenantSize + 8 + Number(other) * 32;
+    const view = new DataView(buffer);
+    this.#plane.tenants.fill(0, at, at + 32);
+    directions.forEach((direction, i) => {
+      const rate = limits.rate[direction];
+      if (rate) writeRate(view, at + 16 * i, bucketOf(rate));
+    });
+    Atomics.store(current, 0, other);
+    directions.forEach((direction, i) => {
+      if (!old || !isDeepStrictEqual(old.limits.rate[direction], limits.rate[direction]))
+        Atomics.store(this.#plane.tenantBuckets, number * 2 + i, 0n);
+    });
+  }
+
+  #read(): Map<string, HeldTenant> {
+    const tenants = new Map<string, HeldTenant>();
+    for (const number of this.#texts.numbers().toSorted((a, b) => a - b)) {
+      const { name, limits } = JSON.parse(this.#texts.read(number)!) as {
+        readonly name: string;
+        readonly limits: TenantLimits;
+      };
+      tenants.set(name, { number, limits });
+    }
+    return tenants;
+  }
+}
+
+function hasToVm({ limits }: HeldTenant): boolean {
+  return limits.rate['to-vm'] !== undefined;
+}

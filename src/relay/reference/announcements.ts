@@ -1,0 +1,22 @@
+import { arp, icmpv6, ipv6, packetOf } from './headers.ts';
+import type { Frame } from './frame.ts';
+
+const rarp = 0x8035;
+
+/** A gratuitous ARP (RFC 5227, 3), a RARP, or an unsolicited neighbour advertisement (RFC 4861, 7.2.6). */
+export function isAnnouncement({ etherType, untagged }: Frame): boolean {
+  const payload = packetOf(untagged);
+  if (etherType === rarp) return true;
+  if (etherType === arp) {
+    const isIpv4 = payload.length >= 28 && payload[2] === 8 && payload[3] === 0 && payload[5] === 4;
+    return isIpv4 && Buffer.compare(payload.subarray(14, 18), payload.subarray(24, 28)) === 0;
+  }
+  const solicited = 0x40;
+  return (
+    etherType === ipv6 &&
+    payload.length >= 45 &&
+    payload[6] === icmpv6 &&
+    payload[40] === 136 &&
+    (payload[44]! & solicited) === 0
+  );
+}

@@ -1,0 +1,34 @@
+import { bucketOf } from '../policy.ts';
+import type { RelayPort } from '../relay.ts';
+import { PortTally } from './tally.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+const announcementsPerSecond = 100;
+const announcementBurst = 20;
+
+/** A port with what it keeps of its former self, if that was of the same kind. */
+export class HeldPort {
+  readonly port: RelayPort;
+  readonly tally: PortTally;
+  readonly announcements: TokenBucket;
+
+  constructor(port: RelayPort, before?: HeldPort) {
+    const self = before?.port.kind === port.kind ? before : null;
+    this.port = inOrder(port);
+    this.tally = self?.tally ?? new PortTally();
+    this.announcements =
+      self?.announcements ??
+      new TokenBucket(bucketOf({ max: 8 * announcementsPerSecond, burst: announcementBurst }));
+  }
+
+  carries(vlan: number): boolean {
+    const { port } = this;
+    return (
+      port.kind === 'network' && (port.nativeVlan === vlan || port.vlans.some((carried) => carried === vlan))
+    );
+  }
+}
+
+function inOrder(port: RelayPort): RelayPort {
+  return port.kind === 'network' ? { ...port, vlans: port.vlans.toSorted((a, b) => a - b) } : port;
+}

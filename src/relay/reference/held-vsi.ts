@@ -1,0 +1,53 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Direction, RateLimit, StormKind, StormLimit } from '../../domain/port-profile.ts';
+import { placesOf } from '../checks.ts';
+import { bucketOf, stormBucketOf } from '../policy.ts';
+import type { Place, PortName, RelayVsi } from '../relay.ts';
+import { Mirroring } from './mirror.ts';
+import { VsiTally } from './tally.ts';
+import { Buckets } from './token-bucket.ts';
+
+/** A VSI with what it keeps of its former self: tallies of places at the same ports, and the state of what did not change. */
+export class HeldVsi {
+  readonly vsi: RelayVsi;
+  readonly tallies: ReadonlyMap<PortName, VsiTally>;
+  readonly rates: Buckets<Direction, RateLimit>;
+  readonly storm: Buckets<StormKind, StormLimit>;
+  readonly mirroring: Mirroring | null;
+  /** by each rule of the access list, and last by none */
+  readonly ruleFrames: number[];
+
+  constructor(vsi: RelayVsi, before?: HeldVsi) {
+    const { rate, storm, mirror, accessList } = vsi.policy;
+    this.vsi = vsi;
+    this.tallies = new Map(
+      placesOf(vsi).map(({ port }) => [port, before?.tallies.get(port) ?? new VsiTally()]),
+    );
+    this.rates = new Buckets(rate, bucketOf, before?.rates);
+    this.storm = new Buckets(storm, stormBucketOf, before?.storm);
+    this.mirroring = isDeepStrictEqual(before?.mirroring?.mirror ?? null, mirror)
+      ? (before?.mirroring ?? null)
+      : mirror && new Mirroring(mirror);
+    this.ruleFrames =
+      before && isDeepStrictEqual(before.vsi.policy.accessList, accessList)
+        ? before.ruleFrames
+        : Array.from({ length: accessList.rules.length + 1 }, () => 0);
+  }
+
+  isIn(vlan: number): boolean {
+    const { policy } = this.vsi;
+    return policy.vlan === vlan || policy.trunk.some((one) => one === vlan);
+  }
+
+  /** The VLAN of its frames with this VID at a place of its; null: they are not its. */
+  vlanOf({ wireVid }: Place, vid: number): number | null {
+    const { policy } = this.vsi;
+    if (vid === wireVid) return policy.vlan;
+    return policy.trunk.find((one) => one === vid) ?? null;
+  }
+
+  /** The VID on its link at this place of frames in a VLAN of its; 0: no tag. */
+  vidOf({ wireVid }: Place, vlan: number): number {
+    return vlan === this.vsi.policy.vlan ? wireVid : vlan;
+  }
+}

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { plain } from '../frames.ts';
+import { at, idOf, network, station } from '../states.ts';
+import { a, b, c, outside, ports, type Bench } from './bench.ts';
+
+export function forwarding({ dropped, exchange, expect, relay, set }: Bench): void {
+  describe('control frames', () => {
+    it('leaves 01-80-C2-00-00-00 to -0F to the agent, and relays -10', async () => {
+      set({ 1: { active: at('s1') } });
+      await expect('s1', plain('01:80:c2:00:00:00', a, 'control'), {});
+      await expect('s1', plain('01:80:c2:00:00:0f', a, 'control'), {});
+      assert.equal(relay().counters().ports.get('s1')?.framesIn, 0);
+      await expect('s1', plain('01:80:c2:00:00:10', a, 'group'), {
+        n1: [plain('01:80:c2:00:00:10', a, 'group', 10)],
+      });
+    });
+  });
+
+  describe('frames from a station port', () => {
+    it('drops what has no place there as unassociated, and remembers the stranger', async () => {
+      set({ 1: { active: at('s1') }, 2: { active: at('s2') } });
+      await expect('s1', plain(b, outside, 'wrong source'), {});
+      await expect('s1', plain(b, a, 'wrong wire VID', 7), {});
+      await expect('s2', plain(b, a, 'wrong port'), {});
+      assert.equal(dropped('unassociated', { port: 's1' }), 2);
+      assert.equal(dropped('unassociated', { port: 's2' }), 1);
+      const strangers = relay()
+        .counters()
+        .strangers.map(({ port, mac, wireVid, frames }) => `${port} ${mac} ${wireVid} ${frames}`);
+      assert.deepEqual(strangers.sort(), [`s1 ${a} 7 1`, `s1 ${outside} 0 1`, `s2 ${a} 0 1`].sort());
+    });
+
+    it('drops at an armed place as armed and at a released one as moved', async () => {
+      set({ 1: { active: at('s1'), armed: at('s2'), released: at('s3') }, 2: { active: at('s1', 5) } });
+      await expect('s2', plain(b, a, 'too early'), {});
+      await expect('s3', plain(b, a, 'too late'), {});
+      assert.equal(dropped('armed', { port: 's2', vsi: 1 }), 1);
+      assert.equal(dropped('armed', { port: 's2' }), 1);
+      assert.equal(dropped('moved', { port: 's3', vsi: 1 }), 1);
+      assert.equal(dropped('moved', { port: 's3' }), 1);
+      assert.deepEqual(relay().counters().strangers, []);
+    });
+
+    it('takes the wire VID of the place, priority tags for none, and keeps the priority', async () => {
+      set({ 1: { active: at('s1', 7) }, 2: { active: at('s2') } });
+      await expect('s1', plain(b, a, 'tagged', 0xa007), { s2: [plain(b, a, 'tagged')] });
+      await expect('s2', plain(a, b, 'priority', 0x6000), { s1: [plain(a, b, 'priority', 0x6007)] });
+      await expect('s2', plain(a, b, 'untagged'), { s1: [plain(a, b, 'untagged', 7)] });
+    });
+
+    it('accepts each of the addresses', async () => {
+      set({ 1: { active: at('s1'), addresses: [a, c] }, 2: { active: at('s2') } });
+      await expect('s1', plain(b, c, 'second'), { s2: [plain(b, c, 'second')] });
+      await expect('s2', plain(c, b, 'back'), { s1: [plain(c, b, 'back')] });
+    });
+
+    it('counts frames and octets without tag, and when the first and the last came', async () => {
+      set({ 1: { active: at('s1', 7) }, 2: { active: at('s2') } });
+      await exchange('s1', plain(b, a, 'one', 7));
+      const first = relay().counters().vsis.get(idOf(1))!.get('s1')!;
+      assert.deepEqual(first.fromVm, { frames: 1, octets: 60 });
+      assert.ok(first.firstFrame !== null && first.firstFrame === first.lastFrame);
+      await exchange('s1', plain(b, a, 'two', 7));
+      const second = relay().counters().vsis.get(idOf(1))!.get('s1')!;
+      assert.equal(second.firstFrame, first.firstFrame);
+      assert.ok(second.lastFrame! > first.firstFrame);
+      assert.deepEqual(relay().counters().vsis.get(idOf(2))!.get('s2')!.toVm, {
+        frames: 2,
+        octets: 120,
+      });
+      const { s1, s2 } = Object.fromEntries(relay().counters().ports);
+      assert.deepEqual([s1!.framesIn, s1!.framesOut, s2!.framesIn, s2!.framesOut], [2, 0, 0, 2]);
+    });
+  });
+
+  describe('frames from a network port', () => {
+    it('belong to the VLAN of their tag, or to the native one', async () => {
+      set(
+        { 1: { active: at('s1') }, 2: { active: at('s2'), policy: { vlan: 20 } } },
+        { ...ports, n1: network(10, 20) },
+      );
+      await expect('n1', plain(a, outside, 'native'), { s1: [plain(a, outside, 'native')] });
+      await expect('n1', plain(a, outside, 'priority', 0xe000), { s1: [plain(a, outside, 'priority')] });
+      await expect('n1', plain(b, outside, 'tagged', 20), { s2: [plain(b, outside, 'tagged')] });
+      await expect('s1', plain(outside, a, 'native out'), { n1: [plain(outside, a, 'native out')] });
+      await expect('s2', plain(outside, b, 'tagged out'), { n1: [plain(outside, b, 'tagged out', 20)] });
+    });
+
+    it('are dropped as vlan when the port does not carry theirs', async () => {
+      set({ 1: { active: at('s1') } });
+      await expect('n1', plain(a, outside, 'no native VLAN'), {});
+      await expect('n1', plain(a, outside, 'not carried', 30), {});
+      assert.equal(dropped('vlan', { port: 'n1' }), 2);
+    });
+  });
+
+  describe('a frame for a VSI', () => {
+    it('goes to the active and the armed place, with the tag of each', async () => {
+      set({ 1: { active: at('s1'), armed: at('s2', 9) }, 2: { active: at('s3') } });
+      await expect('s3', plain(a, b, 'both'), {
+        s1: [plain(a, b, 'both')],
+        s2: [plain(a, b, 'both', 9)],
+      });
+      assert.equal(relay().counters().vsis.get(idOf(1))!.get('s2')!.toVm.frames, 1);
+    });
+
+    it('never goes to a released place', async () => {
+      set({ 1: { active: at('s1'), released: at('s2') }, 2: { active: at('s3') } });
+      await expect('s3', plain(a, b, 'there'), { s1: [plain(a, b, 'there')] });
+    });
+
+    it('goes to the network as well while the VSI is active nowhere here', async () => {
+      set({ 1: { armed: at('s1') }, 2: { active: at('s2') }, 3: { released: at('s3') } });
+      await expect('s2', plain(a, b, 'arriving'), {
+        s1: [plain(a, b, 'arriving')],
+        n1: [plain(a, b, 'arriving', 10)],
+      });
+      await expect('s2', plain(c, b, 'gone'), { n1: [plain(c, b, 'gone', 10)] });
+      await expect('n1', plain(a, outside, 'arriving', 10), { s1: [plain(a, outside, 'arriving')] });
+    });
+
+    it('stays in its VLAN', async () => {
+      set(
+        { 1: { active: at('s1') }, 2: { active: at('s2'), policy: { vlan: 20 } } },
+        { s1: station, s2: station },
+      );
+      await expect('s1', plain(b, a, 'other tenant'), {});
+      assert.equal(dropped('unknown-destination', { port: 's1', vsi: 1 }), 1);
+    });
+  });
+
+  describe('another unicast frame', () => {
+    it('goes to every network port that carries the VLAN, but not back', async () => {
+      set({ 1: { active: at('s1') } }, { ...ports, n2: network(10), m1: { kind: 'mirror', session: 'x' } });
+      await expect('s1', plain(outside, a, 'out'), {
+        n1: [plain(outside, a, 'out', 10)],
+        n2: [plain(outside, a, 'out')],
+      });
+      await expect('n2', plain('02:00:00:00:00:77', outside, 'transit'), {
+        n1: [plain('02:00:00:00:00:77', outside, 'transit', 10)],
+      });
+    });
+
+    it('is dropped as unknown-destination when there is none', async () => {
+      set({ 1: { active: at('s1') } }, { ...ports, n1: network(20) });
+      await expect('s1', plain(outside, a, 'nowhere'), {});
+      await expect('n1', plain(outside, c, 'nowhere'), {});
+      assert.equal(dropped('unknown-destination', { port: 's1', vsi: 1 }), 1);
+      assert.equal(dropped('unknown-destination', { port: 's1' }), 1);
+      assert.equal(dropped('unknown-destination', { port: 'n1' }), 1);
+    });
+  });
+
+  describe('reflective relay', () => {
+    it('turns a frame for a neighbour around', async () => {
+      set({ 1: { active: at('s1') }, 2: { active: at('s1') } });
+      await expect('s1', plain(b, a, 'neighbour'), { s1: [plain(b, a, 'neighbour')] });
+    });
+
+    it('is what lets a frame leave by the station port it came in by', async () => {
+      set(
+        { 1: { active: at('s1') }, 2: { active: at('s1'), armed: at('s2') } },
+        {
+          s1: { kind: 'station', reflectiveRelay: false },
+          s2: station,
+        },
+      );
+      await expect('s1', plain(b, a, 'neighbour'), { s2: [plain(b, a, 'neighbour')] });
+      assert.equal(dropped('reflective-relay-off', { port: 's1' }), 1);
+      assert.equal(dropped('reflective-relay-off', { port: 's1', vsi: 2 }), 1);
+      set({ 1: { active: at('s1') }, 2: { active: at('s1') } });
+      await expect('s1', plain(b, a, 'now'), { s1: [plain(b, a, 'now')] });
+    });
+  });
+}
