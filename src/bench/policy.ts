@@ -20,7 +20,7 @@ export function policy(rules: number): Policy {
       action: 'deny',
       direction: 'from-vm',
       protocol: udp,
-      source: { address, length: 32 },
+      destination: { address, length: 32 },
       destinationPorts: { from: port, to: port },
     };
   });
@@ -33,9 +33,9 @@ export function policy(rules: number): Policy {
   };
 }
 
-/** Whom the i-th rule denies. */
+/** Whom the i-th rule denies: one in the VMs' network, whom the last rule would allow. */
 export function deniedHost(i: number): { readonly address: string; readonly port: number } {
-  return { address: `198.18.${i >> 8}.${i & 255}`, port: 1000 + i };
+  return { address: `10.255.${i >> 8}.${i & 255}`, port: 1000 + i };
 }
 
 /** What must not come through from VM 0 to VM 1: by the policy's guard, by its first rule, and by none of its rules. */
@@ -44,7 +44,7 @@ export function forbidden(rules: number): Uint8Array[] {
   const { address, port } = deniedHost(0);
   return [
     frame({ ...from, mac: parseUnicastMac('52:54:00:ff:ff:ff') }, to, 64),
-    ...(rules > 1 ? [frame({ ...from, address }, to, 64, port)] : []),
+    ...(rules > 1 ? [frame(from, { ...to, address }, 64, port)] : []),
     ...(rules > 0 ? [frame(from, { ...to, address: '203.0.113.1' }, 64)] : []),
   ];
 }

@@ -26,7 +26,7 @@ export async function filterBridge(options: FilterOptions): Promise<void> {
 function ruleset({ rules, style, port, vms }: FilterOptions): string {
   const denied = Array.from({ length: rules - 1 }, (_, i) => deniedHost(i));
   const list = denied.map(
-    (host) => `ip saddr ${host.address} ip protocol udp udp dport ${host.port} counter drop`,
+    (host) => `ip daddr ${host.address} ip protocol udp udp dport ${host.port} counter drop`,
   );
   const map = denied.map((host) => `${host.address} . udp . ${host.port} : drop`).join(', ');
   const sets = style === 'sets' && denied.length > 0;
@@ -39,7 +39,7 @@ function ruleset({ rules, style, port, vms }: FilterOptions): string {
     'chain forward { type filter hook forward priority 0; policy drop;',
     `iifname != "${port}" accept`,
     'ether saddr != @vms counter drop',
-    ...(sets ? ['ip saddr . ip protocol . udp dport vmap @verdicts'] : list),
+    ...(sets ? ['ip daddr . ip protocol . udp dport vmap @verdicts'] : list),
     `ip daddr ${vmNetwork.address}/${vmNetwork.length} counter accept`,
     '}',
     '}\n',

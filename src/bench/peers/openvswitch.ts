@@ -155,7 +155,7 @@ function flows(ports: readonly (readonly MacAddress[])[], rules: number): string
   );
   const denied = Array.from({ length: rules - 1 }, (_, i) => {
     const { address, port } = deniedHost(i);
-    return `table=1,priority=${60_000 - i},udp,nw_src=${address},tp_dst=${port},actions=drop`;
+    return `table=1,priority=${60_000 - i},udp,nw_dst=${address},tp_dst=${port},actions=drop`;
   });
   const { address, length } = vmNetwork;
   const allowed = `table=1,priority=1,ip,nw_dst=${address}/${length},actions=goto_table:2`;
