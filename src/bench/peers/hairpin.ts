@@ -7,7 +7,7 @@ import { parseVsiId, type VsiId } from '../../domain/vsi-id.ts';
 import type { Endpoint } from '../../lab/simulated/frames.ts';
 import { inNamespace } from '../../linux/namespace.ts';
 import { EbpfRelay } from '../../relay/ebpf/relay.ts';
-import type { RelayPort, RelayState, RelayVsi } from '../../relay/relay.ts';
+import { defaultAgeingTime, type RelayPort, type RelayState, type RelayVsi } from '../../relay/relay.ts';
 import { vm } from '../vms.ts';
 
 /** The relay in a namespace, without agent: what the agent would tell it is told it here. */
@@ -41,7 +41,14 @@ export class Hairpin {
   }
 }
 
-export const stationPort: RelayPort = { kind: 'station', reflectiveRelay: true };
+/** Straight to the veth's other end, or through the port's own egress. */
+export const stationPort: RelayPort = { kind: 'station', reflectiveRelay: true, peerDelivery: true };
+export const sendingPort: RelayPort = { kind: 'station', reflectiveRelay: true };
+
+/** These ports and VSIs, and no limit for any tenant. */
+export function stateOf(ports: RelayState['ports'], vsis: RelayState['vsis']): RelayState {
+  return { ports, vsis, tenants: new Map(), ageingTime: defaultAgeingTime };
+}
 
 /** The first `count` VMs behind one port; of each, its policy. */
 export function vsisAt(port: string, count: number, policyOf: (i: number) => Policy): Map<VsiId, RelayVsi> {
@@ -54,9 +61,10 @@ function idOf(i: number): VsiId {
   return parseVsiId(`00000000-0000-4000-8000-${i.toString(16).padStart(12, '0')}`);
 }
 
-function vsiOf({ mac }: Endpoint, port: string, policy: Policy): RelayVsi {
+function vsiOf({ mac, address }: Endpoint, port: string, policy: Policy): RelayVsi {
   return {
     addresses: [mac],
+    ips: [address],
     policy,
     places: { active: { port, wireVid: nullVid }, armed: null, released: null },
     label: '',

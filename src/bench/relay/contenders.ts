@@ -1,11 +1,10 @@
 import type { Policy } from '../../domain/port-profile.ts';
 import { inNamespace } from '../../linux/namespace.ts';
-import { limits } from '../../relay/checks.ts';
 import type { RelayPort } from '../../relay/relay.ts';
 import { addCollector, collector, makeBed, port, uplink, type Bed, type Built } from '../bed.ts';
 import { Path } from '../path.ts';
 import { makeBridge } from '../peers/bridge.ts';
-import { Hairpin, stationPort, vsisAt } from '../peers/hairpin.ts';
+import { Hairpin, sendingPort, stateOf, stationPort, vsisAt } from '../peers/hairpin.ts';
 import { filterBridge, type NftStyle } from '../peers/nftables.ts';
 import { hasOpenVswitch, OpenVswitch } from '../peers/openvswitch.ts';
 import { shape } from '../peers/traffic-control.ts';
@@ -21,12 +20,11 @@ export interface Contender {
   /** Why it cannot take part here; null if it can. */
   readonly missing: string | null;
   /** Sets it up at the bed's switch. */
-  readonly build: (bed: Bed) => Promise<Built>;
+  readonly build: (bed: Bed, undo: AsyncDisposableStack) => Promise<Built>;
 }
 
 const vms = [vm(0), vm(1)];
-const macs = vms.map(({ mac }) => mac);
-const ports = { [port]: macs };
+const macs = { [port]: vms.map(({ mac }) => mac) };
 
 export const names = {
   generator: 'generator alone',
@@ -35,7 +33,8 @@ export const names = {
   bridgeNetfilter: 'bridge, bridge-nf on',
   nft: (style: NftStyle, rules: number) => `bridge, nft ${style} of ${rules}, htb`,
   openVswitch: 'Open vSwitch, 100 rules, meters',
-  hairpin: (rules: number) => `hairpin, ${rules} rules, rates`,
+  hairpin: (rules: number) => `hairpin, ${rules} rules, rates, guards`,
+  sendingHairpin: 'hairpin by bpf_redirect, 0 rules, rates, guards',
 };
 
 export const ruleCounts = [1, 100, 1000] as const;
@@ -44,25 +43,28 @@ export const ruleCounts = [1, 100, 1000] as const;
 export function contenders(): Contender[] {
   return [
     ...(['redirect', 'redirect_peer'] as const).map((how) =>
-      plain(names.turn(how), ({ switch: namespace }) => inNamespace(namespace, () => turnAround(port, how))),
+      plain(names.turn(how), ({ switch: namespace }, undo) => {
+        undo.defer(inNamespace(namespace, () => turnAround(port, how)));
+      }),
     ),
-    plain(names.bridge, ({ switch: namespace }) => makeBridge({ namespace, ports, hairpin: true })),
+    plain(names.bridge, ({ switch: namespace }) => makeBridge({ namespace, ports: macs, hairpin: true })),
     plain(names.bridgeNetfilter, ({ switch: namespace }) =>
-      makeBridge({ namespace, ports, hairpin: true, netfilter: true }),
+      makeBridge({ namespace, ports: macs, hairpin: true, netfilter: true }),
     ),
     ...(['list', 'sets'] as const).flatMap((style) => ruleCounts.map((rules) => nft(style, rules))),
     openVswitch(),
+    sendingHairpin(),
     ...[0, ...ruleCounts].map(hairpin),
   ];
 }
 
-function plain(name: string, set: (bed: Bed) => Promise<void> | void): Contender {
+function plain(name: string, set: (bed: Bed, undo: AsyncDisposableStack) => Promise<void> | void): Contender {
   return {
     name,
     rules: null,
     missing: null,
-    build: async (bed) => {
-      await set(bed);
+    build: async (bed, undo) => {
+      await set(bed, undo);
       return {};
     },
   };
@@ -74,8 +76,8 @@ function nft(style: NftStyle, rules: number): Contender {
     rules,
     missing: null,
     build: async ({ switch: namespace }) => {
-      await makeBridge({ namespace, ports, hairpin: true });
-      await filterBridge({ namespace, rules, style, port, vms: macs });
+      await makeBridge({ namespace, ports: macs, hairpin: true });
+      await filterBridge({ namespace, rules, style, port, vms });
       await shape(namespace, port);
       return {};
     },
@@ -88,9 +90,10 @@ function openVswitch(): Contender {
     name: names.openVswitch,
     rules,
     missing: hasOpenVswitch() ? null : 'Debian package openvswitch-switch is not installed',
-    build: async ({ switch: namespace }) => {
-      const it = await OpenVswitch.start({ namespace, ports, rules });
-      return { pid: it.pid, stop: () => it.stop() };
+    build: async ({ switch: namespace }, undo) => {
+      const it = await OpenVswitch.start({ namespace, ports: { [port]: vms }, rules });
+      undo.defer(() => it.stop());
+      return { pid: it.pid };
     },
   };
 }
@@ -99,40 +102,56 @@ function hairpin(rules: number): Contender {
   return {
     name: names.hairpin(rules),
     rules,
-    missing: rules > limits.rules ? `the relay takes ${limits.rules} rules` : null,
-    build: async ({ switch: namespace }) =>
-      relayWith(namespace, new Map([[port, stationPort]]), policy(rules)),
+    missing: null,
+    build: async ({ switch: namespace }, undo) =>
+      relayWith(namespace, { [port]: stationPort }, policy(rules), undo),
   };
 }
 
-/** The relay with all that a profile of the offload benchmark says: 100 rules, or as many as it takes, and a mirror. */
+/** As a port does that is no veth. */
+function sendingHairpin(): Contender {
+  return {
+    name: names.sendingHairpin,
+    rules: 0,
+    missing: null,
+    build: async ({ switch: namespace }, undo) =>
+      relayWith(namespace, { [port]: sendingPort }, policy(0), undo),
+  };
+}
+
+/** The relay with all that a profile of the offload benchmark says. */
 export function mirroringHairpin(): Contender {
-  const rules = Math.min(100, limits.rules);
+  const rules = 100;
   const session = 'bench';
   return {
     name: `${names.hairpin(rules)}, mirror`,
     rules,
     missing: null,
-    build: async ({ switch: namespace }) => {
-      await addCollector(namespace);
-      const ports = new Map<string, RelayPort>([
-        [port, stationPort],
-        [collector, { kind: 'mirror', session }],
-      ]);
-      return relayWith(namespace, ports, { ...policy(rules), mirror: { session, direction: 'both' } });
+    build: async ({ switch: namespace }, undo) => {
+      await addCollector(namespace, undo);
+      const ports: Record<string, RelayPort> = {
+        [port]: stationPort,
+        [collector]: { kind: 'mirror', session },
+      };
+      return relayWith(namespace, ports, { ...policy(rules), mirror: { session, direction: 'both' } }, undo);
     },
   };
 }
 
-function relayWith(namespace: string, ports: ReadonlyMap<string, RelayPort>, of: Policy): Built {
-  const it = new Hairpin(namespace);
-  try {
-    it.apply({ ports, vsis: vsisAt(port, vms.length, () => of) });
-  } catch (error) {
-    it.stop();
-    throw error;
-  }
-  return { stop: () => it.stop() };
+function relayWith(
+  namespace: string,
+  ports: Readonly<Record<string, RelayPort>>,
+  of: Policy,
+  undo: AsyncDisposableStack,
+): Built {
+  const it = undo.adopt(new Hairpin(namespace), (hairpin) => hairpin.stop());
+  it.apply(
+    stateOf(
+      new Map(Object.entries(ports)),
+      vsisAt(port, vms.length, () => of),
+    ),
+  );
+  return {};
 }
 
 /** Frames go up the uplink and come back by it. */
@@ -141,10 +160,9 @@ export async function pathThrough(
   undo: AsyncDisposableStack,
 ): Promise<Path> {
   const bed = await makeBed();
-  const { stop, ...rest } = await build(bed);
-  if (stop) undo.defer(stop);
+  const built = await build(bed, undo);
   const end = { namespace: bed.host, link: uplink };
-  const path = undo.adopt(new Path({ name, from: end, to: end, ...rest }), (it) => it.close());
+  const path = undo.adopt(new Path({ name, from: end, to: end, ...built }), (it) => it.close());
   path.check(frame(vms[0]!, vms[1]!, 64), rules === null ? [] : forbidden(rules));
   return path;
 }

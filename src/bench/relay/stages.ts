@@ -1,12 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import type { Policy } from '../../domain/port-profile.ts';
+import { plainForwarding, type Policy } from '../../domain/port-profile.ts';
 import { interfaceIndex } from '../../linux/interfaces.ts';
-import { BpfObject } from '../../linux/libbpf.ts';
+import { BpfObject, TestRun } from '../../linux/libbpf.ts';
 import { inNamespace } from '../../linux/namespace.ts';
-import { nanosecondsPerRun } from '../../linux/program-test.ts';
-import { limits } from '../../relay/checks.ts';
 import { addCollector, collector, makeBed, port } from '../bed.ts';
-import { Hairpin, stationPort, vsisAt } from '../peers/hairpin.ts';
+import { Hairpin, stateOf, stationPort, vsisAt } from '../peers/hairpin.ts';
 import { policy } from '../policy.ts';
 import type { RelayPort } from '../../relay/relay.ts';
 import { benchObject } from '../sink.ts';
@@ -29,7 +27,8 @@ const ports = new Map<string, RelayPort>([
 const unicast = frame(vm(0), vm(1), 64);
 const control = Uint8Array.from([0x01, 0x80, 0xc2, 0, 0, 0x0e, ...unicast.subarray(6)]);
 
-const bare = (rules: number): Policy => ({ ...policy(rules), rate: {} });
+const bare: Policy = { ...policy(0), ...plainForwarding };
+const guarded: Policy = { ...bare, guards: policy(0).guards };
 
 /**
  * Runs the program in the kernel (BPF_PROG_TEST_RUN) under policies of growing length; the best of three runs each. The
@@ -38,30 +37,39 @@ const bare = (rules: number): Policy => ({ ...policy(rules), rate: {} });
 export async function stages(repeat: number): Promise<Stage[]> {
   await using undo = new AsyncDisposableStack();
   const { switch: namespace } = await makeBed();
-  await addCollector(namespace);
+  await addCollector(namespace, undo);
   const hairpin = undo.adopt(new Hairpin(namespace), (it) => it.stop());
   const load = (path: string, name: string): number =>
     undo.adopt(BpfObject.load(path, hairpin.pins), (object) => object.close()).programFd(name);
   const relay = load(relayObject, 'hp_relay');
   const run = (stage: string, program: number, bytes: Uint8Array): Stage => {
-    const runs = [1, 2, 3].map(() =>
-      inNamespace(namespace, () => nanosecondsPerRun(program, interfaceIndex(port), bytes, repeat)),
-    );
-    return { stage, ns: Math.min(...runs) };
+    const test = new TestRun(program);
+    try {
+      const runs = [1, 2, 3].map(() =>
+        inNamespace(namespace, () => test.run(bytes, interfaceIndex(port), repeat).ns),
+      );
+      return { stage, ns: Math.min(...runs) };
+    } finally {
+      test.close();
+    }
   };
   const under = (of: Policy, stage: string, bytes = unicast): Stage => {
-    hairpin.apply({ ports, vsis: vsisAt(port, 2, () => of) });
+    hairpin.apply(
+      stateOf(
+        ports,
+        vsisAt(port, 2, () => of),
+      ),
+    );
     return run(stage, relay, bytes);
   };
   return [
     run('an empty program', load(benchObject, 'hp_turn'), unicast),
-    under(bare(0), 'a control frame, left to the agent', control),
-    under(bare(0), 'a stranger, dropped', frame(vm(2), vm(1), 64)),
-    under(bare(0), 'unicast, no rule'),
+    under(bare, 'a control frame, left to the agent', control),
+    under(bare, 'a stranger, dropped', frame(vm(2), vm(1), 64)),
+    under(bare, 'unicast, no rule'),
+    under(guarded, '+ guards'),
     under(policy(0), '+ rates in both directions'),
-    ...ruleCounts
-      .filter((rules) => rules <= limits.rules)
-      .map((rules) => under(policy(rules), `+ ${rules} rules`)),
+    ...ruleCounts.map((rules) => under(policy(rules), `+ ${rules} rules`)),
     under({ ...policy(1), mirror: { session, direction: 'both' } }, 'with 1 rule: + mirror, copies sent'),
   ];
 }
