@@ -36,20 +36,22 @@ export async function makeNamespace(role: string): Promise<string> {
 export interface Built {
   /** of the process that forwards, where the kernel does not */
   readonly pid?: number;
-  readonly stop?: () => Promise<void> | void;
 }
 
 export const collector = 'm1';
 
 /** A link whose far end drops what it gets, for a mirror's copies. */
-export async function addCollector(namespace: string): Promise<void> {
+export async function addCollector(namespace: string, undo: AsyncDisposableStack): Promise<void> {
   const far = await makeNamespace('collector');
   await ip(namespace, [
     `link add ${collector} type veth peer name far netns ${far}`,
     `link set dev ${collector} up`,
   ]);
   await ip(far, ['link set dev far up']);
-  inNamespace(far, () => new Sink('far').close());
+  undo.adopt(
+    inNamespace(far, () => new Sink('far')),
+    (sink) => sink.close(),
+  );
 }
 
 /** Removes every namespace that this process made here, and all that is in them. */

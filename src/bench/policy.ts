@@ -11,7 +11,8 @@ const udp = 17;
 /**
  * The policy that every contender has to enforce. All rules but the last deny one host's UDP port each and match no
  * frame of the benchmark; the last allows it, and what none matches is denied: a walk goes through to the end. No
- * rules: everything is allowed. Above that, a VM speaks from its own address only.
+ * rules: everything is allowed. Above that, a VM speaks from its own addresses only,
+ * and the guards are on.
  */
 export function policy(rules: number): Policy {
   const denied = Array.from({ length: Math.max(0, rules - 1) }, (_, i): AccessRule => {
@@ -27,11 +28,11 @@ export function policy(rules: number): Policy {
   const allowed: AccessRule = { action: 'allow', direction: 'both', destination: vmNetwork };
   return {
     ...plainForwarding,
-    tenant: 'bench',
-    guards: { address: false, dhcpServer: true, routerAdvertisement: true, control: true },
     vlan: parseVid(10),
+    tenant: 'bench',
     rate: { 'from-vm': rate, 'to-vm': rate },
     accessList: { rules: rules ? [...denied, allowed] : [], otherwise: rules ? 'deny' : 'allow' },
+    guards: { address: true, dhcpServer: true, routerAdvertisement: true, control: true },
   };
 }
 
@@ -40,12 +41,13 @@ export function deniedHost(i: number): { readonly address: string; readonly port
   return { address: `10.255.${i >> 8}.${i & 255}`, port: 1000 + i };
 }
 
-/** What must not come through from VM 0 to VM 1: by the policy's guard, by its first rule, and by none of its rules. */
+/** What must not come through from VM 0 to VM 1: by the policy's guards, by its first rule, and by none of its rules. */
 export function forbidden(rules: number): Uint8Array[] {
   const [from, to] = [vm(0), vm(1)];
   const { address, port } = deniedHost(0);
   return [
     frame({ ...from, mac: parseUnicastMac('52:54:00:ff:ff:ff') }, to, 64),
+    frame({ ...from, address: to.address }, to, 64),
     ...(rules > 1 ? [frame(from, { ...to, address }, 64, port)] : []),
     ...(rules > 0 ? [frame(from, { ...to, address: '203.0.113.1' }, 64)] : []),
   ];

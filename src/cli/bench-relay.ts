@@ -57,7 +57,7 @@ function relayText({
   stages,
   scale,
   ratios,
-  ratiosPeerDelivery,
+  ratiosPortEgress,
   missing,
   ...where
 }: RelayReport): string {
@@ -94,7 +94,7 @@ function relayText({
       ]),
     ),
     ratioTable(ratios),
-    ratioTable(ratiosPeerDelivery, 'ratio, peer delivery'),
+    ratioTable(ratiosPortEgress, 'ratio, by port egress'),
     ...leftOut(missing),
     conditionsText(where),
   ].join('\n\n');

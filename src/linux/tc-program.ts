@@ -41,7 +41,24 @@ export function attachProgram(it: Attachment, programFd: number, subject: string
   return false;
 }
 
-/** Likewise, for kernels before 6.6. */
+/**
+ * Attaches at ingress until the returned function is called, or this process ends; before Linux 6.6, until the interface
+ * goes. @throws SystemError
+ */
+export function holdIngress(ifindex: number, programFd: number, subject: string): () => void {
+  const link = libbpf().linkCreate(programFd, ifindex, tcxTypes.ingress, null);
+  lastComplaint();
+  if (link === -koffi.os.errno['EINVAL']!) {
+    attachClsact({ hook: 'ingress', ifindex, pin: '' }, programFd, subject);
+    return () => {};
+  }
+  checkBpf(link, 'TCX link on', subject);
+  return () => {
+    libc().close(link);
+  };
+}
+
+/** `attachProgram` for kernels before 6.6. */
 export function attachClsact({ hook, ifindex }: Attachment, programFd: number, subject: string): boolean {
   const bpf = libbpf();
   const made = bpf.hookCreate(hookOf(ifindex, clsactHooks[hook]));

@@ -74,7 +74,7 @@ describe('the benchmarks', () => {
       await using undo = new AsyncDisposableStack();
       await assert.rejects(
         pathThrough({ ...bridge, rules: 10 }, undo),
-        (error) => error instanceof BenchError && /lets 3 forbidden frames through/.test(error.message),
+        (error) => error instanceof BenchError && /lets 4 forbidden frames through/.test(error.message),
       );
     } finally {
       await removeBeds();

@@ -23,7 +23,7 @@ export interface Host {
   /** of the profile, those that the host itself applies; null: none, the switch does */
   readonly rules: number | null;
   readonly missing: string | null;
-  readonly build: (site: Site) => Promise<Built>;
+  readonly build: (site: Site, undo: AsyncDisposableStack) => Promise<Built>;
 }
 
 /** Where it is to be done: the VM's namespace is empty yet. */
@@ -35,7 +35,7 @@ const [self, other] = [vm(0), vm(1)];
 const vmLink = 'eth0';
 /** the host's end of a VM's link, as libvirt calls it */
 const vnet = 'vnet0';
-const ports = { [vnet]: [self.mac], [uplink]: [other.mac] };
+const macs = { [vnet]: [self.mac], [uplink]: [other.mac] };
 const rules = 100;
 
 export const names = {
@@ -53,11 +53,17 @@ export function hosts(): Host[] {
       name: names.openVswitch,
       rules,
       missing: hasOpenVswitch() ? null : 'Debian package openvswitch-switch is not installed',
-      build: async (site) => {
+      build: async (site, undo) => {
         await attachByVeth(site);
-        await addCollector(site.host);
-        const it = await OpenVswitch.start({ namespace: site.host, ports, rules, mirror: collector });
-        return { pid: it.pid, stop: () => it.stop() };
+        await addCollector(site.host, undo);
+        const it = await OpenVswitch.start({
+          namespace: site.host,
+          ports: { [vnet]: [self], [uplink]: [other] },
+          rules,
+          mirror: collector,
+        });
+        undo.defer(() => it.stop());
+        return { pid: it.pid };
       },
     },
   ];
@@ -68,12 +74,12 @@ function bridge(style: NftStyle): Host {
     name: names.bridge(style),
     rules,
     missing: null,
-    build: async (site) => {
+    build: async (site, undo) => {
       const namespace = site.host;
       await attachByVeth(site);
-      await addCollector(namespace);
-      await makeBridge({ namespace, ports });
-      await filterBridge({ namespace, rules, style, port: vnet, vms: [self.mac] });
+      await addCollector(namespace, undo);
+      await makeBridge({ namespace, ports: macs });
+      await filterBridge({ namespace, rules, style, port: vnet, vms: [self] });
       for (const link of [vnet, uplink]) await shape(namespace, link);
       await mirrorTo(namespace, vnet, collector);
       return {};
@@ -104,12 +110,11 @@ export async function pathsThrough(
   undo: AsyncDisposableStack,
 ): Promise<{ readonly out: Path; readonly in: Path }> {
   const site = { ...(await makeBed()), vm: await makeNamespace('vm') };
-  const { stop, ...rest } = await build(site);
-  if (stop) undo.defer(stop);
+  const built = await build(site, undo);
   const vmEnd = { namespace: site.vm, link: vmLink };
   const switchEnd = { namespace: site.switch, link: port };
   const open = (name: string, from: typeof vmEnd, to: typeof vmEnd) =>
-    undo.adopt(new Path({ name, from, to, ...rest }), (it) => it.close());
+    undo.adopt(new Path({ name, from, to, ...built }), (it) => it.close());
   const out = open(`${name}, from the VM`, vmEnd, switchEnd);
   const into = open(`${name}, to the VM`, switchEnd, vmEnd);
   out.check(frame(self, other, 64), rules === null ? [] : forbidden(rules));

@@ -7,13 +7,7 @@ import { parseVsiId, type VsiId } from '../../domain/vsi-id.ts';
 import type { Endpoint } from '../../lab/simulated/frames.ts';
 import { inNamespace } from '../../linux/namespace.ts';
 import { EbpfRelay } from '../../relay/ebpf/relay.ts';
-import {
-  defaultAgeingTime,
-  type PortName,
-  type RelayPort,
-  type RelayState,
-  type RelayVsi,
-} from '../../relay/relay.ts';
+import { defaultAgeingTime, type RelayPort, type RelayState, type RelayVsi } from '../../relay/relay.ts';
 import { vm } from '../vms.ts';
 
 /** The relay in a namespace, without agent: what the agent would tell it is told it here. */
@@ -47,14 +41,12 @@ export class Hairpin {
   }
 }
 
-export const stationPort: RelayPort = { kind: 'station', reflectiveRelay: true };
-/** The same, but frames for the host are handed to its end of the veth. */
-export const peerPort: RelayPort = { ...stationPort, peerDelivery: true };
+/** Straight to the veth's other end, or through the port's own egress. */
+export const stationPort: RelayPort = { kind: 'station', reflectiveRelay: true, peerDelivery: true };
+export const sendingPort: RelayPort = { kind: 'station', reflectiveRelay: true };
 
-export function bridgeState(
-  ports: ReadonlyMap<PortName, RelayPort>,
-  vsis: ReadonlyMap<VsiId, RelayVsi>,
-): RelayState {
+/** These ports and VSIs, and no limit for any tenant. */
+export function stateOf(ports: RelayState['ports'], vsis: RelayState['vsis']): RelayState {
   return { ports, vsis, tenants: new Map(), ageingTime: defaultAgeingTime };
 }
 
@@ -69,10 +61,10 @@ function idOf(i: number): VsiId {
   return parseVsiId(`00000000-0000-4000-8000-${i.toString(16).padStart(12, '0')}`);
 }
 
-function vsiOf({ mac }: Endpoint, port: string, policy: Policy): RelayVsi {
+function vsiOf({ mac, address }: Endpoint, port: string, policy: Policy): RelayVsi {
   return {
     addresses: [mac],
-    ips: [],
+    ips: [address],
     policy,
     places: { active: { port, wireVid: nullVid }, armed: null, released: null },
     label: '',

@@ -1,6 +1,6 @@
+import type { Endpoint } from '../../lab/simulated/frames.ts';
 import { nsenter } from '../../linux/namespace.ts';
 import { run } from '../../linux/run.ts';
-import type { MacAddress } from '../../domain/mac-address.ts';
 import { deniedHost } from '../policy.ts';
 import { vmNetwork } from '../vms.ts';
 
@@ -14,7 +14,7 @@ export interface FilterOptions {
   readonly style: NftStyle;
   /** the bridge port whose VMs are told apart by these addresses */
   readonly port: string;
-  readonly vms: readonly MacAddress[];
+  readonly vms: readonly Endpoint[];
 }
 
 /** The benchmark's policy, in the bridge family's forward hook. */
@@ -29,16 +29,17 @@ function ruleset({ rules, style, port, vms }: FilterOptions): string {
     (host) => `ip daddr ${host.address} ip protocol udp udp dport ${host.port} counter drop`,
   );
   const map = denied.map((host) => `${host.address} . udp . ${host.port} : drop`).join(', ');
+  const own = vms.map(({ mac, address }) => `${mac} . ${address}`).join(', ');
   const sets = style === 'sets' && denied.length > 0;
   return [
     'table bridge hp {',
-    `set vms { type ether_addr; elements = { ${vms.join(', ')} } }`,
+    `set vms { type ether_addr . ipv4_addr; elements = { ${own} } }`,
     sets
       ? `map verdicts { type ipv4_addr . inet_proto . inet_service : verdict; elements = { ${map} } }`
       : '',
     'chain forward { type filter hook forward priority 0; policy drop;',
     `iifname != "${port}" accept`,
-    'ether saddr != @vms counter drop',
+    'ether saddr . ip saddr != @vms counter drop',
     ...(sets ? ['ip daddr . ip protocol . udp dport vmap @verdicts'] : list),
     `ip daddr ${vmNetwork.address}/${vmNetwork.length} counter accept`,
     '}',

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, readFileSync, openSync, closeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { MacAddress } from '../../domain/mac-address.ts';
+import type { Endpoint } from '../../lab/simulated/frames.ts';
 import { nsenter } from '../../linux/namespace.ts';
 import { run } from '../../linux/run.ts';
 import { otherCore } from '../core.ts';
@@ -21,8 +21,8 @@ export function hasOpenVswitch(): boolean {
 
 export interface OpenVswitchOptions {
   readonly namespace: string;
-  /** by port, the addresses that are there */
-  readonly ports: Readonly<Record<string, readonly MacAddress[]>>;
+  /** by port, the VMs that are there */
+  readonly ports: Readonly<Record<string, readonly Endpoint[]>>;
   /** of the benchmark's policy, at least one */
   readonly rules: number;
   /** a port that gets copies of all that the first one sees */
@@ -149,9 +149,12 @@ export class OpenVswitch {
 }
 
 /** Table 0: whose frame is it, and its rate; 1: the first port's access list; 2: where it goes, and that one's rate. */
-function flows(ports: readonly (readonly MacAddress[])[], rules: number): string {
-  const sources = ports.flatMap((macs, i) =>
-    macs.map((mac) => `table=0,in_port=${i + 1},dl_src=${mac},actions=meter:1,goto_table:${i === 0 ? 1 : 2}`),
+function flows(ports: readonly (readonly Endpoint[])[], rules: number): string {
+  const sources = ports.flatMap((vms, i) =>
+    vms.map(({ mac, address: ip }) => {
+      const next = i === 0 ? 1 : 2;
+      return `table=0,in_port=${i + 1},ip,dl_src=${mac},nw_src=${ip},actions=meter:1,goto_table:${next}`;
+    }),
   );
   const denied = Array.from({ length: rules - 1 }, (_, i) => {
     const { address, port } = deniedHost(i);
@@ -159,8 +162,8 @@ function flows(ports: readonly (readonly MacAddress[])[], rules: number): string
   });
   const { address, length } = vmNetwork;
   const allowed = `table=1,priority=1,ip,nw_dst=${address}/${length},actions=goto_table:2`;
-  const destinations = ports.flatMap((macs, out) =>
-    macs.flatMap((mac) =>
+  const destinations = ports.flatMap((vms, out) =>
+    vms.flatMap(({ mac }) =>
       ports.map((_, i) => {
         const output = i === out ? 'in_port' : `output:${out + 1}`;
         return `table=2,in_port=${i + 1},dl_dst=${mac},actions=meter:2,${output}`;

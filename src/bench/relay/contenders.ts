@@ -1,11 +1,10 @@
 import type { Policy } from '../../domain/port-profile.ts';
 import { inNamespace } from '../../linux/namespace.ts';
-import { limits } from '../../relay/limits.ts';
 import type { RelayPort } from '../../relay/relay.ts';
 import { addCollector, collector, makeBed, port, uplink, type Bed, type Built } from '../bed.ts';
 import { Path } from '../path.ts';
 import { makeBridge } from '../peers/bridge.ts';
-import { bridgeState, Hairpin, peerPort, stationPort, vsisAt } from '../peers/hairpin.ts';
+import { Hairpin, sendingPort, stateOf, stationPort, vsisAt } from '../peers/hairpin.ts';
 import { filterBridge, type NftStyle } from '../peers/nftables.ts';
 import { hasOpenVswitch, OpenVswitch } from '../peers/openvswitch.ts';
 import { shape } from '../peers/traffic-control.ts';
@@ -21,12 +20,11 @@ export interface Contender {
   /** Why it cannot take part here; null if it can. */
   readonly missing: string | null;
   /** Sets it up at the bed's switch. */
-  readonly build: (bed: Bed) => Promise<Built>;
+  readonly build: (bed: Bed, undo: AsyncDisposableStack) => Promise<Built>;
 }
 
 const vms = [vm(0), vm(1)];
-const macs = vms.map(({ mac }) => mac);
-const ports = { [port]: macs };
+const macs = { [port]: vms.map(({ mac }) => mac) };
 
 export const names = {
   generator: 'generator alone',
@@ -35,12 +33,12 @@ export const names = {
   bridgeNetfilter: 'bridge, bridge-nf on',
   nft: (style: NftStyle, rules: number) => `bridge, nft ${style} of ${rules}, htb`,
   openVswitch: 'Open vSwitch, 100 rules, meters',
-  hairpin: (rules: number, delivery?: Delivery) =>
-    `hairpin, ${rules} rules, rates${delivery === 'peer' ? ', peer delivery' : ''}`,
+  hairpin: (rules: number, delivery: Delivery = 'peer') =>
+    `hairpin${delivery === 'peer' ? '' : ' by port egress'}, ${rules} rules, rates, guards`,
 };
 
-/** How frames leave by the port: as the kernel does it, or straight to the veth's peer (`peerDelivery`). */
-export const deliveries = ['port', 'peer'] as const;
+/** How frames leave: straight to the veth's other end (`peerDelivery`), or through the port's own egress. */
+export const deliveries = ['egress', 'peer'] as const;
 export type Delivery = (typeof deliveries)[number];
 
 export const ruleCounts = [1, 100, 1000] as const;
@@ -49,11 +47,13 @@ export const ruleCounts = [1, 100, 1000] as const;
 export function contenders(): Contender[] {
   return [
     ...(['redirect', 'redirect_peer'] as const).map((how) =>
-      plain(names.turn(how), ({ switch: namespace }) => inNamespace(namespace, () => turnAround(port, how))),
+      plain(names.turn(how), ({ switch: namespace }, undo) => {
+        undo.defer(inNamespace(namespace, () => turnAround(port, how)));
+      }),
     ),
-    plain(names.bridge, ({ switch: namespace }) => makeBridge({ namespace, ports, hairpin: true })),
+    plain(names.bridge, ({ switch: namespace }) => makeBridge({ namespace, ports: macs, hairpin: true })),
     plain(names.bridgeNetfilter, ({ switch: namespace }) =>
-      makeBridge({ namespace, ports, hairpin: true, netfilter: true }),
+      makeBridge({ namespace, ports: macs, hairpin: true, netfilter: true }),
     ),
     ...(['list', 'sets'] as const).flatMap((style) => ruleCounts.map((rules) => nft(style, rules))),
     openVswitch(),
@@ -61,13 +61,13 @@ export function contenders(): Contender[] {
   ];
 }
 
-function plain(name: string, set: (bed: Bed) => Promise<void> | void): Contender {
+function plain(name: string, set: (bed: Bed, undo: AsyncDisposableStack) => Promise<void> | void): Contender {
   return {
     name,
     rules: null,
     missing: null,
-    build: async (bed) => {
-      await set(bed);
+    build: async (bed, undo) => {
+      await set(bed, undo);
       return {};
     },
   };
@@ -79,8 +79,8 @@ function nft(style: NftStyle, rules: number): Contender {
     rules,
     missing: null,
     build: async ({ switch: namespace }) => {
-      await makeBridge({ namespace, ports, hairpin: true });
-      await filterBridge({ namespace, rules, style, port, vms: macs });
+      await makeBridge({ namespace, ports: macs, hairpin: true });
+      await filterBridge({ namespace, rules, style, port, vms });
       await shape(namespace, port);
       return {};
     },
@@ -93,56 +93,57 @@ function openVswitch(): Contender {
     name: names.openVswitch,
     rules,
     missing: hasOpenVswitch() ? null : 'Debian package openvswitch-switch is not installed',
-    build: async ({ switch: namespace }) => {
-      const it = await OpenVswitch.start({ namespace, ports, rules });
-      return { pid: it.pid, stop: () => it.stop() };
+    build: async ({ switch: namespace }, undo) => {
+      const it = await OpenVswitch.start({ namespace, ports: { [port]: vms }, rules });
+      undo.defer(() => it.stop());
+      return { pid: it.pid };
     },
   };
 }
 
 function hairpin(rules: number, delivery: Delivery): Contender {
-  const sends = delivery === 'peer' ? peerPort : stationPort;
+  const own = delivery === 'peer' ? stationPort : sendingPort;
   return {
     name: names.hairpin(rules, delivery),
     rules,
-    missing: rules > limits.rules ? `the relay takes ${limits.rules} rules` : null,
-    build: async ({ switch: namespace }) => relayWith(namespace, new Map([[port, sends]]), policy(rules)),
+    missing: null,
+    build: async ({ switch: namespace }, undo) => relayWith(namespace, { [port]: own }, policy(rules), undo),
   };
 }
 
-/** The relay with all that a profile of the offload benchmark says: 100 rules, or as many as it takes, and a mirror. */
+/** The relay with all that a profile of the offload benchmark says. */
 export function mirroringHairpin(): Contender {
-  const rules = Math.min(100, limits.rules);
+  const rules = 100;
   const session = 'bench';
   return {
     name: `${names.hairpin(rules)}, mirror`,
     rules,
     missing: null,
-    build: async ({ switch: namespace }) => {
-      await addCollector(namespace);
-      const ports = new Map<string, RelayPort>([
-        [port, stationPort],
-        [collector, { kind: 'mirror', session }],
-      ]);
-      return relayWith(namespace, ports, { ...policy(rules), mirror: { session, direction: 'both' } });
+    build: async ({ switch: namespace }, undo) => {
+      await addCollector(namespace, undo);
+      const ports: Record<string, RelayPort> = {
+        [port]: stationPort,
+        [collector]: { kind: 'mirror', session },
+      };
+      return relayWith(namespace, ports, { ...policy(rules), mirror: { session, direction: 'both' } }, undo);
     },
   };
 }
 
-function relayWith(namespace: string, ports: ReadonlyMap<string, RelayPort>, of: Policy): Built {
-  const it = new Hairpin(namespace);
-  try {
-    it.apply(
-      bridgeState(
-        ports,
-        vsisAt(port, vms.length, () => of),
-      ),
-    );
-  } catch (error) {
-    it.stop();
-    throw error;
-  }
-  return { stop: () => it.stop() };
+function relayWith(
+  namespace: string,
+  ports: Readonly<Record<string, RelayPort>>,
+  of: Policy,
+  undo: AsyncDisposableStack,
+): Built {
+  const it = undo.adopt(new Hairpin(namespace), (hairpin) => hairpin.stop());
+  it.apply(
+    stateOf(
+      new Map(Object.entries(ports)),
+      vsisAt(port, vms.length, () => of),
+    ),
+  );
+  return {};
 }
 
 /** Frames go up the uplink and come back by it. */
@@ -151,10 +152,9 @@ export async function pathThrough(
   undo: AsyncDisposableStack,
 ): Promise<Path> {
   const bed = await makeBed();
-  const { stop, ...rest } = await build(bed);
-  if (stop) undo.defer(stop);
+  const built = await build(bed, undo);
   const end = { namespace: bed.host, link: uplink };
-  const path = undo.adopt(new Path({ name, from: end, to: end, ...rest }), (it) => it.close());
+  const path = undo.adopt(new Path({ name, from: end, to: end, ...built }), (it) => it.close());
   path.check(frame(vms[0]!, vms[1]!, 64), rules === null ? [] : forbidden(rules));
   return path;
 }

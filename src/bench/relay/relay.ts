@@ -29,8 +29,8 @@ export interface RelayReport extends Conditions {
   readonly stages: readonly Stage[];
   readonly scale: Scale;
   readonly ratios: Readonly<Record<string, number | null>>;
-  /** the same where the port delivers straight to its veth's peer */
-  readonly ratiosPeerDelivery: Readonly<Record<string, number | null>>;
+  /** the same where frames leave through the port's own egress, as on a port that is no veth */
+  readonly ratiosPortEgress: Readonly<Record<string, number | null>>;
 }
 
 export interface RelayOptions {
@@ -82,11 +82,11 @@ export async function benchRelay({ rounds, quick, stop }: RelayOptions): Promise
       stages: byStage,
       scale: scaled,
       ratios: {
-        ...frameRatios(frames[64]!.paths, 'port'),
+        ...frameRatios(frames[64]!.paths, 'peer'),
         tcpVsBridge: streams.ratio,
         vsis10000vs10: scaled.ratio,
       },
-      ratiosPeerDelivery: frameRatios(frames[64]!.paths, 'peer'),
+      ratiosPortEgress: frameRatios(frames[64]!.paths, 'egress'),
     };
   } finally {
     await removeBeds();

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { makeBed, port, uplink } from '../bed.ts';
 import { costs, times, type RoundsOptions } from '../interleave.ts';
 import { Path } from '../path.ts';
-import { bridgeState, Hairpin, stationPort, vsisAt } from '../peers/hairpin.ts';
+import { Hairpin, stateOf, stationPort, vsisAt } from '../peers/hairpin.ts';
 import { policy, rate } from '../policy.ts';
 import { note, round } from '../report.ts';
 import { frame, vm } from '../vms.ts';
@@ -59,7 +59,7 @@ async function build(vsis: number, undo: AsyncDisposableStack) {
     ...policy(rules),
     rate: { 'from-vm': rate, 'to-vm': { ...rate, max: rate.max - 8000 * i } },
   }));
-  const state = bridgeState(
+  const state = stateOf(
     new Map([[port, stationPort]]),
     vsisAt(port, vsis, (i) => policies[i % profiles]!),
   );

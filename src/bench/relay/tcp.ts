@@ -36,8 +36,7 @@ export async function tcp(
   const pairs: Pair[] = [];
   for (const { name, build } of contenders) {
     const bed = await makeBed();
-    const { stop: end } = await build(bed);
-    if (end) undo.defer(end);
+    await build(bed, undo);
     pairs.push({ name, ...(await attachVms(bed)) });
   }
   const measured = pairs.map((): number[] => []);
