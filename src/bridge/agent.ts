@@ -16,7 +16,14 @@ import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import { sameProfile } from '../protocol/vdp/filter.ts';
 import type { VdpLimits } from '../protocol/vdp/bridge.ts';
 import { objection } from '../relay/capabilities.ts';
-import { RelayError, type PortName, type Relay, type RelayEvent, type RelayPort } from '../relay/relay.ts';
+import {
+  RelayError,
+  type PortEgress,
+  type PortName,
+  type Relay,
+  type RelayEvent,
+  type RelayPort,
+} from '../relay/relay.ts';
 import { admit, feasible, policyFor, type Admission, type Application } from './admission.ts';
 import { Announcements, type Heed } from './announcements.ts';
 import type { Directory, Entitlement } from './directory.ts';
@@ -43,8 +50,8 @@ export interface StationLink {
   readonly name: PortName;
   readonly mac: MacAddress;
   readonly runs: boolean;
-  /** bits per second that leave by it at most; absent: what the link carries */
-  readonly shaper?: number | undefined;
+  /** how frames leave by it */
+  readonly egress: PortEgress;
   /** the default is "ignore" */
   readonly secondStation?: SecondStationPolicy;
   readonly send: (frame: Uint8Array) => void;
@@ -101,14 +108,14 @@ export class BridgeAgent {
   readonly #announcements: Announcements;
   readonly #owed: Owed;
   readonly #tenants = new Tenants();
-  readonly #shapers: ReadonlyMap<PortName, number>;
+  readonly #egress: ReadonlyMap<PortName, PortEgress>;
   /** changes that the data plane cannot do, by what was changed; what was before is still in force */
   readonly #refused = new Map<string, string>();
   #stopped = false;
 
   constructor(parts: BridgeAgentParts) {
     this.#parts = parts;
-    this.#shapers = new Map(parts.links.flatMap(({ name, shaper }) => (shaper ? [[name, shaper]] : [])));
+    this.#egress = new Map(parts.links.map(({ name, egress }) => [name, egress]));
     this.#owed = new Owed(parts.clock, () => this.#apply(), parts.log);
     this.#announcements = new Announcements(
       new Map(
@@ -681,8 +688,7 @@ export class BridgeAgent {
     for (const name of this.#ports.keys()) {
       const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
       const isUsed = current || this.#book.isUsed(name);
-      const shaper = this.#shapers.get(name);
-      ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed, ...(shaper && { shaper }) });
+      ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed, ...this.#egress.get(name) });
     }
     this.#parts.relay.apply(
       {

@@ -10,13 +10,18 @@ import { vsiSpecSchema } from '../api/vsi.ts';
 import { profileKey } from '../domain/profile-ref.ts';
 import { defaultAgeingTime } from '../relay/relay.ts';
 
-/** bits per second that leave by the port at most, queued and not dropped; guarantees to tenants need one */
-const shaper = bitRate;
+/** How frames leave by a port (PortEgress). */
+const egress = {
+  /** bits per second that leave by the port at most, queued and not dropped; guarantees to tenants need one */
+  shaper: bitRate.optional(),
+  /** hand frames straight to the other end of the veth that the port is */
+  peerDelivery: z.literal(true).optional(),
+};
 
 const port = z.discriminatedUnion('kind', [
   strict({
     kind: z.literal('station'),
-    shaper: shaper.optional(),
+    ...egress,
     /** whether a VM's own announcement makes it active where it is armed; absent: unless the station is Hairpin's own */
     announcements: z.enum(['armed', 'never']).optional(),
     /** when a second station speaks at it: go on with the first, or let go of all and be down until the link was */
@@ -28,7 +33,7 @@ const port = z.discriminatedUnion('kind', [
     nativeVlan: form.vlan.optional(),
     /** carried with a tag */
     vlans: z.array(form.vlan).default([]),
-    shaper: shaper.optional(),
+    ...egress,
   }),
   strict({ kind: z.literal('mirror'), session: form.name }),
 ]);
@@ -73,6 +78,12 @@ export const bridgeConfig = strict({
 }).superRefine(({ manager, tenants, profiles, vsis, ports }, context) => {
   const refuse = (path: PropertyKey[], message: string) =>
     context.addIssue({ code: 'custom', path, message });
+  for (const [name, port] of Object.entries(ports))
+    if (port.kind !== 'mirror' && port.shaper !== undefined && port.peerDelivery)
+      refuse(
+        ['ports', name, 'peerDelivery'],
+        'is there beside a shaper, which queues what peer delivery lets past it; one of the two would be right',
+      );
   if (manager !== undefined) {
     if (tenants ?? profiles ?? vsis)
       refuse(['manager'], 'is given beside tenants, profiles and vsis; either of the two would be right');

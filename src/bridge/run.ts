@@ -12,9 +12,8 @@ import { etherTypes, groupAddresses } from '../protocol/ethernet.ts';
 import { evbParameters } from '../protocol/evb/parameters.ts';
 import { managementIp } from '../protocol/lldp/management.ts';
 import { EbpfRelay } from '../relay/ebpf/relay.ts';
-import type { PortName, RelayPort } from '../relay/relay.ts';
+import type { PortEgress, PortName, RelayPort } from '../relay/relay.ts';
 import { BridgeAgent } from './agent.ts';
-import type { Heed } from './announcements.ts';
 import { controlPath, type BridgeConfig } from './config.ts';
 import { serveControl } from './control.ts';
 import { managed } from './managed.ts';
@@ -81,10 +80,8 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
       name,
       mac: interfaceAddress(name),
       runs: interfaceRuns(name),
-      shaper: shaperAt(config, name),
-      ...secondStationOf(config, name),
+      ...stationSettings(config, name),
       send: (frame) => void sockets.get(name)!.send(frame), // a port that is down drops it, and ECP tries again
-      announcements: announcementsAt(config, name),
     })),
     otherPorts: otherPorts(config),
     ageingTime: config.ageingTime,
@@ -142,27 +139,30 @@ function sourceOf(config: BridgeConfig, logger: Logger): Source {
     : managed({ ...config, manager }, logger);
 }
 
-function shaperAt({ ports }: BridgeConfig, name: PortName): number | undefined {
-  const port = ports[name];
-  return port?.kind === 'station' ? port.shaper : undefined;
+/** What the file says of one of its station ports. */
+function stationSettings({ ports }: BridgeConfig, name: PortName) {
+  const port = ports[name]!;
+  if (port.kind !== 'station') throw new Error(`${name} is no station port`);
+  const { secondStation, announcements } = port;
+  return { egress: egressOf(port), secondStation, announcements };
 }
 
-function announcementsAt({ ports }: BridgeConfig, name: PortName): Heed | undefined {
-  const port = ports[name];
-  return port?.kind === 'station' ? port.announcements : undefined;
-}
-
-function secondStationOf(config: BridgeConfig, name: PortName) {
-  const port = config.ports[name]!;
-  return port.kind === 'station' ? { secondStation: port.secondStation } : {};
+function egressOf({
+  shaper,
+  peerDelivery,
+}: {
+  shaper?: number | undefined;
+  peerDelivery?: true | undefined;
+}): PortEgress {
+  return { ...(shaper && { shaper }), ...(peerDelivery && { peerDelivery }) };
 }
 
 function otherPorts(config: BridgeConfig): ReadonlyMap<PortName, RelayPort> {
   const ports = new Map<PortName, RelayPort>();
   for (const [name, port] of Object.entries(config.ports))
     if (port.kind === 'network') {
-      const { shaper, nativeVlan = null, ...rest } = port;
-      ports.set(name, { ...rest, nativeVlan, ...(shaper && { shaper }) });
+      const { kind, nativeVlan = null, vlans } = port;
+      ports.set(name, { kind, nativeVlan, vlans, ...egressOf(port) });
     } else if (port.kind === 'mirror') ports.set(name, port);
   return ports;
 }

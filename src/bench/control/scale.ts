@@ -131,6 +131,7 @@ class TimedBridge {
         name,
         mac: mac(0x0201, i),
         runs: true,
+        egress: {},
         send: (frame) => void this.#sent.push({ port: i, frame }),
       })),
       otherPorts: new Map(),

@@ -144,6 +144,7 @@ export class SimulatedLab implements Lab {
         name: port,
         mac: parseMac(`02:00:00:00:01:0${i + 1}`),
         runs: true,
+        egress: {},
         send: (frame) => toStation.get(port)!.send(frame),
       })),
       otherPorts: new Map([[networkPort, { kind: 'network', nativeVlan: vms[0]!.profile.vlan, vlans: [] }]]),

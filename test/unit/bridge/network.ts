@@ -223,7 +223,7 @@ export class TestNetwork {
         name,
         mac: parseMac(`02:00:00:00:01:0${i}`),
         runs: true,
-        ...(name === 'p2' && { shaper: 1_000_000_000 }),
+        egress: name === 'p2' ? { shaper: 1_000_000_000 } : {},
         announcements: this.#heed,
         secondStation: 'down',
         send: (bytes) => {
