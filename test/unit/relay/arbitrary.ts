@@ -151,6 +151,15 @@ export function timeless(state: RelayState): RelayState {
   };
 }
 
+/** Likewise without mirrors that cut their copies. */
+export function uncut(state: RelayState): RelayState {
+  const whole = (vsi: RelayVsi): RelayVsi => {
+    const { truncate: _, ...mirror } = vsi.policy.mirror ?? { session: '', direction: 'both' };
+    return { ...vsi, policy: { ...vsi.policy, mirror: vsi.policy.mirror && mirror } };
+  };
+  return { ...state, vsis: new Map(Array.from(state.vsis, ([id, vsi]) => [id, whole(vsi)])) };
+}
+
 /** A frame for one of the ports; see `aimed`. */
 export const anyArrival = record({ port: fc.constantFrom(...portNames), frame: anyFrame });
 
