@@ -79,7 +79,7 @@ for (const dialect of dialectNames)
       await associate(3, 100);
       await associate(4);
       await manager.api.put('profiles', { ...profile, vlan: parseVid(200) });
-      await isLost(3, /^at p1: its profile has VLAN 200 now/);
+      await isLost(3, /^at p1: its profile has no VLAN 100 any more/);
       assert.equal((await agent.held('p1'))[vsiId(4)], 'associated');
       assert.equal(response(4), 0);
       await mayAskAgain(3, 200);

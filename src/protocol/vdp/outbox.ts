@@ -58,12 +58,16 @@ export class VdpOutbox {
     return true;
   }
 
-  /** Says nothing more of what was answered about a VSI. */
+  /** Says nothing more of what was answered about a VSI, and nothing once more: the bridge's own request was read. */
   withdraw(vsiId: VsiId): void {
-    const stays = ({ tlv }: Item) => tlv.kind !== 'answer' || tlv.vsiId !== vsiId;
-    this.#waiting.delete(`answer ${vsiId}`);
+    const isOf = ({ tlv }: Item) => tlv.kind !== 'unusable' && tlv.vsiId === vsiId;
+    const stays = (item: Item) => !isOf(item) || (item.tlv.kind === 'request' && !item.isAgain);
+    for (const key of [`answer ${vsiId}`, `request ${vsiId}`]) {
+      const item = this.#waiting.get(key);
+      if (item && !stays(item)) this.#waiting.delete(key);
+    }
     this.#inFlight = this.#inFlight.filter(stays);
-    this.#unread = { ...this.#unread, items: this.#unread.items.filter(stays) };
+    this.#unread = { ...this.#unread, items: this.#unread.items.filter((item) => !isOf(item)) };
   }
 
   /** The next ECPDU's payload: the oldest TLV and as many others of the same lead as it holds; null if none waits. */

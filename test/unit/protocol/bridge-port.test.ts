@@ -483,6 +483,19 @@ test('what was acknowledged is not said again when the station asks for somethin
   assert.deepEqual(vsisIn(answer), [vsiId(2)]);
 });
 
+test("the bridge's own de-associate is not said again to a station that asks for the VSI anew", () => {
+  const bridge = connected();
+  associate(bridge, 1, 1, 10_000);
+  bridge.receive(station.ack(sentSequence(bridge.deassociate(vsiId(1), 10_100))), 10_101);
+  const token = tokenIn(bridge.receive(station.ecp(2, [asked('associate', vsi(1))]), 10_150));
+  const [answer] = sent(bridge.answer(token, accept, 10_150));
+  assert.ok(answer && 'seq' in answer);
+  assert.deepEqual(
+    answer.tlvs.map(({ kind }) => kind),
+    ['answer'],
+  );
+});
+
 test('of several VSI managers each has an ECPDU of its own, and what one may have overwritten follows', () => {
   const bridge = connected();
   associate(bridge, 1, 1, 10_000);
