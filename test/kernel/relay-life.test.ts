@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
+import { interfaceIndex } from '../../src/linux/interfaces.ts';
 import { BpfObject, MappedArray } from '../../src/linux/libbpf.ts';
 import { run } from '../../src/linux/run.ts';
+import { hasIngress } from '../../src/linux/tc-program.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
 import { RelayError } from '../../src/relay/relay.ts';
 import { anyState } from '../unit/relay/arbitrary.ts';
@@ -125,7 +127,7 @@ describe('the life of an eBPF relay', () => {
       () => kernel.apply(state({ s1: station, nowhere0: station })),
       refusal(/port nowhere0: no such network interface/),
     );
-    assert.equal(await filters(), 0);
+    assert.equal(programs(), 0);
     kernel.apply(state({ s1: station }));
     const directory = join(mkdtempSync(join(tmpdir(), 'hp-relay-')), 'pins');
     const other = kernel.inside(() => EbpfRelay.open(directory, (error) => assert.fail(String(error))));
@@ -134,7 +136,7 @@ describe('the life of an eBPF relay', () => {
         () => kernel.inside(() => other.apply(state({ s2: station, s1: station }))),
         refusal(/port s1: in use/),
       );
-      assert.equal(await filters(), 1);
+      assert.equal(programs(), 1);
       assert.deepEqual(other.held(), state({}));
     } finally {
       kernel.inside(() => other.destroy());
@@ -149,7 +151,7 @@ describe('the life of an eBPF relay', () => {
     kernel.apply(state({}));
     assert.match(await tc('show', 'dev', 's1'), /clsact/);
     assert.doesNotMatch(await tc('show', 'dev', 's2'), /clsact/);
-    assert.equal(await filters(), 0);
+    assert.equal(programs(), 0);
     await tc('del', 'dev', 's1', 'clsact');
   });
 
@@ -157,7 +159,7 @@ describe('the life of an eBPF relay', () => {
     kernel.relay.close();
     const setLayout = (version: bigint) => {
       const object = BpfObject.load(objectFile, kernel.directory);
-      const array = new MappedArray(object.mapFd('hp_layout'), 8, 'hp_layout');
+      const array = new MappedArray(object.mapFd('hp_settings'), 32, 'hp_settings');
       const before = array.words()[0]!;
       array.words()[0] = version;
       array.unmap();
@@ -166,7 +168,7 @@ describe('the life of an eBPF relay', () => {
     };
     const layout = setLayout(99n);
     try {
-      assert.throws(() => kernel.reopen(), refusal(/layout 99, this program layout 1/));
+      assert.throws(() => kernel.reopen(), refusal(/layout 99, this program layout 2/));
     } finally {
       assert.equal(setLayout(layout), 99n);
       kernel.reopen();
@@ -189,24 +191,18 @@ describe('the life of an eBPF relay', () => {
 
   it('is gone after destroy: no program, no qdisc, no pin, no mount', async () => {
     kernel.apply(state(ports, { 1: { active: at('s1') } }));
-    assert.equal(await filters(), 3);
+    assert.equal(programs(), 3);
     assert.equal(statfsSync(kernel.directory).type, 0xcafe4a11);
     kernel.inside(() => kernel.relay.destroy());
-    assert.equal(await filters(), 0);
+    assert.equal(programs(), 0);
     assert.doesNotMatch(await run('tc', ['-n', kernel.namespace, 'qdisc', 'show']), /clsact/);
     assert.equal(existsSync(kernel.directory), false);
     kernel.reopen();
     assert.deepEqual(kernel.relay.held(), state({}));
   });
 
-  /** How many of the ports have a tc ingress filter. */
-  async function filters(): Promise<number> {
-    let count = 0;
-    for (const name of names)
-      if (
-        /hp_relay/.test(await run('tc', ['-n', kernel.namespace, 'filter', 'show', 'dev', name, 'ingress']))
-      )
-        count++;
-    return count;
+  /** How many of the ports have a program at tc ingress. */
+  function programs(): number {
+    return kernel.inside(() => names.filter((name) => hasIngress(interfaceIndex(name))).length);
   }
 });
