@@ -34,8 +34,9 @@ export function stormBucketOf({ framesPerSecond, burst }: StormLimit): { cost: b
   return bucketOf({ max: framesPerSecond * 8, burst });
 }
 
-/** A rate as the token bucket counts it: 1/16 ns per octet times 2^20, and the bucket's depth in 1/16 ns. */
+/** A rate as the token bucket counts it: 1/16 ns per octet times 2^20, and the bucket's depth in 1/16 ns, never none. */
 export function bucketOf({ max, burst }: RateLimit): { cost: bigint; depth: bigint } {
   const cost = ((8_000_000_000n << 24n) + BigInt(max) / 2n) / BigInt(max);
-  return { cost, depth: (BigInt(burst) * cost) >> 20n };
+  const depth = (BigInt(burst) * cost) >> 20n;
+  return { cost, depth: depth || 1n };
 }
