@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The frame on its way through the program, and what its headers say. */
 #pragma once
-#include "layout.h"
+#include "maps.h"
 #include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
 #include <stdbool.h>
@@ -108,18 +108,19 @@ static __always_inline __u64 mac_at(const __u8 *octets)
 /* Reads up to `most` octets at `offset`; how many there were. */
 static __always_inline __u32 load_some(struct __sk_buff *skb, __u32 offset, void *to, __u32 most)
 {
-	__u32 length = skb->len;
+	__u32 length = skb->len, last;
 
 	if (length <= offset)
 		return 0;
 	length -= offset;
 	if (length > most)
 		length = most;
-	/* the verifier has to see the register's bounds that the call uses */
-	asm volatile("" : "+r"(length));
-	if (length < 1 || length > most)
+	/* the verifier of Linux 6.1 sees that it is 1 to `most` only if the compiler does not */
+	last = length - 1;
+	asm volatile("" : "+r"(last));
+	if (last >= most)
 		return 0;
-	return bpf_skb_load_bytes(skb, offset, to, length) ? 0 : length;
+	return bpf_skb_load_bytes(skb, offset, to, last + 1) ? 0 : length;
 }
 
 /* Likewise, of what is behind the Ethernet header: without a call where it lies in one piece, as it mostly does. */

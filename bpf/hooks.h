@@ -4,7 +4,7 @@
  * variant for tests, whose clock somebody sets and which keeps what it would send (record.h).
  */
 #pragma once
-#include "layout.h"
+#include "maps.h"
 #include <linux/pkt_cls.h>
 #include <stdbool.h>
 

@@ -14,7 +14,7 @@ static __always_inline __u32 beside_tag(struct work *w, __u32 octets)
 	return (octets < least ? least : octets) - w->beside;
 }
 
-__noinline int mirror(struct __sk_buff *skb, struct work *w, struct profile *profile, __u32 slot, __u32 direction)
+static __always_inline int mirror(struct __sk_buff *skb, struct work *w, struct profile *profile, __u32 slot, __u32 direction)
 {
 	__u32 index = slot << 1 | direction;
 	__u64 *mirrored;

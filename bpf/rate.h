@@ -26,7 +26,7 @@ static __always_inline bool passes(void *buckets, __u32 bucket, const struct rat
 {
 	__u64 *full_at;
 
-	if (!rate->depth)
+	if (!rate->cost)
 		return true;
 	full_at = bpf_map_lookup_elem(buckets, &bucket);
 	return !full_at || conforms(full_at, amount * rate->cost >> 20, rate->depth, now_ns);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* hooks.h for tests by BPF_PROG_TEST_RUN: nothing is sent, and two runs with the same frames do the same. */
 #pragma once
+#include "frame.h"
 
 #define EMISSIONS 128
 
@@ -55,8 +56,7 @@ static __noinline int record(struct __sk_buff *skb, __u32 ifindex)
 	e->octets = octets;
 	e->tag_protocol = skb->vlan_present ? skb->vlan_proto : 0;
 	e->tci = skb->vlan_tci;
-	if (octets > 0 && octets <= sizeof(e->frame))
-		bpf_skb_load_bytes(skb, 0, e->frame, octets);
+	load_some(skb, 0, e->frame, sizeof(e->frame));
 	return 0;
 }
 

@@ -81,14 +81,14 @@ export function numbersOf(profile: Uint8Array<ArrayBuffer>): ProfileNumbers {
   };
 }
 
-/** A struct rate; the depth is the word that says that there is one. */
+/** A struct rate; a cost says that there is one. */
 export function writeRate(
   view: DataView,
   at: number,
   { cost, depth }: { readonly cost: bigint; readonly depth: bigint },
 ): void {
   view.setBigUint64(at, cost, true);
-  view.setBigUint64(at + 8, depth > 0n ? depth : 1n, true);
+  view.setBigUint64(at + 8, depth, true);
 }
 
 function tasks(policy: Policy, numbers: ProfileNumbers, direction: Direction): number {
