@@ -279,8 +279,10 @@ static __always_inline bool take_tag(struct __sk_buff *skb, struct work *w)
 		drop(skb, w, w->in_port, 0, VLAN);
 		return false;
 	}
-	if (!bpf_skb_vlan_pop(skb))
+	if (!bpf_skb_vlan_pop(skb)) {
+		w->beside = skb->vlan_present ? VLAN_TAG : 0; /* the one behind it has moved up */
 		return true;
+	}
 	drop(skb, w, w->in_port, 0, ERROR);
 	return false;
 }
