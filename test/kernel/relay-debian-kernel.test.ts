@@ -47,9 +47,25 @@ async function bootAndLoad(directory: string): Promise<string> {
   ]);
   writeFileSync(join(directory, 'initramfs'), initramfs);
   return run('qemu-system-x86_64', [
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
-    ...['-machine', 'pc,hpet=off', '-accel', 'tcg', '-cpu', 'qemu64', '-m', '512M'],
-    ...['-kernel', vmlinux, '-initrd', join(directory, 'initramfs')],
+    '-nodefaults',
+    '-no-user-config',
+    '-display',
+    'none',
+    '-no-reboot',
+    '-serial',
+    'stdio',
+    '-machine',
+    'pc,hpet=off',
+    '-accel',
+    'tcg',
+    '-cpu',
+    'qemu64',
+    '-m',
+    '512M',
+    '-kernel',
+    vmlinux,
+    '-initrd',
+    join(directory, 'initramfs'),
     '-append',
     'console=ttyS0 quiet panic=-1 mitigations=off apparmor=0 audit=0 acpi=off no_timer_check cryptomgr.notests',
   ]);
