@@ -1,5 +1,6 @@
 import type { Timing } from '../evb/timers.ts';
 import { earliest } from '../deadline.ts';
+import { equal } from '../octets.ts';
 
 /**
  * In ms, from an acknowledgement to the next ECPDU: lldpad acknowledges at once but reads what it received 2 ms later,
@@ -34,6 +35,8 @@ export class EcpTransmitter {
   readonly #sender: EcpSender;
   #sequence: number;
   #inFlight: InFlight | null = null;
+  /** the last one, if nobody acknowledged it and what it carried waits to be sent once more */
+  #failed: { readonly payload: Uint8Array; readonly sequence: number } | null = null;
   #lastSent = -Infinity;
   #nextAllowed = -Infinity;
 
@@ -50,6 +53,10 @@ export class EcpTransmitter {
     if (this.#inFlight || now < this.#nextAllowed) return;
     const payload = this.#sender.pull(now);
     if (payload === null) return;
+    // A busy station may take it yet, and acknowledge it late. Under a new number it would take it twice.
+    if (!renumbersRepeats && this.#failed && equal(payload, this.#failed.payload))
+      this.#sequence = this.#failed.sequence;
+    this.#failed = null;
     this.#inFlight = { payload, first: this.#sequence, transmissions: 0 };
     this.#transmit(this.#inFlight, now);
   }
@@ -64,6 +71,7 @@ export class EcpTransmitter {
   /** Forgets what is on its way; the sequence goes on. */
   reset(): void {
     if (this.#inFlight) this.#settle('lost');
+    this.#failed = null;
   }
 
   deadline({ acknowledgement }: Timing): number | null {
@@ -75,7 +83,9 @@ export class EcpTransmitter {
 
   #again(ecpdu: InFlight, { retries }: Timing, renumbersRepeats: boolean, now: number): void {
     if (ecpdu.transmissions > retries) {
+      const failed = { payload: ecpdu.payload, sequence: this.#sequence };
       this.#settle('failed');
+      this.#failed = this.#sender.hasMore() ? failed : null;
       return;
     }
     if (renumbersRepeats) this.#sequence = following(this.#sequence);
