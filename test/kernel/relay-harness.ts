@@ -96,7 +96,12 @@ export class KernelSwitch {
   }
 
   send(port: string, frame: Uint8Array): void {
-    if (!this.#far.get(port)!.send(frame)) throw new Error(`the kernel did not take a frame for ${port}`);
+    if (!this.offer(port, frame)) throw new Error(`the kernel did not take a frame for ${port}`);
+  }
+
+  /** False where the kernel has too many of this port's frames on their way already. */
+  offer(port: string, frame: Uint8Array): boolean {
+    return this.#far.get(port)!.send(frame);
   }
 
   /**

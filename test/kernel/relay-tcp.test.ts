@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/namespace.ts';
 import { ip, run } from '../../src/linux/run.ts';
 import { silenceIpv6 } from '../../src/linux/sysctl.ts';
+import type { RelayPort } from '../../src/relay/relay.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
 import { at, idOf, macOf, state, station } from '../unit/relay/states.ts';
 
@@ -49,18 +50,27 @@ describe('TCP through the eBPF relay', () => {
     rmSync(directory, { recursive: true });
   });
 
-  it('passes whole super-frames, with what the sender left to the hardware still to be done', async () => {
-    inNamespace(bridge, () =>
-      relay.apply(state({ s1: station, s2: station }, { 1: { active: at('s1') }, 2: { active: at('s2') } })),
-    );
-    const node = (script: string): [string, ...string[]] => [process.execPath, '-e', script];
-    const [server, client] = [nsenter(hosts[1], node(receive)), nsenter(hosts[0], node(send))];
-    const received = run(server[0], server.slice(1));
-    await run(client[0], client.slice(1));
-    assert.equal(Number(await received), octets);
-    const { fromVm, dropped } = relay.counters().vsis.get(idOf(1))!.get('s1')!;
-    assert.ok(fromVm.octets > octets);
-    assert.ok(fromVm.octets / fromVm.frames > 3000, `${fromVm.octets / fromVm.frames} octets per frame`);
-    assert.equal(dropped.error, 0);
-  });
+  const cases: [string, RelayPort][] = [
+    ['passes whole super-frames, with what the sender left to the hardware still to be done', station],
+    [
+      'does so past the ports, to their peers',
+      { kind: 'station', reflectiveRelay: true, peerDelivery: true },
+    ],
+  ];
+  for (const [what, port] of cases)
+    it(what, async () => {
+      inNamespace(bridge, () => {
+        relay.apply(state({}));
+        relay.apply(state({ s1: port, s2: port }, { 1: { active: at('s1') }, 2: { active: at('s2') } }));
+      });
+      const node = (script: string): [string, ...string[]] => [process.execPath, '-e', script];
+      const [server, client] = [nsenter(hosts[1], node(receive)), nsenter(hosts[0], node(send))];
+      const received = run(server[0], server.slice(1));
+      await run(client[0], client.slice(1));
+      assert.equal(Number(await received), octets);
+      const { fromVm, dropped } = relay.counters().vsis.get(idOf(1))!.get('s1')!;
+      assert.ok(fromVm.octets > octets);
+      assert.ok(fromVm.octets / fromVm.frames > 3000, `${fromVm.octets / fromVm.frames} octets per frame`);
+      assert.equal(dropped.error, 0);
+    });
 });

@@ -108,10 +108,10 @@ const addressed = fc
   )
   .map(([to, from, [etherType, body], tag]) => shortened(ethernet(to, from, etherType, body, tag), body));
 
-/** Without the padding to 60 octets where that would hide that something is missing. */
+/** Without the padding to 60 octets where that would hide that something is missing; a kernel takes no tag off fewer than 20. */
 function shortened(frame: Uint8Array, body: Uint8Array): Uint8Array {
   const header = frame[12] === 0x81 && frame[13] === 0 ? 18 : 14;
-  return body.length % 2 ? frame.subarray(0, Math.max(header + body.length, 18)) : frame;
+  return body.length % 2 ? frame.subarray(0, Math.max(header + body.length, 20)) : frame;
 }
 
 const resolution = fc
