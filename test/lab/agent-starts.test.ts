@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createNamespace, deleteNamespace, nsenter } from '../../src/linux/namespace.ts';
+import { Sink } from '../../src/bench/sink.ts';
+import { interfaceIndex } from '../../src/linux/interfaces.ts';
+import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/namespace.ts';
 import { ip, run } from '../../src/linux/run.ts';
+import { hasIngress } from '../../src/linux/tc-program.ts';
 import { hairpin } from '../unit/cli/hairpin.ts';
 
 const directory = '/run/hp-t7';
@@ -54,23 +57,16 @@ describe('an agent that cannot start says why in one line, and leaves nothing be
   });
 
   it('a bridge whose port another program has', async () => {
-    await run(...filter('add'));
+    const other = inNamespace(namespace, () => new Sink('p1'));
     try {
-      await refused('bridge', bridge, /^hairpin: [^\n]*\bp1\b[^\n]*$/);
-      const filters = await run('tc', ['-n', namespace, 'filter', 'show', 'dev', 'p1', 'ingress']);
-      assert.match(filters, /pref 1\b/, 'the other program’s is still there');
+      await refused('bridge', bridge, /^hairpin: [^\n]*\bp1: in use\b[^\n]*$/);
+      const held = inNamespace(namespace, () => hasIngress(interfaceIndex('p1')));
+      assert.ok(held, 'the other program is still there');
     } finally {
-      await run(...filter('delete'));
+      inNamespace(namespace, () => other.close());
     }
   });
 });
-
-/** A filter at the port's ingress that is not ours. */
-function filter(verb: 'add' | 'delete'): [string, string[]] {
-  const qdisc = `tc -n ${namespace} qdisc ${verb} dev p1 clsact`;
-  const rule = `tc -n ${namespace} filter add dev p1 ingress pref 1 protocol all u32 match u32 0 0 flowid 1:1`;
-  return ['sh', ['-c', verb === 'add' ? `${qdisc} && ${rule}` : qdisc]];
-}
 
 async function refused(
   agent: 'bridge' | 'station',
