@@ -317,13 +317,18 @@ int hp_relay(struct __sk_buff *skb)
 	return send_last(skb, w);
 }
 
-/* At tc egress of mirror ports: cuts what was marked to be cut. */
+#define SAFE_CUT 128
+
+/*
+ * At tc egress of mirror ports: cuts what was marked to be cut. The kernel refuses to cut before the transport header that
+ * a frame came with, from a veth or tap device for example; such a frame is cut behind the headers.
+ */
 SEC("tc")
 int hp_trim(struct __sk_buff *skb)
 {
 	__u32 octets = TRIM_TO(skb->mark);
 
-	if (octets && octets < skb->len)
-		bpf_skb_change_tail(skb, octets, 0);
+	if (octets && octets < skb->len && bpf_skb_change_tail(skb, octets, 0) && octets < SAFE_CUT && skb->len > SAFE_CUT)
+		bpf_skb_change_tail(skb, SAFE_CUT, 0);
 	return TC_ACT_UNSPEC;
 }

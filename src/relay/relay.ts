@@ -40,10 +40,10 @@ import type { Capabilities } from './capabilities.ts';
  *   its own (first) MAC, after its access list and rates: a VEPA knows no VLANs on an untagged link and would hand a
  *   tenant's broadcast to every VM.
  * - Nothing leaves by the station port it came in by unless reflective relay is on there (`reflective-relay-off`).
- * - A mirrored copy is the frame as it goes on, without an 802.1Q tag, cut to the mirror's length (18 octets at least
- *   behind an 802.1ad tag). Of the frames that the mirror's filter allows while its session has a port, each VSI's and
- *   direction's first is copied, and then each `sample`-th after the last that was; a mirror that is changed begins
- *   anew. A mirror port accepts no frames (`vlan`).
+ * - A mirrored copy is the frame as it goes on, without an 802.1Q tag, cut to the mirror's length, or behind its
+ *   headers, which are at most 128 octets, where a data plane cannot cut within them. Of the frames that the mirror's
+ *   filter allows while its session has a port, each VSI's and direction's first is copied, and then each `sample`-th
+ *   after the last that was; a mirror that is changed begins anew. A mirror port accepts no frames (`vlan`).
  * - A rate is a token bucket over the frame without its tag: a frame passes while the bucket is not empty and may
  *   overdraw it (a GSO super-frame is one frame). A rate that is changed starts with a full bucket. Storm control is
  *   one over frames, per VSI and kind.

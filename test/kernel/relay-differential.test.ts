@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { ReferenceRelay } from '../../src/relay/reference/relay.ts';
 import type { RelayCounters } from '../../src/relay/relay.ts';
 import { aimed } from '../unit/relay/aim.ts';
-import { anyAim, anyArrival, anyState, portNames, timeless } from '../unit/relay/arbitrary.ts';
+import { anyAim, anyArrival, anyState, portNames, forRealLinks } from '../unit/relay/arbitrary.ts';
 import { state } from '../unit/relay/states.ts';
 import { compareRelays } from './differential.ts';
 import { KernelSwitch } from './relay-harness.ts';
@@ -26,7 +26,7 @@ describe('the eBPF relay against the reference', () => {
     after(() => kernel.close());
 
     it('sends the same frames, to the octet, and counts the same', async () => {
-      const states = anyState(kernel.relay.capabilities).map(timeless);
+      const states = anyState(kernel.relay.capabilities).map(forRealLinks);
       const episodes = fc.array(fc.tuple(states, exchanges), { minLength: 1, maxLength: 3 });
       await fc.assert(
         fc.asyncProperty(episodes, async (episodes) => {

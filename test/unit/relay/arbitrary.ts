@@ -137,11 +137,16 @@ function mirrorWithin(
   };
 }
 
-/** The state without what makes forwarding depend on when frames come. */
-export function timeless(state: RelayState): RelayState {
-  const withoutRates = ({ ...vsi }: RelayVsi): RelayVsi => ({
+/**
+ * The state without what makes forwarding depend on when frames come, and with mirrors that cut no headers, which a
+ * kernel may or may not do.
+ */
+export function forRealLinks(state: RelayState): RelayState {
+  const mirrorOf = ({ mirror }: Policy) =>
+    mirror?.truncate ? { ...mirror, truncate: Math.max(mirror.truncate, 128) } : mirror;
+  const withoutRates = ({ policy, ...vsi }: RelayVsi): RelayVsi => ({
     ...vsi,
-    policy: { ...vsi.policy, rate: {}, storm: {} },
+    policy: { ...policy, rate: {}, storm: {}, mirror: mirrorOf(policy) },
   });
   return {
     ...state,
