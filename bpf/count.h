@@ -12,11 +12,9 @@ static __always_inline struct port_tally *port_tally(__u32 port)
 	return bpf_map_lookup_elem(&hp_port_tallies, &port);
 }
 
-static __always_inline struct tally *vsi_tally(__u32 slot, __u32 which)
+static __always_inline struct tally *tally_of(struct slot *slot, __u32 place)
 {
-	__u32 index = slot << 2 | which;
-
-	return bpf_map_lookup_elem(&hp_tallies, &index);
+	return &slot->tallies[PLACE_TALLY(place)];
 }
 
 static __always_inline void count(struct tally *t, enum direction direction, __u32 octets)
@@ -24,6 +22,8 @@ static __always_inline void count(struct tally *t, enum direction direction, __u
 	__sync_fetch_and_add(&t->frames[direction], 1);
 	__sync_fetch_and_add(&t->octets[direction], octets);
 }
+
+_Static_assert((REASONS & (REASONS - 1)) == 0, "a mask of reasons");
 
 /* While somebody watches, at a rate that a flood cannot raise. */
 __noinline int sample_drop(struct __sk_buff *skb, struct work *w, __u32 slot, __u32 reason)
@@ -63,14 +63,14 @@ static __always_inline bool watched(void)
 __noinline int drop(struct __sk_buff *skb, struct work *w, __u32 port, __u32 vsi, __u32 reason)
 {
 	struct port_tally *p = port_tally(port);
-	struct tally *t = vsi ? bpf_map_lookup_elem(&hp_tallies, &vsi) : NULL;
+	struct slot *slot = vsi ? slot_at(vsi >> 2) : NULL;
 
 	if (!w || reason >= REASONS)
 		return 0;
 	if (p)
 		p->dropped[reason]++;
-	if (t)
-		__sync_fetch_and_add(&t->dropped[reason], 1);
+	if (slot)
+		__sync_fetch_and_add(&slot->dropped[vsi & 3][reason & (REASONS - 1)], 1);
 	if (watched())
 		sample_drop(skb, w, vsi >> 2, reason);
 	return 0;

@@ -7,23 +7,24 @@
 #include "storm.h"
 
 /* The first reason against a frame from or to the VSI, or REASONS. What it was charged before, it is not given back. */
-static __always_inline enum reason judge(struct __sk_buff *skb, struct work *w, __u32 slot, struct profile *profile, enum direction direction)
+static __always_inline enum reason judge(struct __sk_buff *skb, struct work *w, struct held *of, enum direction direction)
 {
+	struct profile *profile = of->profile;
 	__u32 does = profile->does[direction];
 
 	if (!(does & DOES_JUDGE))
 		return REASONS;
 	if (does & DOES_GUARD) {
-		__u32 reason = guard(skb, w, does, slot);
+		__u32 reason = guard(skb, w, does, of->number);
 
 		if (reason < REASONS)
 			return reason;
 	}
 	if (does & DOES_LIST && decide(skb, w, profile->access_list, direction) == DENY)
 		return ACCESS_LIST;
-	if (does & DOES_STORM && !storm_passes(w, profile, slot))
+	if (does & DOES_STORM && !storm_passes(w, profile, of->slot))
 		return STORM;
-	if (does & DOES_RATE && !passes(&hp_buckets, slot << 1 | direction, &profile->rate[direction], w->octets, w->now))
+	if (does & DOES_RATE && !passes(&of->slot->buckets[direction], &profile->rate[direction], w->octets, w->now))
 		return RATE;
 	if (does & DOES_TENANT_RATE && !tenant_passes(w, profile->tenant, direction))
 		return TENANT_RATE;
@@ -56,15 +57,14 @@ static __always_inline void send_to_place(struct __sk_buff *skb, struct work *w,
 {
 	__u32 number = PLACE_PORT(place);
 	struct port *port = port_at(number);
-	struct tally *t = vsi_tally(to->slot, PLACE_TALLY(place));
 
-	if (!number || !port || !t || is_shared(w, to->profile, place, port))
+	if (!number || !port || is_shared(w, to->profile, place, port))
 		return;
 	if (number == w->in_port && !port->reflects) {
-		drop(skb, w, number, OF_VSI(to->slot, PLACE_TALLY(place)), REFLECTIVE_RELAY_OFF);
+		drop(skb, w, number, OF_VSI(to->number, PLACE_TALLY(place)), REFLECTIVE_RELAY_OFF);
 		return;
 	}
-	count(t, TO_VM, w->octets);
+	count(tally_of(to->slot, place), TO_VM, w->octets);
 	send(skb, w, number, vid_of(to->profile, place, w->vlan), destination);
 }
 
@@ -79,13 +79,13 @@ static __always_inline void deliver(struct __sk_buff *skb, struct work *w, struc
 	w->copied = 1;
 	if (!w->sender)
 		w->tenant = to->profile->tenant;
-	reason = judge(skb, w, to->slot, to->profile, TO_VM);
+	reason = judge(skb, w, to, TO_VM);
 	if (reason != REASONS) {
-		drop(skb, w, PLACE_PORT(first), OF_VSI(to->slot, PLACE_TALLY(first)), reason);
+		drop(skb, w, PLACE_PORT(first), OF_VSI(to->number, PLACE_TALLY(first)), reason);
 		return;
 	}
 	if (to->profile->does[TO_VM] & DOES_MIRROR)
-		mirror(skb, w, to->profile, to->slot, TO_VM);
+		mirror(skb, w, to, TO_VM);
 	send_to_place(skb, w, to, ACTIVE(to->word), destination);
 	if (ARMED_AT(to->word))
 		send_to_place(skb, w, to, ARMED_AT(to->word), destination);

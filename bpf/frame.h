@@ -38,7 +38,7 @@ struct headers {
 	struct address source, destination;
 	__u32 keys[KEYS];
 	__u32 vectors[DIMENSIONS];        /* what an access list found for them */
-	__u8 macs[16];                    /* 12: destination and source, as in the frame */
+	__u8 macs[16] __attribute__((aligned(8))); /* 12: destination and source, as in the frame */
 	__u16 segment;                    /* where in the frame the protocol's own header is, if it can be read */
 	__u8 family;                      /* 4, 6 or 0: no readable IP header */
 };
@@ -99,10 +99,7 @@ static __always_inline bool load(struct __sk_buff *skb, __u32 offset, void *to, 
 
 static __always_inline __u64 mac_at(const __u8 *octets)
 {
-	__u64 mac = 0;
-	for (int i = 5; i >= 0; i--)
-		mac = mac << 8 | octets[i];
-	return mac;
+	return *(__u32 *)octets | (__u64)*(__u16 *)(octets + 4) << 32;
 }
 
 /* Reads up to `most` octets at `offset`; how many there were. */
@@ -189,8 +186,8 @@ static __always_inline void parse_ipv4(struct __sk_buff *skb, struct headers *h)
 	if (length < 20 || packet[0] >> 4 != 4 || header < 20)
 		return;
 	h->family = 4;
-	__builtin_memcpy(&h->source, packet + 12, 4);
-	__builtin_memcpy(&h->destination, packet + 16, 4);
+	h->source.words[0] = *(__u32 *)(packet + 12);
+	h->destination.words[0] = *(__u32 *)(packet + 16);
 	h->keys[KEY_PROTOCOL] = packet[9];
 	h->keys[KEY_DSCP] = packet[1] >> 2;
 	h->keys[KEY_FRAGMENT] = (packet[6] & 0x3f) || packet[7];
@@ -218,8 +215,8 @@ static __always_inline void parse_ipv6(struct __sk_buff *skb, struct headers *h)
 		return;
 	length -= 40;
 	h->family = 6;
-	__builtin_memcpy(&h->source, packet + 8, 16);
-	__builtin_memcpy(&h->destination, packet + 24, 16);
+	h->source = *(struct address *)(packet + 8);
+	h->destination = *(struct address *)(packet + 24);
 	h->keys[KEY_DSCP] = (packet[0] & 15) << 2 | packet[1] >> 6;
 	h->keys[KEY_FRAGMENT] = HIDDEN;
 	h->keys[KEY_PROTOCOL] = HIDDEN;
@@ -282,8 +279,8 @@ static __always_inline struct headers *headers_of(struct __sk_buff *skb, struct 
 
 	if (!h || w->parsed)
 		return h;
-	__builtin_memcpy(h->macs, &w->destination, 6);
-	__builtin_memcpy(h->macs + 6, &w->source, 6);
+	*(__u64 *)h->macs = w->destination | w->source << 48;
+	*(__u64 *)(h->macs + 8) = w->source >> 16;
 	h->keys[KEY_ETHER_TYPE] = w->ether_type;
 	parse_headers(skb, h);
 	w->parsed = 1;

@@ -82,7 +82,14 @@ static __always_inline bool is_zero(const struct address *a)
 static __always_inline bool was_given(__u32 slot, __u32 family, const struct address *address)
 {
 	struct ip_key key = { .slot = slot, .family = family };
+	struct slot *its = slot_at(slot);
 
+	/* mostly the first */
+	if (its && family == 4 && its->ip4 && its->ip4 == address->words[0])
+		return true;
+	if (its && family == 6 && its->ip6[3] == address->words[3] && its->ip6[0] && its->ip6[0] == address->words[0] &&
+	    its->ip6[1] == address->words[1] && its->ip6[2] == address->words[2])
+		return true;
 	__builtin_memcpy(key.address, address, family == 4 ? 4 : 16);
 	return bpf_map_lookup_elem(&hp_ips, &key) != NULL;
 }

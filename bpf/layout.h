@@ -104,6 +104,7 @@ struct profile {
 	struct rate rate[DIRECTIONS];
 	struct rate storm[STORMS];
 	__u64 trunk[64];           /* a bit per VLAN */
+	__u64 pad2;
 };
 
 /* A change of limits is written to those that are not current, which then become it by one store. */
@@ -114,13 +115,27 @@ struct tenant {
 	} limits[2];
 };
 
-/* What a port or one VSI at one port has seen. What every frame counts is in one cache line. */
+/* What one VSI at one port has seen that was not dropped. */
 struct tally {
 	__u64 frames[DIRECTIONS];
 	__u64 octets[DIRECTIONS];
 	__u64 first, last;  /* ktime of the first and last frame accepted from the VM; 0: none */
 	__u64 pad[2];
-	__u64 dropped[REASONS];
+};
+
+/* All of a VSI that frames change or ask for: what every frame does in the first lines, because most of them are cold. */
+struct slot {
+	vsi_word word;
+	__u64 mac;                  /* its own address for group frames */
+	__u64 buckets[DIRECTIONS];  /* when they will be full, see rate.h */
+	__u32 ip4, pad;             /* the first of its IP addresses of each family, in network order; 0: none */
+	__u32 ip6[4];
+	__u64 pad2;
+	struct tally tallies[4];
+	__u64 storms[STORMS];
+	__u64 mirrored[DIRECTIONS]; /* frames that were up for a copy to its mirror */
+	__u64 pad3[3];
+	__u64 dropped[4][REASONS];  /* by tally */
 };
 
 struct port_tally {
@@ -203,8 +218,8 @@ struct text {
 
 /* src/relay/ebpf/layout.ts counts on these. */
 _Static_assert(sizeof(struct port) == 632 && __builtin_offsetof(struct port, carries) == 40, "port");
-_Static_assert(sizeof(struct profile) == 632 && __builtin_offsetof(struct profile, rate) == 40, "profile");
-_Static_assert(sizeof(struct tally) == 192 && __builtin_offsetof(struct tally, dropped) == 64, "tally");
+_Static_assert(sizeof(struct profile) == 640 && __builtin_offsetof(struct profile, rate) == 40, "profile");
+_Static_assert(sizeof(struct slot) == 896 && __builtin_offsetof(struct slot, storms) == 320, "slot");
 _Static_assert(sizeof(struct port_tally) == 144 && sizeof(struct record) == 652, "port_tally, record");
 _Static_assert(sizeof(struct source_key) == 12 && sizeof(struct announcement) == 32, "source_key, announcement");
 _Static_assert(sizeof(struct ip_key) == 24 && sizeof(struct tenant) == 72, "ip_key, tenant");

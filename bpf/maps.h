@@ -21,19 +21,13 @@ DECLARE(hp_ports, BPF_MAP_TYPE_ARRAY, __u32, struct port, PORTS, MAPPED);
 /* Bits 0 to 31 the port, 32 to 63 the interface it is on; of interfaces that share an element, the others are in `port_of`. */
 DECLARE(hp_interfaces, BPF_MAP_TYPE_ARRAY, __u32, __u64, INTERFACES, MAPPED);
 DECLARE(hp_port_of, BPF_MAP_TYPE_HASH, __u32, __u32, PORTS, 0);
-DECLARE(hp_vsis, BPF_MAP_TYPE_ARRAY, __u32, vsi_word, SLOTS, MAPPED);
 /* The VSIs of a VLAN are a chain of nodes: its first node, and of each node bits 0 to 31 the next one, above them the VSI's slot. */
 DECLARE(hp_members, BPF_MAP_TYPE_ARRAY, __u32, __u64, 4096, MAPPED);
 DECLARE(hp_nodes, BPF_MAP_TYPE_ARRAY, __u32, __u64, NODES, MAPPED);
-DECLARE(hp_macs, BPF_MAP_TYPE_ARRAY, __u32, __u64, SLOTS, MAPPED);
+DECLARE(hp_slots, BPF_MAP_TYPE_ARRAY, __u32, struct slot, SLOTS, MAPPED);
 DECLARE(hp_profiles, BPF_MAP_TYPE_ARRAY, __u32, struct profile, PROFILES, MAPPED);
 DECLARE(hp_tenants, BPF_MAP_TYPE_ARRAY, __u32, struct tenant, TENANTS, MAPPED);
-DECLARE(hp_buckets, BPF_MAP_TYPE_ARRAY, __u32, __u64, SLOTS * DIRECTIONS, MAPPED);
-DECLARE(hp_storms, BPF_MAP_TYPE_ARRAY, __u32, __u64, SLOTS * STORMS, MAPPED);
 DECLARE(hp_tenant_buckets, BPF_MAP_TYPE_ARRAY, __u32, __u64, TENANTS * DIRECTIONS, MAPPED);
-/* How many frames of a VSI and direction were up for a copy to its mirror. */
-DECLARE(hp_mirrored, BPF_MAP_TYPE_ARRAY, __u32, __u64, SLOTS * DIRECTIONS, MAPPED);
-DECLARE(hp_tallies, BPF_MAP_TYPE_ARRAY, __u32, struct tally, SLOTS * 4, MAPPED);
 DECLARE(hp_port_tallies, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct port_tally, PORTS, 0);
 DECLARE(hp_sources, BPF_MAP_TYPE_HASH, struct source_key, address_value, ADDRESSES * 2, 0);
 DECLARE(hp_destinations, BPF_MAP_TYPE_HASH, struct destination_key, address_value, ADDRESSES, 0);

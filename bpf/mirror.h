@@ -14,20 +14,15 @@ static __always_inline __u32 beside_tag(struct work *w, __u32 octets)
 	return (octets < least ? least : octets) - w->beside;
 }
 
-static __always_inline int mirror(struct __sk_buff *skb, struct work *w, struct profile *profile, __u32 slot, __u32 direction)
+static __always_inline int mirror(struct __sk_buff *skb, struct work *w, struct held *of, __u32 direction)
 {
-	__u32 index = slot << 1 | direction;
-	__u64 *mirrored;
+	struct profile *profile = of->profile;
 
-	if (!w || !profile)
-		return 0;
 	if (decide(skb, w, profile->mirror_filter, direction) == DENY)
 		return 0;
-	if (profile->mirror_sample > 1) {
-		mirrored = bpf_map_lookup_elem(&hp_mirrored, &index);
-		if (!mirrored || __sync_fetch_and_add(mirrored, 1) % profile->mirror_sample)
-			return 0;
-	}
+	if (profile->mirror_sample > 1 &&
+	    __sync_fetch_and_add(&of->slot->mirrored[direction & 1], 1) % profile->mirror_sample)
+		return 0;
 	send_cut(skb, w, profile->mirror_port, 0, w->destination, beside_tag(w, profile->mirror_truncate));
 	return 0;
 }

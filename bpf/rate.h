@@ -21,25 +21,21 @@ static __always_inline bool conforms(__u64 *full_at, __u64 cost, __u64 depth, __
 	return false;
 }
 
-/* Whether so many octets (or frames) pass the bucket of an array; all do where there is no limit. */
-static __always_inline bool passes(void *buckets, __u32 bucket, const struct rate *rate, __u32 amount, __u64 now_ns)
+/* Whether so many octets (or frames) pass the bucket; all do where there is no limit. */
+static __always_inline bool passes(__u64 *full_at, const struct rate *rate, __u32 amount, __u64 now_ns)
 {
-	__u64 *full_at;
-
-	if (!rate->cost)
-		return true;
-	full_at = bpf_map_lookup_elem(buckets, &bucket);
-	return !full_at || conforms(full_at, amount * rate->cost >> 20, rate->depth, now_ns);
+	return !rate->cost || conforms(full_at, amount * rate->cost >> 20, rate->depth, now_ns);
 }
 
 /* A tenant's total over all its VSIs. */
 static __always_inline bool tenant_passes(struct work *w, __u32 number, enum direction direction)
 {
 	struct tenant *tenant = bpf_map_lookup_elem(&hp_tenants, &number);
-	__u64 current;
+	__u32 bucket = number << 1 | direction;
+	__u64 *full_at = bpf_map_lookup_elem(&hp_tenant_buckets, &bucket), current;
 
-	if (!tenant)
+	if (!tenant || !full_at)
 		return true;
 	current = *(volatile __u64 *)&tenant->current & 1;
-	return passes(&hp_tenant_buckets, number << 1 | direction, &tenant->limits[current].rate[direction], w->octets, w->now);
+	return passes(full_at, &tenant->limits[current].rate[direction], w->octets, w->now);
 }

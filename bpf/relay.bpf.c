@@ -30,12 +30,10 @@ struct walk {
 /* To one member of the VLAN, each copy addressed to it. */
 __noinline int to_member(struct __sk_buff *skb, struct work *w, __u32 slot)
 {
-	__u64 *mac = bpf_map_lookup_elem(&hp_macs, &slot);
-	struct held to = { .slot = slot, .word = vsi_at(slot) };
+	struct held to;
 
-	to.profile = profile_at(to.word);
-	if (w && mac && to.profile && is_in(to.profile, w->vlan) && wants_its_own(skb, w, &to))
-		deliver(skb, w, &to, *mac);
+	if (w && look_at(&to, slot) && is_in(to.profile, w->vlan) && wants_its_own(skb, w, &to))
+		deliver(skb, w, &to, to.slot->mac);
 	return 0;
 }
 
@@ -137,7 +135,7 @@ static __always_inline void to_one(struct __sk_buff *skb, struct work *w)
 	struct held to;
 
 	find_destination(w, &to);
-	if (to.slot && to.profile)
+	if (to.number && to.slot && to.profile)
 		deliver(skb, w, &to, w->destination);
 	if (!ACTIVE(to.word))
 		to_elsewhere(skb, w, ARMED_AT(to.word));
@@ -205,10 +203,7 @@ static __noinline int refuse(struct __sk_buff *skb, struct work *w, struct port 
 /* Whether what leads to a VSI leads to the sender, where it is active. */
 static __always_inline bool is_active_sender(struct work *w, struct held *from, address_value value)
 {
-	from->slot = VALUE_SLOT(value);
-	from->word = vsi_at(from->slot);
-	from->profile = profile_at(from->word);
-	if (!value || VALUE_MAC(value) != w->source || !from->profile)
+	if (!value || VALUE_MAC(value) != w->source || !look_at(from, VALUE_SLOT(value)))
 		return false;
 	w->vlan = vlan_at(from->profile, ACTIVE(from->word), w->in_port, w->vid);
 	return w->vlan != 0;
@@ -227,19 +222,17 @@ static __always_inline bool from_station(struct __sk_buff *skb, struct work *w, 
 		refuse(skb, w, port);
 		return false;
 	}
-	if (!from.profile)
+	if (!from.profile || !from.slot)
 		return false;
-	w->sender = from.slot;
+	w->sender = from.number;
 	w->tenant = from.profile->tenant;
 	tally = PLACE_TALLY(ACTIVE(from.word));
-	reason = judge(skb, w, from.slot, from.profile, FROM_VM);
+	reason = judge(skb, w, &from, FROM_VM);
 	if (reason != REASONS) {
-		drop(skb, w, w->in_port, OF_VSI(from.slot, tally), reason);
+		drop(skb, w, w->in_port, OF_VSI(from.number, tally), reason);
 		return false;
 	}
-	t = vsi_tally(from.slot, tally);
-	if (!t)
-		return false;
+	t = &from.slot->tallies[tally];
 	count(t, FROM_VM, w->octets);
 	if (!t->first)
 		t->first = w->now;
@@ -248,7 +241,7 @@ static __always_inline bool from_station(struct __sk_buff *skb, struct work *w, 
 	if (does & DOES_MARK)
 		mark(skb, w, from.profile);
 	if (does & DOES_MIRROR)
-		mirror(skb, w, from.profile, from.slot, FROM_VM);
+		mirror(skb, w, &from, FROM_VM);
 	return true;
 }
 

@@ -16,17 +16,17 @@ static __always_inline enum storm storm_kind(struct work *w)
 	if (w->destination & 1)
 		return MULTICAST;
 	find_destination(w, &owner);
-	return owner.slot || learned_port(w) ? STORMS : UNKNOWN_UNICAST;
+	return owner.number || learned_port(w) ? STORMS : UNKNOWN_UNICAST;
 }
 
-__noinline int storm_passes(struct work *w, struct profile *profile, __u32 slot)
+__noinline int storm_passes(struct work *w, struct profile *profile, struct slot *slot)
 {
 	__u32 kind;
 
-	if (!w || !profile)
+	if (!w || !profile || !slot)
 		return true;
 	kind = storm_kind(w);
 	if (kind >= STORMS)
 		return true;
-	return passes(&hp_storms, slot * STORMS + kind, &profile->storm[kind], 1, w->now);
+	return passes(&slot->storms[kind], &profile->storm[kind], 1, w->now);
 }

@@ -32,11 +32,21 @@ static __always_inline __u32 port_on(__u32 ifindex)
 	return number ? *number : 0;
 }
 
-static __always_inline vsi_word vsi_at(__u32 slot)
+static __always_inline struct slot *slot_at(__u32 number)
 {
-	volatile vsi_word *word = bpf_map_lookup_elem(&hp_vsis, &slot);
+	return bpf_map_lookup_elem(&hp_slots, &number);
+}
 
-	return word ? *word : 0;
+static __always_inline vsi_word word_of(struct slot *slot)
+{
+	return *(volatile vsi_word *)&slot->word;
+}
+
+static __always_inline vsi_word vsi_at(__u32 number)
+{
+	struct slot *slot = slot_at(number);
+
+	return slot ? word_of(slot) : 0;
 }
 
 static __always_inline struct profile *profile_at(vsi_word word)
@@ -118,21 +128,29 @@ __noinline __u64 source_of(struct work *w)
 	return VALUE_MAC(found) == w->source ? found : 0;
 }
 
-/* A VSI that the data plane holds; slot 0: none. */
+/* A VSI that the data plane holds, as it is at one moment. */
 struct held {
 	vsi_word word;
+	struct slot *slot;
 	struct profile *profile;
-	__u32 slot;
+	__u32 number;            /* of the slot; 0: there is no such VSI */
 };
 
-static __always_inline bool hold(struct work *w, struct held *held, address_value value)
+/* Whether a VSI is in the slot. */
+static __always_inline bool look_at(struct held *held, __u32 number)
 {
-	held->slot = VALUE_SLOT(value);
-	held->word = vsi_at(held->slot);
+	held->number = number;
+	held->slot = slot_at(number);
+	held->word = held->slot ? word_of(held->slot) : 0;
 	held->profile = profile_at(held->word);
-	if (held->profile && VALUE_MAC(value) == w->destination && is_in(held->profile, w->vlan))
+	return held->profile != NULL;
+}
+
+static __always_inline bool is_destination(struct work *w, struct held *held, address_value value)
+{
+	if (look_at(held, VALUE_SLOT(value)) && VALUE_MAC(value) == w->destination && is_in(held->profile, w->vlan))
 		return true;
-	held->slot = 0;
+	held->number = 0;
 	held->word = 0;
 	return false;
 }
@@ -150,6 +168,6 @@ __noinline __u64 destination_of(__u64 mac, __u32 vlan)
 /* The VSI that has the frame's destination address in its VLAN. */
 static __always_inline void find_destination(struct work *w, struct held *held)
 {
-	if (!hold(w, held, hint_at(&hp_destination_hints, w->destination | (__u64)w->vlan << 48)))
-		hold(w, held, destination_of(w->destination, w->vlan));
+	if (!is_destination(w, held, hint_at(&hp_destination_hints, w->destination | (__u64)w->vlan << 48)))
+		is_destination(w, held, destination_of(w->destination, w->vlan));
 }

@@ -46,29 +46,12 @@ async function bootAndLoad(directory: string): Promise<string> {
     file('objects/relay-record.bpf.o', join(root, 'bpf/relay-record.bpf.o')),
   ]);
   writeFileSync(join(directory, 'initramfs'), initramfs);
-  return run('qemu-system-x86_64', [
-    '-nodefaults',
-    '-no-user-config',
-    '-display',
-    'none',
-    '-no-reboot',
-    '-serial',
-    'stdio',
-    '-machine',
-    'pc,hpet=off',
-    '-accel',
-    'tcg',
-    '-cpu',
-    'qemu64',
-    '-m',
-    '512M',
-    '-kernel',
-    vmlinux,
-    '-initrd',
-    join(directory, 'initramfs'),
-    '-append',
-    'console=ttyS0 quiet panic=-1 mitigations=off apparmor=0 audit=0 acpi=off no_timer_check cryptomgr.notests',
-  ]);
+  const machine = '-machine pc,hpet=off -accel tcg -cpu qemu64 -m 512M';
+  const io = '-nodefaults -no-user-config -display none -no-reboot -serial stdio';
+  const parameters =
+    'console=ttyS0 quiet panic=-1 mitigations=off apparmor=0 audit=0 acpi=off no_timer_check';
+  const boot = ['-kernel', vmlinux, '-initrd', join(directory, 'initramfs'), '-append', parameters];
+  return run('qemu-system-x86_64', [...`${machine} ${io}`.split(' '), ...boot]);
 }
 
 describe('the eBPF objects on Debian 12’s kernel', () => {

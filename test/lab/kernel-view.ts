@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { RelayPort } from '../../src/relay/relay.ts';
 import type { PortCounters, Stranger, VsiCounters } from '../../src/relay/relay.ts';
-import { readPortCounters, readStrangers, readVsiCounters } from '../../src/relay/ebpf/counters.ts';
+import { readPortCounters, readStrangers } from '../../src/relay/ebpf/counters.ts';
 import { DataPlane } from '../../src/relay/ebpf/data-plane.ts';
 import { portCount, PortEntry, unpackVsi } from '../../src/relay/ebpf/layout.ts';
 import { readPolicy } from '../../src/relay/ebpf/profile-table.ts';
@@ -52,12 +52,12 @@ export class KernelView {
     const record = this.#plane.records.get(vsiIdToBytes(id));
     if (!record) return null;
     const { slot } = decodeRecord(record);
-    const { active, armed, profile } = unpackVsi(this.#plane.vsis[slot]!);
+    const { active, armed, profile } = unpackVsi(this.#plane.slot(slot).word);
     if (!active && !armed) return null;
     return {
       policy: readPolicy(this.#plane, profile),
       active: active && this.#nameOf(active.port),
-      counters: active && readVsiCounters(this.#plane, slot * 4 + active.tally),
+      counters: active && this.#plane.slot(slot).counters(active.tally),
       armed: armed && this.#nameOf(armed.port),
     };
   }

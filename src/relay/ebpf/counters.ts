@@ -1,6 +1,6 @@
-import type { PortCounters, PortName, Stranger, VsiCounters } from '../relay.ts';
+import type { PortCounters, PortName, Stranger } from '../relay.ts';
 import type { DataPlane } from './data-plane.ts';
-import { decodeDropped, decodeSourceKey, portTallySize, tallySize, u32 } from './layout.ts';
+import { decodeDropped, decodeSourceKey, portTallySize, u32 } from './layout.ts';
 
 /** The sum over all CPUs. */
 export function readPortCounters(plane: DataPlane, number: number): PortCounters {
@@ -12,18 +12,6 @@ export function readPortCounters(plane: DataPlane, number: number): PortCounters
     framesIn: Number(sum[0]),
     framesOut: Number(sum[1]),
     dropped: decodeDropped(new DataView(sum.buffer), 16),
-  };
-}
-
-export function readVsiCounters(plane: DataPlane, index: number): VsiCounters {
-  const view = new DataView(plane.tallies.buffer, index * tallySize, tallySize);
-  const word = (i: number) => view.getBigUint64(8 * i, true);
-  return {
-    fromVm: { frames: Number(word(0)), octets: Number(word(2)) },
-    toVm: { frames: Number(word(1)), octets: Number(word(3)) },
-    dropped: decodeDropped(view, 64),
-    firstFrame: word(4) || null,
-    lastFrame: word(5) || null,
   };
 }
 

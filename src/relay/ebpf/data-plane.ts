@@ -16,6 +16,7 @@ import { attachProgram, detachProgram, type Hook } from '../../linux/tc-program.
 import { RelayError } from '../relay.ts';
 import { ListMemory } from './access-list/list-memory.ts';
 import * as layout from './layout.ts';
+import { Slot } from './slot.ts';
 
 const bpffsMagic = 0xcafe4a11;
 const objectFile = fileURLToPath(new URL('../../../bpf/relay.bpf.o', import.meta.url));
@@ -28,26 +29,20 @@ export class DataPlane {
   readonly #settings: BigUint64Array<ArrayBuffer>;
   /** elements of `struct port` */
   readonly ports: Uint8Array<ArrayBuffer>;
-  readonly vsis: BigUint64Array<ArrayBuffer>;
+  /** elements of `struct slot`, see slot.ts */
+  readonly slots: BigUint64Array<ArrayBuffer>;
   readonly members: BigUint64Array<ArrayBuffer>;
   /** of the chains of members */
   readonly nodes: BigUint64Array<ArrayBuffer>;
-  readonly macs: BigUint64Array<ArrayBuffer>;
   /** elements of `struct profile` */
   readonly profiles: Uint8Array<ArrayBuffer>;
   /** elements of `struct tenant` */
   readonly tenants: Uint8Array<ArrayBuffer>;
-  /** two for each slot, a direction each; likewise of tenants, and of frames that were up for a mirror */
-  readonly buckets: BigUint64Array<ArrayBuffer>;
+  /** two for each tenant, a direction each */
   readonly tenantBuckets: BigUint64Array<ArrayBuffer>;
-  readonly mirrored: BigUint64Array<ArrayBuffer>;
-  /** three for each slot */
-  readonly storms: BigUint64Array<ArrayBuffer>;
   readonly interfaces: BigUint64Array<ArrayBuffer>;
   readonly sourceHints: BigUint64Array<ArrayBuffer>;
   readonly destinationHints: BigUint64Array<ArrayBuffer>;
-  /** elements of `struct tally`, four for each slot */
-  readonly tallies: Uint8Array<ArrayBuffer>;
   readonly portOf: BpfMap;
   readonly portTallies: BpfMap;
   readonly sources: BpfMap;
@@ -88,20 +83,15 @@ export class DataPlane {
       this.#settings = words('hp_settings', layout.settingsSize / 8);
       this.#settings[0] = layout.layoutVersion;
       this.ports = this.#array('hp_ports', layout.portCount * layout.portSize).bytes;
-      this.vsis = words('hp_vsis', layout.slotCount);
+      this.slots = words('hp_slots', (layout.slotCount * layout.slotSize) / 8);
       this.members = words('hp_members', layout.vlanCount);
       this.nodes = words('hp_nodes', layout.nodeCount);
-      this.macs = words('hp_macs', layout.slotCount);
       this.profiles = this.#array('hp_profiles', layout.profileCount * layout.profileSize).bytes;
       this.tenants = this.#array('hp_tenants', layout.tenantCount * layout.tenantSize).bytes;
-      this.buckets = words('hp_buckets', layout.slotCount * 2);
       this.tenantBuckets = words('hp_tenant_buckets', layout.tenantCount * 2);
-      this.mirrored = words('hp_mirrored', layout.slotCount * 2);
-      this.storms = words('hp_storms', layout.slotCount * layout.stormKindCount);
       this.interfaces = words('hp_interfaces', layout.interfaceCount);
       this.sourceHints = words('hp_source_hints', layout.hintCount);
       this.destinationHints = words('hp_destination_hints', layout.hintCount);
-      this.tallies = this.#array('hp_tallies', layout.slotCount * 4 * layout.tallySize).bytes;
       this.portOf = this.#map('hp_port_of', 4, 4);
       this.portTallies = this.#map('hp_port_tallies', 4, layout.portTallySize * this.cpus);
       this.sources = this.#map('hp_sources', layout.sourceKeySize, 8);
@@ -130,6 +120,10 @@ export class DataPlane {
   /** Whether samples of dropped frames are taken. */
   set watched(value: boolean) {
     Atomics.store(this.#settings, 2, BigInt(value));
+  }
+
+  slot(number: number): Slot {
+    return new Slot(this.slots, number);
   }
 
   /** Puts the program for this hook on an interface; see `attachProgram`. */

@@ -15,13 +15,12 @@ export const interfaceCount = 4096;
 export const hintCount = 65_536;
 export const sourceCapacity = 65_536;
 export const destinationCapacity = 32_768;
-export const stormKindCount = 3;
 
 export const settingsSize = 32;
 export const portSize = 632;
-export const profileSize = 632;
+export const profileSize = 640;
 export const tenantSize = 72;
-export const tallySize = 192;
+export const slotSize = 896;
 export const portTallySize = 144;
 export const recordSize = 652;
 export const sourceKeySize = 12;

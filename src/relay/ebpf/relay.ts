@@ -16,7 +16,7 @@ import {
   type RelayState,
   type VsiCounters,
 } from '../relay.ts';
-import { readPortCounters, readStrangers, readVsiCounters } from './counters.ts';
+import { readPortCounters, readStrangers } from './counters.ts';
 import { DataPlane } from './data-plane.ts';
 import { decodeAnnouncement, decodeDrop, type Names } from './events.ts';
 import { PortTable } from './port-table.ts';
@@ -127,9 +127,7 @@ export class EbpfRelay implements Relay {
   }
 
   countersOf(vsiId: VsiId): Map<PortName, VsiCounters> {
-    return new Map(
-      Array.from(this.#vsis.tallies(vsiId), ([port, index]) => [port, readVsiCounters(this.#plane, index)]),
-    );
+    return new Map(this.#vsis.counters(vsiId));
   }
 
   rebind(port: PortName): void {

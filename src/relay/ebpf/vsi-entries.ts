@@ -120,7 +120,7 @@ export function readVsis(plane: DataPlane, nameOf: (port: number) => PortName | 
     const bytes = plane.records.get(key);
     if (!bytes) continue;
     const { slot, released: gone, addresses, label } = decodeRecord(bytes);
-    const { active, armed, profile } = unpackVsi(plane.vsis[slot]!);
+    const { active, armed, profile } = unpackVsi(plane.slot(slot).word);
     if (!profile) {
       plane.records.delete(key);
       continue;

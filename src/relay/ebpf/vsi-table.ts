@@ -5,7 +5,14 @@ import { SystemError } from '../../linux/libc.ts';
 import type { Capabilities } from '../capabilities.ts';
 import { checkVsi, claims, placesOf } from '../checks.ts';
 import type { Tenants } from '../policy.ts';
-import { RelayError, type Place, type PortName, type RelayPort, type RelayVsi } from '../relay.ts';
+import {
+  RelayError,
+  type Place,
+  type PortName,
+  type RelayPort,
+  type RelayVsi,
+  type VsiCounters,
+} from '../relay.ts';
 import { Chains } from './chains.ts';
 import type { DataPlane } from './data-plane.ts';
 import {
@@ -16,8 +23,6 @@ import {
   packVsi,
   slotCount,
   sourceCapacity,
-  stormKindCount,
-  tallySize,
   u64,
 } from './layout.ts';
 import { Occupants } from './occupants.ts';
@@ -101,17 +106,17 @@ export class VsiTable {
     return this.#vsis.keys();
   }
 
-  /** A VSI's tally at each of its ports, as its index in the data plane's tallies. */
-  *tallies(id: VsiId): Generator<[PortName, number]> {
+  /** By each port that the VSI has a place at. */
+  *counters(id: VsiId): Generator<[PortName, VsiCounters]> {
     const held = this.#vsis.get(id);
     if (!held) return;
-    const { slot, vsi, active, armed, released } = held;
+    const { vsi, active, armed, released } = held;
     for (const [place, numbered] of [
       [vsi.places.active, active],
       [vsi.places.armed, armed],
       [vsi.places.released, released],
     ] as const)
-      if (place && numbered) yield [place.port, slot * 4 + numbered.tally];
+      if (place && numbered) yield [place.port, this.#plane.slot(held.slot).counters(numbered.tally)];
   }
 
   /** See Relay.ruleFrames. */
@@ -332,32 +337,31 @@ export class VsiTable {
 
   /** What may be set before the VSI turns: its own address for group frames, counters and buckets that begin. */
   #refresh(now: HeldVsi, old: HeldVsi | null): void {
-    Atomics.store(this.#plane.macs, now.slot, macWord(now.vsi.addresses[0]!));
+    const slot = this.#plane.slot(now.slot);
+    slot.mac = macWord(now.vsi.addresses[0]!);
     const counting = old ? [old.active, old.armed, old.released] : [];
     for (const place of [now.active, now.armed, now.released]) {
       if (!place || counting.some((other) => other?.port === place.port)) continue;
-      const index = now.slot * 4 + place.tally;
-      this.#plane.tallies.fill(0, index * tallySize, (index + 1) * tallySize);
+      slot.countAnew(place.tally);
     }
     if (!old) this.#fill(now, null);
   }
 
-  /** Full buckets for what is limited otherwise than before, and a new count for another mirror. */
-  #fill({ slot, vsi: { policy } }: HeldVsi, old: HeldVsi | null): void {
-    const { buckets, mirrored, storms } = this.#plane;
+  /** Its own addresses, full buckets for what is limited otherwise than before, and a new count for another mirror. */
+  #fill({ slot: number, vsi: { ips, policy } }: HeldVsi, old: HeldVsi | null): void {
+    const slot = this.#plane.slot(number);
     const before = old?.vsi.policy;
-    directions.forEach((direction, i) => {
-      if (!isDeepStrictEqual(before?.rate[direction], policy.rate[direction])) buckets[slot * 2 + i] = 0n;
-      if (!isDeepStrictEqual(before?.mirror, policy.mirror)) mirrored[slot * 2 + i] = 0n;
-    });
-    stormKinds.forEach((kind, i) => {
-      if (!isDeepStrictEqual(before?.storm[kind], policy.storm[kind])) storms[slot * stormKindCount + i] = 0n;
-    });
+    slot.ips = ips;
+    for (const direction of directions)
+      if (!isDeepStrictEqual(before?.rate[direction], policy.rate[direction])) slot.fillBucket(direction);
+    for (const kind of stormKinds)
+      if (!isDeepStrictEqual(before?.storm[kind], policy.storm[kind])) slot.fillStormBucket(kind);
+    if (!isDeepStrictEqual(before?.mirror, policy.mirror)) slot.countMirroredAnew();
   }
 
   /** The one store. */
   #turn({ slot, active, armed, profile }: HeldVsi): void {
-    Atomics.store(this.#plane.vsis, slot, packVsi(active, armed, profile));
+    this.#plane.slot(slot).word = packVsi(active, armed, profile);
   }
 
   /** Takes the VSI out of the VLANs that it is not in any more, and from it the addresses that it has not. */
@@ -374,7 +378,7 @@ export class VsiTable {
   }
 
   #remove(id: VsiId, { slot }: HeldVsi): void {
-    Atomics.store(this.#plane.vsis, slot, 0n);
+    this.#plane.slot(slot).word = 0n;
     this.#plane.records.delete(vsiIdToBytes(id));
     this.#ids.delete(slot);
     this.#slots.retire(slot);

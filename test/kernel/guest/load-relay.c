@@ -27,9 +27,9 @@ static void add_vsi(__u8 number)
 	struct source_key source = { .mac = { 2, 0, 0, 0, 0, number }, .port = PORT };
 	struct destination_key destination = { .mac = { 2, 0, 0, 0, 0, number }, .vlan = VLAN_ID };
 	address_value value = 2 | (__u64)number << 40 | (__u64)number << 48;
-	vsi_word word = PORT | 1ULL << 48;
+	struct slot slot = { .word = PORT | 1ULL << 48 };
 
-	set("hp_vsis", number, &word);
+	set("hp_slots", number, &slot);
 	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "hp_sources"), &source, &value, BPF_ANY) ||
 	    bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "hp_destinations"), &destination, &value, BPF_ANY))
 		perror("addresses");
@@ -37,11 +37,10 @@ static void add_vsi(__u8 number)
 
 static __u64 delivered(__u32 slot)
 {
-	__u32 index = slot * 4;
-	struct tally tally = {};
+	struct slot its = {};
 
-	bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(object, "hp_tallies"), &index, &tally);
-	return tally.frames[TO_VM];
+	bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(object, "hp_slots"), &slot, &its);
+	return its.tallies[0].frames[TO_VM];
 }
 
 int main(int count, char **arguments)
