@@ -20,5 +20,5 @@ it('hairpin bench control measures all that it says, and leaves nothing behind',
   assert.equal(vsis, 1000);
   for (const figure of [ms, bytesPerVsi, lastVsFirst]) assert.ok(figure! > 0);
   for (const name of ['machine', 'kernel', 'versions']) assert.ok(report[name], name);
-  assert.deepEqual(await listNamespaces('hp-bench-'), []);
+  assert.deepEqual(await listNamespaces('hp-control-'), []);
 });

@@ -29,8 +29,8 @@ const switches = { eth0: 'hairpin', eth1: 'lldpad' } as const;
 
 /** lldpad as a station, at the other end of one or two links; all that was made is removed in the end. */
 export class Bed implements AsyncDisposable {
-  readonly #name = `hp-bench-${process.pid}`;
-  readonly #directory = mkdtempSync(join(tmpdir(), 'hp-bench-'));
+  readonly #name = `hp-control-${process.pid}`;
+  readonly #directory = mkdtempSync(join(tmpdir(), 'hp-control-'));
   readonly #processes = new Processes(this.#directory);
   readonly #cleanup = new AsyncDisposableStack();
 

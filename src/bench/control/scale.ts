@@ -47,7 +47,7 @@ const turnMs = 0.1;
  */
 export async function measureScale(vsis: number, ports: number, stop: AbortSignal): Promise<Scale> {
   await using cleanup = new AsyncDisposableStack();
-  const namespace = `hp-bench-${process.pid}-scale`;
+  const namespace = `hp-control-${process.pid}-scale`;
   await createNamespace(namespace);
   cleanup.defer(() => deleteNamespace(namespace));
   inNamespace(namespace, silenceIpv6);
@@ -60,7 +60,7 @@ export async function measureScale(vsis: number, ports: number, stop: AbortSigna
       `link set ${name}-station up`,
     ]),
   );
-  const directory = mkdtempSync(join(tmpdir(), 'hp-bench-scale-'));
+  const directory = mkdtempSync(join(tmpdir(), 'hp-control-scale-'));
   cleanup.defer(() => rmSync(directory, { recursive: true, force: true }));
   const relay = inNamespace(namespace, () =>
     EbpfRelay.open(join(directory, 'bpf'), (error) => {
