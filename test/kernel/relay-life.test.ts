@@ -9,7 +9,7 @@ import * as fc from 'fast-check';
 import { interfaceIndex } from '../../src/linux/interfaces.ts';
 import { BpfObject, MappedArray } from '../../src/linux/libbpf.ts';
 import { run } from '../../src/linux/run.ts';
-import { hasIngress } from '../../src/linux/tc-program.ts';
+import { attachClsact, detachProgram, hasIngress } from '../../src/linux/tc-program.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
 import { RelayError } from '../../src/relay/relay.ts';
 import { anyState } from '../unit/relay/arbitrary.ts';
@@ -176,6 +176,24 @@ describe('the life of an eBPF relay', () => {
     assert.doesNotMatch(await tc('show', 'dev', 's2'), /clsact/);
     assert.equal(programs(), 0);
     await tc('del', 'dev', 's1', 'clsact');
+  });
+
+  it('can be put on a port by a clsact qdisc, as before Linux 6.6, and taken off again', async () => {
+    const object = BpfObject.load(objectFile, kernel.directory);
+    try {
+      kernel.inside(() => {
+        const it = { hook: 'ingress', ifindex: interfaceIndex('s2'), pin: '/nowhere' } as const;
+        const program = object.programFd('hp_relay');
+        assert.equal(attachClsact(it, program, 's2'), true);
+        assert.equal(attachClsact(it, program, 's2'), false);
+        assert.ok(hasIngress(it.ifindex));
+        detachProgram(it, true);
+        assert.ok(!hasIngress(it.ifindex));
+      });
+      assert.doesNotMatch(await run('tc', ['-n', kernel.namespace, 'qdisc', 'show', 'dev', 's2']), /clsact/);
+    } finally {
+      object.close();
+    }
   });
 
   it('refuses pins of another layout, and does not touch them', () => {
