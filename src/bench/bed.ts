@@ -1,6 +1,5 @@
-import { createNamespace, deleteNamespace, inNamespace, listNamespaces } from '../linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace, inNamespace, listNamespaces } from '../linux/namespace.ts';
 import { ip } from '../linux/run.ts';
-import { silenceIpv6 } from '../linux/sysctl.ts';
 import { Sink } from './sink.ts';
 
 const prefix = `hp-bench-${process.pid}-`;
@@ -27,8 +26,7 @@ export async function makeBed(): Promise<Bed> {
 
 export async function makeNamespace(role: string): Promise<string> {
   const name = `${prefix}${role}${made++}`;
-  await createNamespace(name);
-  inNamespace(name, silenceIpv6);
+  await createQuietNamespace(name);
   return name;
 }
 

@@ -1,6 +1,5 @@
-import { createNamespace, deleteNamespace, inNamespace, listNamespaces } from '../linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace, listNamespaces } from '../linux/namespace.ts';
 import { ip } from '../linux/run.ts';
-import { silenceIpv6 } from '../linux/sysctl.ts';
 import { hosts, mirrorPort, networkPort, peerAddress, prefixLength, uplink } from './scenario.ts';
 
 /**
@@ -33,10 +32,8 @@ export async function buildTopology(names: LabNames): Promise<void> {
     { port: networkPort, namespace: names.peer, link: peerLink },
     { port: mirrorPort, namespace: names.collector, link: collectorLink },
   ];
-  for (const namespace of [names.bridge, ...cables.map((cable) => cable.namespace)]) {
-    await createNamespace(namespace);
-    inNamespace(namespace, silenceIpv6);
-  }
+  for (const namespace of [names.bridge, ...cables.map((cable) => cable.namespace)])
+    await createQuietNamespace(namespace);
   await ip(
     names.bridge,
     cables.flatMap(({ port, namespace, link }) => [

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { check, libc } from './libc.ts';
 import { run } from './run.ts';
+import { silenceIpv6 } from './sysctl.ts';
 
 const directory = '/run/netns';
 const closeOnExec = 0o2000000;
@@ -19,6 +20,12 @@ export function namespaceExists(name: string): boolean {
 export async function createNamespace(name: string): Promise<void> {
   await run('ip', ['netns', 'add', name]);
   await run('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
+}
+
+/** One without IPv6, so that a switch's port or a host's uplink in it has nothing of its own to say. @throws CommandError */
+export async function createQuietNamespace(name: string): Promise<void> {
+  await createNamespace(name);
+  inNamespace(name, silenceIpv6);
 }
 
 /** Removes the namespace and all links in it; nothing if there is none. */

@@ -8,9 +8,8 @@ import { parseVsiId } from '../../src/domain/vsi-id.ts';
 import { guestImages, type GuestImages } from '../../src/lab/guest/images.ts';
 import type { StreamResult } from '../../src/lab/stream/accounting.ts';
 import { openStreams } from '../../src/lab/stream/peer.ts';
-import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace } from '../../src/linux/namespace.ts';
 import { ip } from '../../src/linux/run.ts';
-import { silenceIpv6 } from '../../src/linux/sysctl.ts';
 import { domainXml, type DomainPlan } from '../peers/domain.ts';
 import { Host } from '../peers/host.ts';
 import { Libvirtd } from '../peers/libvirtd.ts';
@@ -41,10 +40,7 @@ const hosts: Host[] = [];
 
 /** Two hosts with lldpad and libvirtd, a bridge by itself whose file grants one VM, and a peer on its network port. */
 before(async () => {
-  for (const namespace of [namespaces.bridge, namespaces.peer]) {
-    await createNamespace(namespace);
-    inNamespace(namespace, silenceIpv6);
-  }
+  for (const namespace of [namespaces.bridge, namespaces.peer]) await createQuietNamespace(namespace);
   const [one, two] = [await host('h1', 'p1', 100), await host('h2', 'p2', 200)];
   await cable([one.namespace, 'mig0', '10.77.8.1/24'], [two.namespace, 'mig0', '10.77.8.2/24']);
   await cable([namespaces.bridge, 'n1'], [namespaces.peer, 'eth0', '10.77.9.1/24']);

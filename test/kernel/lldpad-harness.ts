@@ -12,10 +12,9 @@ import { Processes } from '../../src/lab/processes.ts';
 import { systemClock } from '../../src/linux/clock.ts';
 import { interfaceAddress } from '../../src/linux/interfaces.ts';
 import { libc } from '../../src/linux/libc.ts';
-import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
 import { etherTypeFilter, PacketSocket } from '../../src/linux/packet-socket.ts';
 import { ip } from '../../src/linux/run.ts';
-import { silenceIpv6 } from '../../src/linux/sysctl.ts';
 import { BridgePort, type BridgePortOutput } from '../../src/protocol/bridge-port.ts';
 import { Driver } from '../../src/protocol/driver.ts';
 import { etherTypes } from '../../src/protocol/ethernet.ts';
@@ -41,10 +40,8 @@ export class Wires implements AsyncDisposable {
   static async lay(): Promise<Wires> {
     const wires = new Wires();
     try {
-      for (const namespace of [wires.switch, wires.host('p1'), wires.host('p2')]) {
-        await createNamespace(namespace);
-        inNamespace(namespace, silenceIpv6);
-      }
+      for (const namespace of [wires.switch, wires.host('p1'), wires.host('p2')])
+        await createQuietNamespace(namespace);
       for (const port of ['p1', 'p2'] as const) await wires.plug(port);
       return wires;
     } catch (error) {

@@ -6,10 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { VsiId } from '../../src/domain/vsi-id.ts';
-import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/namespace.ts';
 import { PacketSocket } from '../../src/linux/packet-socket.ts';
 import { ip, run } from '../../src/linux/run.ts';
-import { silenceIpv6 } from '../../src/linux/sysctl.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
 import type { RelayState } from '../../src/relay/relay.ts';
 import { plain } from '../unit/relay/frames.ts';
@@ -50,8 +49,7 @@ export class KernelSwitch {
   async #open(): Promise<void> {
     // frames of one CPU stay in order, which is what the markers of `exchange` rely on
     await run('taskset', ['-c', '-p', '0', String(process.pid)]);
-    await createNamespace(this.namespace);
-    this.inside(silenceIpv6);
+    await createQuietNamespace(this.namespace);
     for (const name of this.#names) await this.addLink(name);
     this.reopen();
   }

@@ -3,9 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/namespace.ts';
 import { ip, run } from '../../src/linux/run.ts';
-import { silenceIpv6 } from '../../src/linux/sysctl.ts';
 import type { RelayPort } from '../../src/relay/relay.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
 import { at, idOf, macOf, state, station } from '../unit/relay/states.ts';
@@ -31,8 +30,7 @@ describe('TCP through the eBPF relay', () => {
   let relay: EbpfRelay;
 
   before(async () => {
-    for (const name of [bridge, ...hosts]) await createNamespace(name);
-    for (const name of [bridge, ...hosts]) inNamespace(name, silenceIpv6);
+    for (const name of [bridge, ...hosts]) await createQuietNamespace(name);
     for (const [i, host] of hosts.entries()) {
       await ip(bridge, [
         `link add s${i + 1} type veth peer name eth0 netns ${host}`,

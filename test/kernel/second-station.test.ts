@@ -7,10 +7,9 @@ import { parseMac } from '../../src/domain/mac-address.ts';
 import { parseProfileKey } from '../../src/domain/profile-ref.ts';
 import { systemClock } from '../../src/linux/clock.ts';
 import { interfaceAddress } from '../../src/linux/interfaces.ts';
-import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
 import { PacketSocket } from '../../src/linux/packet-socket.ts';
 import { ip } from '../../src/linux/run.ts';
-import { silenceIpv6 } from '../../src/linux/sysctl.ts';
 import { Driver } from '../../src/protocol/driver.ts';
 import { StationPort, type StationPortOutput } from '../../src/protocol/station-port.ts';
 import { LoneBridge } from '../peers/lone-bridge.ts';
@@ -24,8 +23,7 @@ test('a port that a second station disabled is back after ip link set down and u
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => rmSync(directory, { recursive: true, force: true }));
   cleanup.defer(() => deleteNamespace(namespace));
-  await createNamespace(namespace);
-  inNamespace(namespace, silenceIpv6);
+  await createQuietNamespace(namespace);
   await ip(namespace, ['link add p1 type veth peer name host', 'link set p1 up', 'link set host up']);
 
   const bridge = await LoneBridge.start(namespace, directory, {

@@ -6,9 +6,8 @@ import { policyOf, type Direction } from '../../src/domain/port-profile.ts';
 import { KernelLab } from '../../src/lab/kernel-lab.ts';
 import { blue, mirrorSession, peerAddress, red, type HostName } from '../../src/lab/scenario.ts';
 import { now } from '../../src/linux/clock.ts';
-import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
 import { ip } from '../../src/linux/run.ts';
-import { silenceIpv6 } from '../../src/linux/sysctl.ts';
 import { broadcast, plain } from '../unit/relay/frames.ts';
 import { Ear, earOfCollector, earOfPeer, earOfVm, type Heard } from './ear.ts';
 import { labOptions, planOf, setProfile, tcpLine, until } from './kit.ts';
@@ -157,8 +156,7 @@ describe('an address that is nobody’s', () => {
   let stray: Ear;
 
   before(async () => {
-    await createNamespace(namespace);
-    inNamespace(namespace, silenceIpv6);
+    await createQuietNamespace(namespace);
     await ip(lab.names.host('h1'), [
       `link add link up0 name stray address ${mac} type macvlan mode vepa`,
       `link set stray netns ${namespace}`,

@@ -3,14 +3,12 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  createNamespace,
+  createQuietNamespace,
   deleteNamespace,
-  inNamespace,
   namespaceExists,
   nsenter,
 } from '../../src/linux/namespace.ts';
 import { run } from '../../src/linux/run.ts';
-import { silenceIpv6 } from '../../src/linux/sysctl.ts';
 
 /** What daemons keep for a whole machine, by where each host has its own. */
 const ownDirectories = {
@@ -53,8 +51,7 @@ export class Host {
   /** `directory` must not be below /run. @throws CommandError, Error */
   static async create(namespace: string, directory: string): Promise<Host> {
     for (const name of Object.keys(ownDirectories)) mkdirSync(join(directory, name), { recursive: true });
-    await createNamespace(namespace);
-    inNamespace(namespace, silenceIpv6);
+    await createQuietNamespace(namespace);
     const [command, ...args] = nsenter(namespace, [
       'unshare',
       '--mount',

@@ -8,9 +8,8 @@ import { parseMac } from '../../domain/mac-address.ts';
 import { parseVsiId, type VsiId } from '../../domain/vsi-id.ts';
 import { Processes } from '../../lab/processes.ts';
 import { libc } from '../../linux/libc.ts';
-import { createNamespace, deleteNamespace, inNamespace } from '../../linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace } from '../../linux/namespace.ts';
 import { ip } from '../../linux/run.ts';
-import { silenceIpv6 } from '../../linux/sysctl.ts';
 import type { EvbTimers } from '../../protocol/evb/timers.ts';
 import { LldpadNetlink, type NetlinkVsi } from '../peers/lldpad-netlink.ts';
 import { Lldpad } from '../peers/lldpad.ts';
@@ -116,9 +115,8 @@ export class Bed implements AsyncDisposable {
 
   async #namespace(name: Parameters<Bed['namespace']>[0]): Promise<void> {
     const namespace = this.namespace(name);
-    await createNamespace(namespace);
     this.#cleanup.defer(() => deleteNamespace(namespace));
-    inNamespace(namespace, silenceIpv6);
+    await createQuietNamespace(namespace);
   }
 
   async #startAgent(vsis: number): Promise<void> {

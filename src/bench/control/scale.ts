@@ -11,9 +11,8 @@ import { plainForwarding, type PortProfile } from '../../domain/port-profile.ts'
 import { parseManagerId } from '../../domain/manager-id.ts';
 import { parseVid } from '../../domain/vid.ts';
 import { threadMs } from '../../linux/clock.ts';
-import { createNamespace, deleteNamespace, inNamespace } from '../../linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace, inNamespace } from '../../linux/namespace.ts';
 import { ip } from '../../linux/run.ts';
-import { silenceIpv6 } from '../../linux/sysctl.ts';
 import { noHints, type VdpMode } from '../../protocol/vdp/association.ts';
 import { EbpfRelay } from '../../relay/ebpf/relay.ts';
 import { defaultAgeingTime } from '../../relay/relay.ts';
@@ -48,9 +47,8 @@ const turnMs = 0.1;
 export async function measureScale(vsis: number, ports: number, stop: AbortSignal): Promise<Scale> {
   await using cleanup = new AsyncDisposableStack();
   const namespace = `hp-control-${process.pid}-scale`;
-  await createNamespace(namespace);
   cleanup.defer(() => deleteNamespace(namespace));
-  inNamespace(namespace, silenceIpv6);
+  await createQuietNamespace(namespace);
   const names = Array.from({ length: ports }, (_, i) => `p${i + 1}`);
   await ip(
     namespace,
