@@ -1,11 +1,8 @@
 import koffi from 'koffi';
-import { interfaceIndex } from './interfaces.ts';
 import { check, libc } from './libc.ts';
+import { bindPacketSocket, packetFamily, packetLevel } from './packet-address.ts';
 
-// linux/if_packet.h
-const packetFamily = 17;
-const packetLevel = 263;
-const optionQdiscBypass = 20;
+const optionQdiscBypass = 20; // linux/if_packet.h
 
 const atOnce = 1024; // UIO_MAXIOV
 const headerLength = 64; // struct mmsghdr on a 64-bit machine
@@ -23,7 +20,7 @@ export class BurstSocket {
 
   /** On an interface of this thread's namespace; the frames are sent in turn. @throws SystemError */
   constructor(name: string, frames: readonly Uint8Array[]) {
-    const { socket, bind, close, setsockopt } = libc();
+    const { socket, close, setsockopt } = libc();
     this.#count = frames.length * Math.ceil(atOnce / frames.length);
     this.#bytes = prepared(frames, this.#count);
     const rawCloexec = 3 | 0o2000000;
@@ -31,11 +28,7 @@ export class BurstSocket {
     try {
       const on = Uint8Array.of(1, 0, 0, 0);
       check(setsockopt(this.#fd, packetLevel, optionQdiscBypass, on, 4), 'setsockopt', 'PACKET_QDISC_BYPASS');
-      const address = new Uint8Array(20); // struct sockaddr_ll
-      const view = new DataView(address.buffer);
-      view.setUint16(0, packetFamily, true);
-      view.setInt32(4, interfaceIndex(name), true);
-      check(bind(this.#fd, address, address.length), 'packet socket on', name);
+      bindPacketSocket(this.#fd, name, 0);
     } catch (error) {
       close(this.#fd);
       throw error;

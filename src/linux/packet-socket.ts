@@ -1,8 +1,8 @@
 import koffi from 'koffi';
 import { macToBytes, type MacAddress } from '../domain/mac-address.ts';
 import { check, libc } from './libc.ts';
+import { bindPacketSocket, packetFamily, packetLevel } from './packet-address.ts';
 import { onReadable } from './readable.ts';
-import { interfaceIndex } from './interfaces.ts';
 
 /** One instruction of a classic BPF program: code, jt, jf, k (bpf(4)). */
 export type ClassicBpf = readonly (readonly [code: number, jt: number, jf: number, k: number])[];
@@ -34,10 +34,8 @@ export function etherTypeFilter(etherTypes: readonly number[]): ClassicBpf {
 }
 
 // linux/if_packet.h, asm-generic/socket.h
-const packetFamily = 17;
 const allProtocols = 0x0003;
 const socketLevel = 1;
-const packetLevel = 263;
 const optionReceiveBufferForce = 33;
 const optionAttachFilter = 26;
 const optionAddMembership = 1;
@@ -88,13 +86,7 @@ export class PacketSocket {
 
   /** Binds to the interface that has the name now: it may have been made anew. @throws SystemError for a missing interface */
   bind(): void {
-    const index = interfaceIndex(this.#name);
-    const address = new Uint8Array(20); // struct sockaddr_ll
-    const view = new DataView(address.buffer);
-    view.setUint16(0, packetFamily, true);
-    view.setUint16(2, allProtocols);
-    view.setInt32(4, index, true);
-    check(libc().bind(this.#fd, address, address.length), 'packet socket on', this.#name);
+    const index = bindPacketSocket(this.#fd, this.#name, allProtocols);
     for (const group of this.#groups) this.#set(packetLevel, optionAddMembership, membership(index, group));
   }
 
