@@ -1,4 +1,5 @@
 import type { MacAddress } from '../domain/mac-address.ts';
+import { Multiset } from '../domain/multiset.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { PortName, RelayVsi } from '../relay/relay.ts';
 import { toRelay } from './label.ts';
@@ -79,23 +80,5 @@ export class EntryBook {
     const owners = this.#owners.get(mac);
     owners?.delete(vsiId);
     if (owners?.size === 0) this.#owners.delete(mac);
-  }
-}
-
-class Multiset<T> {
-  readonly #counts = new Map<T, number>();
-
-  has(value: T): boolean {
-    return this.#counts.has(value);
-  }
-
-  add(value: T): void {
-    this.#counts.set(value, (this.#counts.get(value) ?? 0) + 1);
-  }
-
-  delete(value: T): void {
-    const count = this.#counts.get(value) ?? 0;
-    if (count > 1) this.#counts.set(value, count - 1);
-    else this.#counts.delete(value);
   }
 }

@@ -1,3 +1,4 @@
+import { Multiset } from '../../domain/multiset.ts';
 import type { Policy } from '../../domain/port-profile.ts';
 import { takesAnyCopy, type Tenants } from '../policy.ts';
 import type { RelayVsi } from '../relay.ts';
@@ -5,7 +6,7 @@ import type { RelayVsi } from '../relay.ts';
 /** A port's untagged VSIs, counted by what decides whether one copy of a group frame is enough for all (`sharedVlan`). */
 export class Occupants {
   readonly #tenants: Tenants;
-  readonly #vlans = new Map<Policy['vlan'], number>();
+  readonly #vlans = new Multiset<Policy['vlan']>();
   /** those that need a copy of their own */
   #particular = 0;
 
@@ -15,24 +16,18 @@ export class Occupants {
   }
 
   add(vsi: RelayVsi): void {
-    this.#count(vsi, 1);
+    this.#vlans.add(vsi.policy.vlan);
+    if (!takesAnyCopy(vsi, this.#tenants)) this.#particular++;
   }
 
   delete(vsi: RelayVsi): void {
-    this.#count(vsi, -1);
+    this.#vlans.delete(vsi.policy.vlan);
+    if (!takesAnyCopy(vsi, this.#tenants)) this.#particular--;
   }
 
   /** The VLAN whose group frames they can share one copy of; null if they cannot, or there are none. */
   get sharedVlan(): Policy['vlan'] | null {
-    const [vlan] = this.#vlans.keys();
-    return this.#particular === 0 && this.#vlans.size === 1 ? vlan! : null;
-  }
-
-  #count(vsi: RelayVsi, change: 1 | -1): void {
-    const { vlan } = vsi.policy;
-    const count = (this.#vlans.get(vlan) ?? 0) + change;
-    if (count) this.#vlans.set(vlan, count);
-    else this.#vlans.delete(vlan);
-    if (!takesAnyCopy(vsi, this.#tenants)) this.#particular += change;
+    const [vlan, another] = this.#vlans.distinct();
+    return this.#particular === 0 && another === undefined ? (vlan ?? null) : null;
   }
 }

@@ -1,3 +1,4 @@
+import { Multiset } from '../../domain/multiset.ts';
 import type { AccessList, Policy } from '../../domain/port-profile.ts';
 import { SystemError } from '../../linux/libc.ts';
 import { RelayError } from '../relay.ts';
@@ -17,16 +18,16 @@ export class ProfileTable {
   /** by text and octets */
   readonly #numbers = new Map<string, number>();
   readonly #keys = new Map<number, string>();
-  readonly #uses = new Map<number, number>();
+  readonly #uses: Multiset<number>;
 
   /** Takes over the profiles in use, a number for each VSI. */
   constructor(plane: DataPlane, used: readonly number[], grace: () => void) {
     this.#plane = plane;
     this.#texts = new Texts(plane.texts, textKinds.policy);
-    for (const number of used) this.#uses.set(number, (this.#uses.get(number) ?? 0) + 1);
+    this.#uses = new Multiset(used);
     for (const number of this.#texts.numbers()) if (!this.#uses.has(number)) this.#texts.delete(number);
     const lists: number[] = [];
-    for (const number of this.#uses.keys()) {
+    for (const number of this.#uses.distinct()) {
       const { accessList, mirrorFilter } = numbersOf(profileAt(plane, number));
       lists.push(accessList);
       if (mirrorFilter) lists.push(mirrorFilter);
@@ -58,15 +59,12 @@ export class ProfileTable {
       this.#keep(number, key);
       undo.move();
     }
-    this.#uses.set(number, (this.#uses.get(number) ?? 0) + 1);
+    this.#uses.add(number);
     return number;
   }
 
   release(number: number): void {
-    const uses = this.#uses.get(number)! - 1;
-    this.#uses.set(number, uses);
-    if (uses) return;
-    this.#uses.delete(number);
+    if (!this.#uses.delete(number)) return;
     const key = this.#keys.get(number)!;
     this.#keys.delete(number);
     if (this.#numbers.get(key) === number) this.#numbers.delete(key);

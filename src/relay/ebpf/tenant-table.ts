@@ -16,7 +16,6 @@ interface HeldTenant {
 export interface TenantChange {
   /** whether VSIs that stay as they are have to be looked at */
   readonly concernsVsis: boolean;
-  readonly changes: boolean;
   begin(): void;
   finish(): void;
 }
@@ -83,7 +82,6 @@ export class TenantTable {
     this.#tenants = next;
     undo.defer(() => (this.#tenants = before));
     return {
-      changes: changed.length + removed.length > 0,
       concernsVsis:
         removed.length > 0 || changed.some(({ old, now }) => !old || hasToVm(old) !== hasToVm(now)),
       begin: () => {

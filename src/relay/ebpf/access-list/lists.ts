@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { Multiset } from '../../../domain/multiset.ts';
 import type { AccessList } from '../../../domain/port-profile.ts';
 import { SystemError } from '../../../linux/libc.ts';
 import { RelayError } from '../../relay.ts';
@@ -31,7 +32,7 @@ export class AccessLists {
   readonly #heap: Heap;
   /** by digest */
   readonly #numbers = new Map<string, number>();
-  readonly #uses = new Map<number, number>();
+  readonly #uses: Multiset<number>;
   readonly #digests = new WeakMap<AccessList, string>();
 
   /** Takes over the lists in use, a number for each use. `cpus`: how many may count at once. */
@@ -39,8 +40,8 @@ export class AccessLists {
     this.#memory = memory;
     this.#stripes = 2 ** Math.ceil(Math.log2(Math.min(cpus, mostStripes)));
     this.#heap = new Heap(segmentUnits, () => this.#grow(), grace);
-    for (const number of used) this.#uses.set(number, (this.#uses.get(number) ?? 0) + 1);
-    const numbers = [...this.#uses.keys()].filter(hasTables).toSorted((a, b) => a - b);
+    this.#uses = new Multiset(used);
+    const numbers = [...this.#uses.distinct()].filter(hasTables).toSorted((a, b) => a - b);
     for (const number of numbers) this.#numbers.set(hex(imageOf(memory, number).digest), number);
     for (let segment = 0; segment < memory.segments; segment++) this.#freeBetween(segment, numbers);
   }
@@ -48,16 +49,12 @@ export class AccessLists {
   /** The number of the list's tables, to be released some day. @throws RelayError when there is no room */
   acquire(list: AccessList, purpose: Purpose): number {
     const number = this.#held(list, purpose) ?? this.#write(list, purpose);
-    this.#uses.set(number, (this.#uses.get(number) ?? 0) + 1);
+    this.#uses.add(number);
     return number;
   }
 
   release(number: number): void {
-    const uses = this.#uses.get(number)! - 1;
-    this.#uses.set(number, uses);
-    if (uses) return;
-    this.#uses.delete(number);
-    if (!hasTables(number)) return;
+    if (!this.#uses.delete(number) || !hasTables(number)) return;
     const image = imageOf(this.#memory, number);
     this.#numbers.delete(hex(image.digest));
     this.#heap.retire(number, unitsOf(image.octets));
