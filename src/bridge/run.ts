@@ -25,7 +25,9 @@ import { standalone } from './standalone.ts';
  * @throws RelayError, SystemError, ApiError, LocalSocketError: one line, and nothing was changed
  */
 export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{ close(): Promise<void> }> {
-  const stationPorts = Object.keys(config.ports).filter((name) => config.ports[name]!.kind === 'station');
+  const stationPorts = Object.entries(config.ports).flatMap(([name, port]) =>
+    port.kind === 'station' ? [{ name, ...port }] : [],
+  );
   for (const name of Object.keys(config.ports)) interfaceIndex(name);
   const failed = (error: unknown) => logger.error({ err: error }, 'unexpected');
   await refuseIfServed(controlPath(config)); // before the data plane is touched: it may be another agent's
@@ -38,7 +40,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
   // an agent that cannot start leaves no data plane behind that was not there before
   cleanup.defer(() => (started || !isNew ? relay.close() : relay.destroy()));
   const sockets = new Map<PortName, PacketSocket>();
-  for (const name of stationPorts) {
+  for (const { name } of stationPorts) {
     const socket = new PacketSocket(name, {
       filter: etherTypeFilter(Object.values(etherTypes)),
       groups: groupAddresses,
@@ -76,11 +78,13 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
       managementAddresses: config.managementAddresses.map(managementIp),
     }),
     firstSequence: randomInt(1, 65_536),
-    links: stationPorts.map((name) => ({
+    links: stationPorts.map(({ name, secondStation, announcements, ...egress }) => ({
       name,
       mac: interfaceAddress(name),
       runs: interfaceRuns(name),
-      ...stationSettings(config, name),
+      egress: egressOf(egress),
+      secondStation,
+      announcements,
       send: (frame) => void sockets.get(name)!.send(frame), // a port that is down drops it, and ECP tries again
     })),
     otherPorts: otherPorts(config),
@@ -137,14 +141,6 @@ function sourceOf(config: BridgeConfig, logger: Logger): Source {
   return manager === undefined
     ? standalone(tenants, profiles, vsis)
     : managed({ ...config, manager }, logger);
-}
-
-/** What the file says of one of its station ports. */
-function stationSettings({ ports }: BridgeConfig, name: PortName) {
-  const port = ports[name]!;
-  if (port.kind !== 'station') throw new Error(`${name} is no station port`);
-  const { secondStation, announcements } = port;
-  return { egress: egressOf(port), secondStation, announcements };
 }
 
 function egressOf({
