@@ -1,7 +1,10 @@
 import { InvalidArgumentError } from 'commander';
 
-export function positive(value: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(value))
-    throw new InvalidArgumentError('a number from 1 to 9999 would be right.');
-  return Number(value);
+/** Reads a number from 1 to `most`. */
+export function positive(most: number): (value: string) => number {
+  return (value) => {
+    if (!/^[1-9]\d*$/.test(value) || Number(value) > most)
+      throw new InvalidArgumentError(`a number from 1 to ${most} would be right.`);
+    return Number(value);
+  };
 }

@@ -1,15 +1,11 @@
 import { Command, Option } from 'commander';
 import type { OffloadReport } from '../bench/offload/offload.ts';
 import type { RelayReport } from '../bench/relay/relay.ts';
-import {
-  benchmark,
-  conditionsText,
-  finish,
-  interruptible,
-  positive,
-  type BenchOptions,
-} from './benchmark.ts';
+import { positive } from './arguments.ts';
+import { benchmark, conditionsText, finish, interruptible, type BenchOptions } from './benchmark.ts';
 import { table } from './output.ts';
+
+const mostNumber = 9_999_999;
 
 interface Rounds {
   readonly rounds: number;
@@ -17,7 +13,7 @@ interface Rounds {
 
 function withRounds(command: Command): Command {
   return command.addOption(
-    new Option('--rounds <n>', 'measurements of each, in turn').argParser(positive).default(5),
+    new Option('--rounds <n>', 'measurements of each, in turn').argParser(positive(mostNumber)).default(5),
   );
 }
 
@@ -41,7 +37,7 @@ export function offloadBenchCommand(): Command {
   )
     .addOption(
       new Option('--pps <n>', "one VM's frames a second, both directions together")
-        .argParser(positive)
+        .argParser(positive(mostNumber))
         .default(20_000),
     )
     .action(async ({ pps, ...options }: BenchOptions & Rounds & { readonly pps: number }) => {

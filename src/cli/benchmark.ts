@@ -51,12 +51,6 @@ export function conditionsText({ machine, kernel, versions }: Conditions): strin
   ].join('; ');
 }
 
-export function positive(value: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(value))
-    throw new InvalidArgumentError('a number from 1 to 9999999 would be right.');
-  return Number(value);
-}
-
 /** To be told after the benchmark that its report cannot be written would be late. */
 function writable(path: string): string {
   try {

@@ -59,7 +59,7 @@ function dropsCommand(): Command {
     .option('--vsi <vsi>', "only this VSI's: its VSIID, or the VM's name")
     .addOption(new Option('--reason <reason>', 'only for this reason').choices(dropReasons))
     .option('--follow', 'a line for each frame (a sample where there are too many), until Ctrl-C')
-    .option('--count <n>', 'with --follow: end after so many', positive)
+    .option('--count <n>', 'with --follow: end after so many', positive(9999))
     .addOption(
       new Option('--explain [reason]', 'what a reason means, and what to look at; without one, all of them'),
     )

@@ -59,7 +59,7 @@ export function labCommand(): Command {
       },
     );
   withVms(named('compare', 'set a lab up, move a VM by each strategy in turn, take it down'))
-    .addOption(new Option('--runs <n>', 'by each strategy').argParser(positive).default(5))
+    .addOption(new Option('--runs <n>', 'by each strategy').argParser(positive(9999)).default(5))
     .option('--json', 'print JSON')
     .action(compareStrategies);
   return lab;
