@@ -144,6 +144,15 @@ export class BridgeAgent {
     return this.#book.entries;
   }
 
+  /** Every port, by what it is. The data plane would tell it as well, after reading back all its VSIs. */
+  get portKinds(): ReadonlyMap<PortName, RelayPort['kind']> {
+    const { links, otherPorts } = this.#parts;
+    return new Map([
+      ...Array.from(otherPorts, ([name, { kind }]) => [name, kind] as const),
+      ...links.map(({ name }) => [name, 'station'] as const),
+    ]);
+  }
+
   /** The limits that are in force. */
   get tenants(): ReadonlyMap<string, TenantLimits> {
     return this.#tenants.inForce;

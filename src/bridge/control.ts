@@ -46,7 +46,7 @@ export function serveControl(path: string, { name, agent, relay, directory, now,
     {
       drops: (body, gone) => {
         const filter = parsed('drops', dropFilter, body);
-        const ports = [...relay.held().ports.keys()];
+        const ports = [...agent.portKinds.keys()];
         if (filter.port !== undefined && !ports.includes(filter.port))
           throw new Invalid(`${name} has no port ${filter.port}; it has ${ports.join(', ')}`);
         return drops.follow(filter, gone);

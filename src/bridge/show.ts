@@ -16,6 +16,7 @@ import type {
   VsiCounters,
 } from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
+import { occurred } from './tally.ts';
 import type { VmNames } from './vm-names.ts';
 import { places, type VsiEntry } from './vsi-entry.ts';
 
@@ -110,7 +111,7 @@ export function shown(
   return {
     name,
     owed: agent.owed,
-    ports: portsOf(agent, relay, counters.ports, now),
+    ports: portsOf(agent, counters.ports, now),
     vsis: Array.from(agent.entries.values(), (entry) => vsiOf(entry, counters, names)),
     tenants: Array.from(
       agent.tenants,
@@ -144,19 +145,9 @@ function placeOf(role: keyof Places, { port }: Place, counted: VsiCounters | und
   return { port, role, fromVm, toVm, dropped: occurred(counted?.dropped) };
 }
 
-/** The reasons that have occurred. */
-export function occurred(dropped: Dropped = {}): Dropped {
-  return Object.fromEntries(Object.entries(dropped).filter(([, frames]) => frames > 0));
-}
-
-function portsOf(
-  agent: BridgeAgent,
-  relay: Relay,
-  counters: RelayCounters['ports'],
-  now: number,
-): ShownPort[] {
+function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: number): ShownPort[] {
   const machines = new Map(agent.portStates().map(({ name, state }) => [name, state]));
-  const ports = [...relay.held().ports].map(([port, { kind }]): ShownPort => {
+  const ports = [...agent.portKinds].map(([port, kind]): ShownPort => {
     const machine = machines.get(port);
     const counted = counters.get(port);
     return {

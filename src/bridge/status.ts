@@ -9,14 +9,13 @@ import { places } from './vsi-entry.ts';
 
 /** What the bridge tells the manager of itself: each port's protocol state and what it has counted. */
 export function bridgeStatus(name: string, agent: BridgeAgent, relay: Relay, at: Timestamp): Bridge {
-  const { ports } = relay.held();
   const counters = relay.portCounters();
   const states = new Map(agent.portStates().map(({ name, state }) => [name, state]));
   return {
     name,
     at,
     refused: Array.from(agent.refused, ([what, reason]) => ({ what, reason: reason.slice(0, 500) })),
-    ports: [...ports].map(([port, { kind }]) => {
+    ports: [...agent.portKinds].map(([port, kind]) => {
       const state = states.get(port);
       return {
         name: port,

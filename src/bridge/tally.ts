@@ -14,6 +14,11 @@ export interface Count {
 
 const nothing: Count = { fromVm: 0, toVm: 0, dropped: {} };
 
+/** The reasons that have occurred. */
+export function occurred(dropped: Count['dropped'] = {}): Count['dropped'] {
+  return Object.fromEntries(Object.entries(dropped).filter(([, frames]) => frames > 0));
+}
+
 export function tally(
   counters: ReadonlyMap<PortName, VsiCounters>,
   strangers: readonly Stranger[] = [],
@@ -24,7 +29,7 @@ export function tally(
     counts.set(port, {
       fromVm: fromVm.frames,
       toVm: toVm.frames,
-      dropped: Object.fromEntries(Object.entries(dropped).filter(([, frames]) => frames > 0)),
+      dropped: occurred(dropped),
     });
   for (const { port, mac, frames } of strangers) {
     if (!addresses.includes(mac)) continue;
