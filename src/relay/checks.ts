@@ -12,15 +12,19 @@ import {
   type RelayVsi,
 } from './relay.ts';
 
-/** @throws RelayError for the first thing in a state that cannot be, its VSIs apart */
-export function checkBridge({ ports, tenants, ageingTime }: RelayState): void {
+/** @throws RelayError for the first thing in a state that cannot be, its VSIs and tenants apart */
+export function checkBridge({ ports, ageingTime }: RelayState): void {
   checkPorts(ports);
+  checkNumber(ageingTime, 10, 1_000_000, 'ageing time');
+}
+
+/** @throws RelayError for the first limit of a tenant that cannot be */
+export function checkTenants(tenants: RelayState['tenants']): void {
   for (const [name, { rate, guaranteed }] of tenants) {
     checkName(name, 'tenant');
     checkRates(rate, `tenant ${name}: rate`);
     if (guaranteed !== null) checkNumber(guaranteed, 8000, 2 ** 40, `tenant ${name}: guaranteed rate`);
   }
-  checkNumber(ageingTime, 10, 1_000_000, 'ageing time');
 }
 
 function checkPorts(ports: RelayState['ports']): void {

@@ -106,7 +106,7 @@ export class RelayError extends Error {
 export interface RelayState {
   readonly ports: ReadonlyMap<PortName, RelayPort>;
   readonly vsis: ReadonlyMap<VsiId, RelayVsi>;
-  /** by name; a tenant that is not here has no limits */
+  /** by name; a tenant that is not here has no limits. A driver may take the same map again for the same limits */
   readonly tenants: ReadonlyMap<string, TenantLimits>;
   /** in s, for learned addresses: 10 to 1,000,000 (802.1Q 8.8.3) */
   readonly ageingTime: number;

@@ -55,7 +55,7 @@ export class EbpfRelay implements Relay {
     if (!plane.ageingTime) plane.ageingTime = defaultAgeingTime;
     waitForPrograms(); // numbers that the process before had retired are free after this
     this.#tenants = new TenantTable(plane, waitForPrograms);
-    this.#ports = new PortTable(plane, [...this.#tenants.guaranteed()], waitForPrograms);
+    this.#ports = new PortTable(plane, this.#tenants.shares, waitForPrograms);
     this.#vsis = new VsiTable(plane, this.#ports, this.#tenants, waitForPrograms);
     const names: Names = {
       portOf: (number) => this.#ports.nameOf(number),
@@ -87,7 +87,7 @@ export class EbpfRelay implements Relay {
     const undo = new DisposableStack();
     try {
       const tenants = this.#tenants.prepare(desired.tenants, undo);
-      const ports = this.#ports.prepare(desired.ports, [...this.#tenants.guaranteed()], undo);
+      const ports = this.#ports.prepare(desired.ports, this.#tenants.shares, undo);
       const looked = ports.changes || tenants.concernsVsis ? undefined : changed;
       const commit = this.#vsis.prepare(
         desired.vsis,

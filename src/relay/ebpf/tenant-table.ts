@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { directions, type TenantLimits } from '../../domain/port-profile.ts';
+import { checkTenants } from '../checks.ts';
 import { bucketOf, type Tenants } from '../policy.ts';
 import type { DataPlane } from './data-plane.ts';
 import { tenantCount, tenantSize } from './layout.ts';
 import { Pool } from './pool.ts';
 import { writeRate } from './profile.ts';
+import type { Share } from './shaper.ts';
 import { Texts, textKinds } from './texts.ts';
 
 interface HeldTenant {
@@ -26,7 +28,11 @@ export class TenantTable {
   readonly #grace: () => void;
   readonly #texts: Texts;
   readonly #pool: Pool;
-  #tenants = new Map<string, HeldTenant>();
+  #tenants: ReadonlyMap<string, HeldTenant>;
+  /** as told last; null: nothing was since they were taken over */
+  #told: Tenants | null = null;
+  /** what tenants have to themselves at a port with a shaper */
+  #shares: readonly Share[];
 
   /** Takes over the tenants that the data plane holds. */
   constructor(plane: DataPlane, grace: () => void) {
@@ -34,6 +40,7 @@ export class TenantTable {
     this.#grace = grace;
     this.#texts = new Texts(plane.texts, textKinds.tenant);
     this.#tenants = this.#read();
+    this.#shares = sharesOf(this.#tenants);
     const used = new Set(Array.from(this.#tenants.values(), ({ number }) => number));
     this.#pool = new Pool('tenant', tenantCount, used, grace);
   }
@@ -51,19 +58,20 @@ export class TenantTable {
     return this.#tenants.get(name)?.number ?? 0;
   }
 
-  /** The tenants that have something to themselves at a port with a shaper. */
-  *guaranteed(): Generator<{ readonly number: number; readonly rate: number }> {
-    for (const { number, limits } of this.#tenants.values())
-      if (limits.guaranteed !== null) yield { number, rate: limits.guaranteed };
+  get shares(): readonly Share[] {
+    return this.#shares;
   }
 
   /** Reserves what the change needs. @throws RelayError, SystemError */
   prepare(desired: Tenants, undo: DisposableStack): TenantChange {
-    const before = this.#tenants;
+    // as in almost every association; tenants may be many
+    if (desired === this.#told) return noChange;
+    checkTenants(desired);
+    const before = { tenants: this.#tenants, told: this.#told, shares: this.#shares };
     const changed: { readonly now: HeldTenant; readonly old: HeldTenant | null }[] = [];
     const next = new Map<string, HeldTenant>();
     for (const [name, limits] of desired) {
-      const old = before.get(name) ?? null;
+      const old = before.tenants.get(name) ?? null;
       if (old && isDeepStrictEqual(old.limits, limits)) {
         next.set(name, old);
         continue;
@@ -78,9 +86,15 @@ export class TenantTable {
         else this.#texts.delete(number);
       });
     }
-    const removed = [...before].filter(([name]) => !desired.has(name)).map(([, held]) => held);
+    const removed = [...before.tenants].filter(([name]) => !desired.has(name)).map(([, held]) => held);
     this.#tenants = next;
-    undo.defer(() => (this.#tenants = before));
+    this.#told = desired;
+    this.#shares = sharesOf(next);
+    undo.defer(() => {
+      this.#tenants = before.tenants;
+      this.#told = before.told;
+      this.#shares = before.shares;
+    });
     return {
       concernsVsis:
         removed.length > 0 || changed.some(({ old, now }) => !old || hasToVm(old) !== hasToVm(now)),
@@ -133,6 +147,14 @@ export class TenantTable {
     }
     return tenants;
   }
+}
+
+const noChange: TenantChange = { concernsVsis: false, begin() {}, finish() {} };
+
+function sharesOf(tenants: ReadonlyMap<string, HeldTenant>): Share[] {
+  return Array.from(tenants.values(), ({ number, limits }) => ({ number, rate: limits.guaranteed })).filter(
+    (share): share is Share => share.rate !== null,
+  );
 }
 
 function hasToVm({ limits }: HeldTenant): boolean {

@@ -3,7 +3,7 @@ import type { Direction, RateLimit } from '../../domain/port-profile.ts';
 import type { NullVid, Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import { features, type Capabilities } from '../capabilities.ts';
-import { checkBridge, checkClaims, checkVsi } from '../checks.ts';
+import { checkBridge, checkClaims, checkTenants, checkVsi } from '../checks.ts';
 import { limits } from '../limits.ts';
 import { bucketOf, sharedVlan } from '../policy.ts';
 import {
@@ -85,6 +85,7 @@ export class ReferenceRelay implements Relay {
 
   apply(desired: RelayState): void {
     checkBridge(desired);
+    checkTenants(desired.tenants);
     for (const [id, vsi] of desired.vsis) checkVsi(id, vsi, desired.ports, this.capabilities);
     checkClaims(desired.vsis);
     const { ports, vsis, tenants, ageingTime } = desired;
