@@ -15,6 +15,7 @@ import {
   type VdpErrorCode,
   type VdpMode,
   type AssociateMode,
+  type VdpAnswer,
   type VdpRequest,
 } from './association.ts';
 import { grants, hasGroupAddress, sameFilter, sameProfile, usesGroups } from './filter.ts';
@@ -231,7 +232,9 @@ export class VdpBridge {
 
   /** These TLVs were acknowledged, or given up. */
   settled(tlvs: readonly AssociationTlv[]): void {
-    for (const tlv of tlvs) if (tlv.kind === 'request') this.#leaving.delete(tlv.vsiId);
+    for (const tlv of tlvs)
+      if (tlv.kind === 'request') this.#leaving.delete(tlv.vsiId);
+      else if (tlv.kind === 'answer' && tlv.mode !== 'de-associate') this.#answered.delete(answerKey(tlv));
   }
 
   /**
@@ -349,7 +352,8 @@ export class VdpBridge {
 
   /**
    * In draft 0.2 lldpad puts a request into every ECPDU until it has heard the answer, and an answer too many can undo
-   * what it does next. ECP brings the first one there.
+   * what it does next. ECP brings the first one there, and lldpad acknowledges what it has acted on: an association that
+   * it asks for after that, it has not heard of. A de-association it repeats until it is asked by netlink.
    */
   #isRepeat(request: VdpRequest, vsi: Vsi | undefined, now: number): boolean {
     const { dialect, timing } = this.#options.operation();
@@ -417,7 +421,7 @@ export class VdpBridge {
   }
 }
 
-function answerKey({ mode, vsiId }: VdpRequest): string {
+function answerKey({ mode, vsiId }: VdpRequest | VdpAnswer): string {
   return `${mode} ${vsiId}`;
 }
 
