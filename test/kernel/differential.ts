@@ -5,8 +5,9 @@ import type { VsiId } from '../../src/domain/vsi-id.ts';
 import { ReferenceRelay, type Emission } from '../../src/relay/reference/relay.ts';
 import type { Relay, RelayCounters, RelayState } from '../../src/relay/relay.ts';
 import { aimed, type Aim, type Arrival } from '../unit/relay/aim.ts';
-import { anyAim, anyArrival, anyState, portNames } from '../unit/relay/arbitrary.ts';
+import { anyAim, anyArrival, portNames } from '../unit/relay/arbitrary.ts';
 import { state } from '../unit/relay/states.ts';
+import { anyHeir, inherit } from '../unit/relay/succession.ts';
 import { Recorder } from './recorder.ts';
 import { KernelSwitch } from './relay-harness.ts';
 
@@ -40,16 +41,18 @@ function compareInside(kernel: KernelSwitch, frames: number, seed: number): numb
       maxLength: mostFrames,
       size: 'max',
     });
-    const states = anyState(kernel.relay.capabilities);
-    const episodes = fc.array(fc.tuple(states, steps), { minLength: 1, maxLength: 3, size: 'max' });
+    const heirs = anyHeir(kernel.relay.capabilities);
+    const episodes = fc.array(fc.tuple(heirs, steps), { minLength: 1, maxLength: 3, size: 'max' });
     let now = process.hrtime.bigint();
     const done = { frames: 0 };
     const property = fc.property(episodes, (episodes) => {
       kernel.apply(state({}));
       const reference = new ReferenceRelay();
-      for (const episode of episodes) {
-        now = compareEpisode(kernel, recorder, reference, episode, now);
-        done.frames += episode[1].length;
+      let held: RelayState | null = null;
+      for (const [heir, steps] of episodes) {
+        held = inherit(held, heir);
+        now = compareEpisode(kernel, recorder, reference, [held, steps], now);
+        done.frames += steps.length;
       }
     });
     for (let round = 0; done.frames < frames; round++) {

@@ -25,6 +25,7 @@ const segment = record({
   offset: fc.constantFrom(0, 0, 0, 0, 1, 100),
   more: fc.constantFrom(false, false, true),
   dscp: fc.constantFrom(...dscps),
+  ecn: fc.constantFrom(0, 0, 1, 3),
   length: fc.constantFrom(0, 2, 4, 8, 13, 14, 20, 24),
 });
 const ip4 = fc.constantFrom(...addresses4, '0.0.0.0');

@@ -30,15 +30,18 @@ const portSet: fc.Arbitrary<Map<string, RelayPort>> = fc
     fc.tuple(...stations.map(() => fc.boolean())),
     fc.tuple(...['n1', 'n2'].map(() => fc.tuple(fc.constantFrom(null, 10, 30), fc.subarray([10, 20])))),
     fc.constantFrom('probe', 'other'),
+    fc.constantFrom('network', 'network', 'network', 'mirror', 'none'),
   )
-  .map(
-    ([reflecting, trunks, session]) =>
-      new Map<string, RelayPort>([
-        ...stations.map((name, i) => [name, { kind: 'station', reflectiveRelay: reflecting[i]! }] as const),
-        ...trunks.map(([native, carried], i) => [`n${i + 1}`, network(native, ...carried)] as const),
-        ['m1', { kind: 'mirror', session }],
-      ]),
-  );
+  .map(([reflecting, trunks, session, second]) => {
+    const ports = new Map<string, RelayPort>([
+      ...stations.map((name, i) => [name, { kind: 'station', reflectiveRelay: reflecting[i]! }] as const),
+      ...trunks.map(([native, carried], i) => [`n${i + 1}`, network(native, ...carried)] as const),
+      ['m1', { kind: 'mirror', session }],
+    ]);
+    if (second === 'mirror') ports.set('n2', { kind: 'mirror', session: 'second' });
+    if (second === 'none') ports.delete('n2');
+    return ports;
+  });
 
 const tenants: fc.Arbitrary<RelayState['tenants']> = fc
   .tuple(...tenantNames.map((name) => fc.tuple(fc.constant(name), fc.option(rates))))
@@ -60,19 +63,30 @@ export function anyState(capabilities: Capabilities): fc.Arbitrary<RelayState> {
   return fc
     .tuple(portSet, fc.array(spec, { maxLength: 8, size: 'max' }), tenants, fc.constantFrom(10, 300))
     .map(([ports, specs, tenants, ageingTime]) => {
-      const vsis = new Map<VsiId, RelayVsi>();
-      const taken = new Set<string>();
-      specs.forEach(({ other, places, policy, second, ips, label }, i) => {
+      const vsis = specs.map(({ other, places, policy, second, ips, label }, i): [VsiId, RelayVsi] => {
         const n = other ?? i + 1;
         const addresses = second ? [macOf(n), macOf(n + 16)] : [macOf(n)];
-        const one = vsi(n, { ...places, policy, ips, label, addresses });
-        const wanted = [...claims(one)];
-        if (new Set(wanted).size < wanted.length || wanted.some((claim) => taken.has(claim))) return;
-        for (const claim of wanted) taken.add(claim);
-        vsis.set(idOf(i + 1), one);
+        return [idOf(i + 1), vsi(n, { ...places, policy, ips, label, addresses })];
       });
-      return { ports, vsis, tenants: withoutRaces(tenants, vsis), ageingTime };
+      return stateOf({ ports, vsis, tenants, ageingTime });
     });
+}
+
+/** The state of these parts, without a VSI that claims what one before it does. */
+export function stateOf({
+  vsis,
+  tenants,
+  ...rest
+}: Omit<RelayState, 'vsis'> & { readonly vsis: readonly [VsiId, RelayVsi][] }): RelayState {
+  const taken = new Set<string>();
+  const held = new Map<VsiId, RelayVsi>();
+  for (const [id, one] of vsis) {
+    const wanted = [...claims(one)];
+    if (new Set(wanted).size < wanted.length || wanted.some((claim) => taken.has(claim))) continue;
+    for (const claim of wanted) taken.add(claim);
+    held.set(id, one);
+  }
+  return { ...rest, vsis: held, tenants: withoutRaces(tenants, held) };
 }
 
 /**

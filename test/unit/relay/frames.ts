@@ -42,6 +42,8 @@ export interface Segment {
   /** more fragments follow */
   readonly more?: boolean;
   readonly dscp?: number;
+  /** congestion marks (RFC 3168) */
+  readonly ecn?: number;
   readonly length?: number;
   /** the first octets as they are, whatever the protocol */
   readonly octets?: readonly number[];
@@ -75,7 +77,7 @@ export function ipv4(from: string, to: string, segment: Segment = {}): Uint8Arra
   const packet = new Uint8Array(20 + upper.length);
   const view = new DataView(packet.buffer);
   view.setUint8(0, 0x45);
-  view.setUint8(1, (segment.dscp ?? 0) << 2);
+  view.setUint8(1, ((segment.dscp ?? 0) << 2) | (segment.ecn ?? 0));
   view.setUint16(2, packet.length);
   view.setUint16(6, (segment.more ? 0x2000 : 0) | (segment.offset ?? 0));
   view.setUint8(8, 64);
@@ -106,7 +108,7 @@ export function ipv6(
   const upper = transport(segment);
   const packet = new Uint8Array(40 + 8 * extensions.length + upper.length);
   const view = new DataView(packet.buffer);
-  view.setUint16(0, 0x6000 | ((segment.dscp ?? 0) << 6));
+  view.setUint16(0, 0x6000 | ((segment.dscp ?? 0) << 6) | ((segment.ecn ?? 0) << 4));
   view.setUint16(4, packet.length - 40);
   view.setUint8(6, chain[0]!);
   view.setUint8(7, 64);
