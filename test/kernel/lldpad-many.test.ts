@@ -58,5 +58,11 @@ for (const dialect of ['ratified', 'draft'] as const)
     const { counters } = await held(atOnce.length);
     assert.deepEqual(counters.ignored, {});
     assert.deepEqual(await unheard(netlink, atOnce.map(libvirts), 5_000), []);
+    // by draft 0.2 lldpad repeats a de-association until it is asked, as libvirt does, and 37 fill its ECPDU
+    await until(
+      'lldpad has none',
+      () => netlink.responses().size,
+      (size) => dialect === 'ratified' || size === 0,
+    );
     await held(0);
   });
