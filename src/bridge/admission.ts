@@ -113,17 +113,25 @@ function vlansOf({ vlan, trunk }: PortProfile): string {
 
 /**
  * What the profile says of a VSI that its station describes so. The PCP of the entries for its VLAN, where it is the same
- * in all, is that of untagged frames, which the profile has to trust.
+ * in all, is that of untagged frames, which the profile has to trust. VSIs of one profile and PCP have it as one object,
+ * which is then kept once, and seen at a glance to be equal.
  */
 export function policyFor(profile: PortProfile, { entries }: FilterInfo): Policy {
-  const policy = policyOf(profile);
-  const { marking, trunk } = policy;
   const pcps = new Set(
-    entries.flatMap(({ vid, pcp }) => (vid === nullVid || !trunk.includes(vid) ? [pcp] : [])),
+    entries.flatMap(({ vid, pcp }) => (vid === nullVid || !profile.trunk.includes(vid) ? [pcp] : [])),
   );
-  const [pcp] = pcps;
-  if (pcp === undefined || pcps.size > 1 || marking.pcp !== 'trust') return policy;
-  return { ...policy, marking: { ...marking, defaultPcp: pcp } };
+  const [pcp] = pcps.size === 1 && profile.marking.pcp === 'trust' ? pcps : [];
+  const known = policies.get(profile) ?? new Map<number | undefined, Policy>();
+  policies.set(profile, known);
+  const policy = known.get(pcp) ?? withPcp(policyOf(profile), pcp);
+  known.set(pcp, policy);
+  return policy;
+}
+
+const policies = new WeakMap<PortProfile, Map<number | undefined, Policy>>();
+
+function withPcp(policy: Policy, defaultPcp: number | undefined): Policy {
+  return defaultPcp === undefined ? policy : { ...policy, marking: { ...policy.marking, defaultPcp } };
 }
 
 /** What is granted, unless the relay cannot do what it takes: a profile is never half-applied. */
