@@ -60,6 +60,7 @@ export class PacketSocket {
   readonly #name: string;
   readonly #snapLength: number;
   readonly #groups: readonly MacAddress[];
+  #ring: ReceiveRing | undefined;
   #stop: (() => void) | undefined;
 
   /** @throws SystemError for a missing interface or missing rights */
@@ -100,8 +101,13 @@ export class PacketSocket {
    * the event loop takes a batch of them and no more, so that a flood here keeps nobody waiting elsewhere.
    */
   listen(listener: FrameListener, failed: (error: unknown) => void): void {
-    const ring = new ReceiveRing(this.#snapLength);
-    this.#stop = onReadable(this.#fd, () => ring.receive(this.#fd, listener), failed);
+    this.#stop = onReadable(this.#fd, () => this.take(listener), failed);
+  }
+
+  /** Takes what has come so far, at most a batch, without waiting for anything. */
+  take(listener: FrameListener): void {
+    this.#ring ??= new ReceiveRing(this.#snapLength);
+    this.#ring.receive(this.#fd, listener);
   }
 
   close(): void {

@@ -7,7 +7,7 @@ export interface AnswerTimes {
   readonly p99: number;
 }
 
-/** Longer than lldpad's acknowledgement timer, before which it sends nothing more. */
+/** Longer than lldpad's acknowledgement timer, before which it sends nothing more, and than an answer takes. */
 const pauseMs = 6;
 const answerWithinMs = 2_000;
 
@@ -32,9 +32,9 @@ export async function measureAnswerTime(
   const ask = async (link: Link, n: number): Promise<number> => {
     const vsi = benchVsi(n);
     await until(stop, () => by[link].request('associate', vsi) === 0, answerWithinMs);
-    if (!(await until(stop, () => answers[link].timeOf(vsi.vsiId) !== null, answerWithinMs)))
-      throw new BenchError(`no answer for VSI ${n} on ${link}`);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (!(await until(stop, () => answers[link].timeOf(vsi.vsiId) !== null, answerWithinMs, pauseMs)))
+      throw new BenchError(`no answer for VSI ${n} on ${link}`);
     return answers[link].timeOf(vsi.vsiId)!;
   };
 

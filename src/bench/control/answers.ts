@@ -6,7 +6,10 @@ import { decodeFrame, etherTypes } from '../../protocol/ethernet.ts';
 
 const { ecp, vdp } = dialects.ratified;
 
-/** Reads off a station's interface when each VSI was asked for, and when it was answered, by the kernel's time stamps. */
+/**
+ * Reads off a station's interface when each VSI was asked for, and when it was answered, by the kernel's time stamps, and
+ * afterwards: whoever woke up with the frames would take a processor from those who are measured.
+ */
 export class Answers implements Disposable {
   readonly #socket: PacketSocket;
   readonly #asked = new Map<VsiId, bigint>();
@@ -15,16 +18,11 @@ export class Answers implements Disposable {
   constructor(namespace: string, link: string) {
     const options = { filter: etherTypeFilter([etherTypes.ecp]), outgoing: true };
     this.#socket = inNamespace(namespace, () => new PacketSocket(link, options));
-    this.#socket.listen(
-      (frame, at) => this.#read(frame, at),
-      (error) => {
-        throw error;
-      },
-    );
   }
 
   /** From the first ECPDU with the request to the first with its answer, in ms; null while there is none. */
   timeOf(vsiId: VsiId): number | null {
+    this.#socket.take((frame, at) => this.#read(frame, at));
     const asked = this.#asked.get(vsiId);
     const answered = this.#answered.get(vsiId);
     return asked === undefined || answered === undefined ? null : Number(answered - asked) / 1e6;
