@@ -39,6 +39,7 @@ struct headers {
 	__u32 keys[KEYS];
 	__u32 vectors[DIMENSIONS];        /* what an access list found for them */
 	__u8 macs[16] __attribute__((aligned(8))); /* 12: destination and source, as in the frame */
+	__u32 end;                        /* where in the frame an IPv6 packet ends; what is behind is padding */
 	__u16 segment;                    /* where in the frame the protocol's own header is, if it can be read */
 	__u8 family;                      /* 4, 6 or 0: no readable IP header */
 };
@@ -52,9 +53,10 @@ struct {
 } hp_headers SEC(".maps");
 
 struct copy {
-	__u16 port;  /* 0: no copy */
+	__u16 port;      /* 0: no copy */
 	__u16 vid;
-	__u32 truncate;  /* octets; 0: all */
+	__u16 truncate;  /* octets; 0: all */
+	__u16 tenant;    /* whose it is where the port has a shaper */
 	__u64 destination;
 };
 
@@ -79,7 +81,7 @@ struct work {
 	__u32 sender;                   /* slot, 0: it came from the network */
 	__u32 next;                     /* node to look at in a walk through a VLAN's members */
 	__u32 octets;
-	__u32 tenant;                   /* whose the frame is where a port has a shaper */
+	__u32 tenant;                   /* whose the next copies are */
 	__u16 ether_type;
 	__u16 vid;                      /* of the tag it came with */
 	__u16 vlan;
@@ -88,8 +90,7 @@ struct work {
 	__u8 copied;                    /* a copy for somebody was made, sent or not */
 	__u8 parsed;                    /* see headers_of */
 	__u8 group;                     /* it is for many, see `served` */
-	__u8 beside;                    /* octets of an 802.1ad tag, which is beside the frame and not in skb->len */
-	__u8 pad[3];
+	__u8 pad[4];
 };
 
 static __always_inline bool load(struct __sk_buff *skb, __u32 offset, void *to, __u32 length)
@@ -203,17 +204,27 @@ static __always_inline void parse_ipv4(struct __sk_buff *skb, struct headers *h)
 	parse_segment(h, packet + 20, length);
 }
 
+/* Of so many octets at `at`, those that are within the packet: a receiver that cuts the padding off sees no others. */
+static __always_inline __u32 within(const struct headers *h, __u32 at, __u32 octets)
+{
+	if (at >= h->end)
+		return 0;
+	return octets > h->end - at ? h->end - at : octets;
+}
+
 static __always_inline void parse_ipv6(struct __sk_buff *skb, struct headers *h)
 {
 	__u8 *packet = (__u8 *)h->packet;
 	__u32 length = load_packet(skb, packet, 40 + SEGMENT_OCTETS);
 	__u8 *segment = packet + 40;
-	__u32 at = ETH_HLEN + 40;
+	__u32 at = ETH_HLEN + 40, payload = packet[4] << 8 | packet[5];
 	__u8 protocol = packet[6];
 
 	if (length < 40 || packet[0] >> 4 != 6)
 		return;
-	length -= 40;
+	/* 0: a super-frame that is longer than the field can say, or nothing that a receiver would read on in */
+	h->end = payload ? at + payload : ~0U;
+	length = within(h, at, length - 40);
 	h->family = 6;
 	h->source = *(struct address *)(packet + 8);
 	h->destination = *(struct address *)(packet + 24);
@@ -249,7 +260,7 @@ static __always_inline void parse_ipv6(struct __sk_buff *skb, struct headers *h)
 			at += (segment[1] + 1) * 8;
 		}
 		protocol = segment[0];
-		length = load_some(skb, at, segment, SEGMENT_OCTETS);
+		length = within(h, at, load_some(skb, at, segment, SEGMENT_OCTETS));
 	}
 }
 

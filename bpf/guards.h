@@ -151,7 +151,8 @@ static __always_inline bool speaks_in_ipv6(struct __sk_buff *skb, struct work *w
 		return false;
 	if (type != NEIGHBOUR_ADVERTISEMENT && !(type == NEIGHBOUR_SOLICITATION && none))
 		return true;
-	return load(skb, h->segment + 8, &target, sizeof(target)) && is_own6(w, slot, &target);
+	return within(h, h->segment + 8, sizeof(target)) == sizeof(target) && load(skb, h->segment + 8, &target, sizeof(target)) &&
+	       is_own6(w, slot, &target);
 }
 
 static __always_inline bool speaks_for_itself(struct __sk_buff *skb, struct work *w, const struct headers *h, __u32 slot)

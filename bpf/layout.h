@@ -50,7 +50,7 @@ struct port {
 	__u8 owns_qdisc;     /* for the driver: it made the clsact qdisc */
 	__u32 native_vlan;   /* network ports; 0: none */
 	__u32 next;          /* network ports: the next one; that of port 0 is the first */
-	__u64 announced;     /* when the next announcement conforms, see rate.h */
+	__u64 announced;     /* when the bucket for announcements will be full, see rate.h */
 	__u64 shaper;        /* bit/s; 0: none */
 	__u64 peer;          /* copies are handed to the device's peer, not to the device */
 	__u64 carries[64];   /* network ports: a bit per VLAN besides the native one */
@@ -134,7 +134,8 @@ struct slot {
 	struct tally tallies[4];
 	__u64 storms[STORMS];
 	__u64 mirrored[DIRECTIONS]; /* frames that were up for a copy to its mirror */
-	__u64 pad3[3];
+	__u64 announced;            /* as a port's, for where it is armed */
+	__u64 pad3[2];
 	__u64 dropped[4][REASONS];  /* by tally */
 };
 

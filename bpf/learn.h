@@ -8,6 +8,12 @@
 #define LEARNED_WORD(port, now) ((now) >> 4 << 10 | (port))
 #define REFRESH_AFTER (1 << 20) /* ns: so that a stream of frames is not a stream of writes */
 
+/* In ns; below 0 where another CPU has refreshed it since this frame came. */
+static __always_inline __s64 age(struct work *w, learned_word word)
+{
+	return w->now - LEARNED_AT(word);
+}
+
 static __always_inline void learned_key(__u64 mac, __u16 vlan, struct destination_key *key)
 {
 	__builtin_memcpy(key->mac, &mac, 6);
@@ -47,7 +53,7 @@ static __always_inline void learn(struct work *w)
 	learned_key(w->source, w->vlan, &key);
 	known = bpf_map_lookup_elem(&hp_learned, &key);
 	word = known ? *known : 0;
-	if (LEARNED_PORT(word) != w->in_port || w->now - LEARNED_AT(word) > REFRESH_AFTER)
+	if (LEARNED_PORT(word) != w->in_port || age(w, word) > REFRESH_AFTER)
 		learn_anew(w);
 }
 
@@ -66,7 +72,7 @@ __noinline int learned_port(struct work *w)
 	learned_key(w->destination, w->vlan, &key);
 	known = bpf_map_lookup_elem(&hp_learned, &key);
 	word = known ? *known : 0;
-	if (!word || !settings || w->now - LEARNED_AT(word) >= settings->ageing)
+	if (!word || !settings || age(w, word) >= (__s64)settings->ageing)
 		return 0;
 	port = port_at(LEARNED_PORT(word));
 	return port && port->kind == NETWORK && carries(port, w->vlan) ? LEARNED_PORT(word) : 0;

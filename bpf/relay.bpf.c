@@ -13,7 +13,6 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 
 #define CONTROL 0x00c28001ULL /* 01-80-C2-00-..., first octet lowest */
 #define VID_MASK 0xfff
-#define VLAN_TAG 4
 #define ANNOUNCEMENT_COST (10000000ULL << 4) /* 100 a second and port */
 #define ANNOUNCEMENT_DEPTH (20 * ANNOUNCEMENT_COST)
 
@@ -143,12 +142,12 @@ static __always_inline void to_one(struct __sk_buff *skb, struct work *w)
 
 /* ---- from a station ---- */
 
-/* Tells the agent of an announcement, at a rate that a flood of them cannot raise. */
-static __noinline int announce(struct __sk_buff *skb, struct work *w, struct port *port, __u32 reason)
+/* Tells the agent of an announcement, at a rate that a flood of them cannot raise; `full_at`: the bucket's. */
+static __noinline int announce(struct __sk_buff *skb, struct work *w, __u64 *full_at, __u32 reason)
 {
 	struct announcement *a;
 
-	if (!is_announcement(skb, w->ether_type) || !conforms(&port->announced, ANNOUNCEMENT_COST, ANNOUNCEMENT_DEPTH, w->now))
+	if (!is_announcement(skb, w->ether_type) || !conforms(full_at, ANNOUNCEMENT_COST, ANNOUNCEMENT_DEPTH, w->now))
 		return 0;
 	a = bpf_ringbuf_reserve(&hp_announcements, sizeof(*a), 0);
 	if (!a)
@@ -185,17 +184,19 @@ static __noinline int refuse(struct __sk_buff *skb, struct work *w, struct port 
 	address_value found = source_of(w);
 	vsi_word word = vsi_at(VALUE_SLOT(found));
 	struct profile *profile = profile_at(word);
+	struct slot *slot = slot_at(VALUE_SLOT(found));
 	enum reason reason = MOVED;
 
-	if (!found || !profile) {
+	if (!found || !profile || !slot) {
 		remember_stranger(w);
-		announce(skb, w, port, UNASSOCIATED);
+		announce(skb, w, &port->announced, UNASSOCIATED);
 		drop(skb, w, w->in_port, 0, UNASSOCIATED);
 		return 0;
 	}
 	if (vlan_at(profile, ARMED_AT(word), w->in_port, w->vid))
 		reason = ARMED;
-	announce(skb, w, port, reason);
+	/* of a VSI that is awaited here, no other keeps the agent from hearing */
+	announce(skb, w, reason == ARMED ? &slot->announced : &port->announced, reason);
 	drop(skb, w, w->in_port, OF_VSI(VALUE_SLOT(found), VALUE_TALLY(found)), reason);
 	return 0;
 }
@@ -256,26 +257,26 @@ static __always_inline bool from_network(struct __sk_buff *skb, struct work *w, 
 	return true;
 }
 
-/* Takes the tag off the frame; false if it ends here. */
+static __always_inline bool is_tag(__u32 ether_type)
+{
+	return ether_type == ETH_P_8021Q || ether_type == ETH_P_8021AD;
+}
+
+/*
+ * Takes the tag off the frame; false if it ends here. Behind an 802.1ad tag, or a second one, nobody here looks, but
+ * receivers do: a tag with VID 0 is nothing to them (CVE-2021-27853), and a port that sends untagged lays the next one bare.
+ */
 static __always_inline bool take_tag(struct __sk_buff *skb, struct work *w)
 {
-	if (skb->vlan_proto != bpf_htons(ETH_P_8021Q)) {
-		w->ether_type = bpf_ntohs(skb->vlan_proto);
-		w->beside = VLAN_TAG;
-		w->octets += VLAN_TAG;
-		return true;
-	}
 	w->vid = skb->vlan_tci & VID_MASK;
 	w->priority = skb->vlan_tci & ~VID_MASK;
 	w->tagged = 1;
-	if (w->ether_type == ETH_P_8021Q) { /* a port that sends untagged would lay the second tag bare */
+	if (skb->vlan_proto != bpf_htons(ETH_P_8021Q) || is_tag(w->ether_type)) {
 		drop(skb, w, w->in_port, 0, VLAN);
 		return false;
 	}
-	if (!bpf_skb_vlan_pop(skb)) {
-		w->beside = skb->vlan_present ? VLAN_TAG : 0; /* the one behind it has moved up */
+	if (!bpf_skb_vlan_pop(skb))
 		return true;
-	}
 	drop(skb, w, w->in_port, 0, ERROR);
 	return false;
 }

@@ -18,7 +18,7 @@ static __always_inline bool dress(struct __sk_buff *skb, struct work *w, const s
 			return false;
 		w->written = copy->destination;
 	}
-	skb->priority = port->shaper ? SHAPER | (w->tenant ? w->tenant : SHAPER_REST) : 0;
+	skb->priority = port->shaper ? SHAPER | (copy->tenant ? copy->tenant : SHAPER_REST) : 0;
 	skb->mark = copy->truncate && copy->truncate < skb->len ? TRIM << 16 | copy->truncate : 0;
 	return !copy->vid || !bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), copy->vid | w->priority);
 }
@@ -44,13 +44,14 @@ __noinline int send_clone(struct __sk_buff *skb, struct work *w)
 }
 
 /* One copy is always held back, because the last one is the frame itself and costs no clone. */
-static __always_inline void send_cut(struct __sk_buff *skb, struct work *w, __u32 port, __u16 vid, __u64 destination, __u32 truncate)
+static __always_inline void send_cut(struct __sk_buff *skb, struct work *w, __u32 port, __u16 vid, __u64 destination, __u16 truncate)
 {
 	if (w->last.port)
 		send_clone(skb, w);
 	w->last.port = port;
 	w->last.vid = vid;
 	w->last.truncate = truncate;
+	w->last.tenant = w->tenant;
 	w->last.destination = destination;
 }
 

@@ -43,7 +43,7 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
   },
   vlan: {
     words: 'the port does not carry the VLAN',
-    why: 'The network port does not carry the VLAN of the frame; or the frame has two tags, or came in by a mirror port.',
+    why: 'The network port does not carry the VLAN of the frame; or the frame has two tags or an 802.1ad one, or came in by a mirror port.',
     hint: "nativeVlan and vlans of the port in the bridge's configuration, or what the switch on the other side tags.",
   },
   'unknown-destination': {
@@ -53,7 +53,7 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
   },
   error: {
     words: 'the kernel could not send it',
-    why: 'The kernel could not send a copy: there was no memory, or the port was down.',
+    why: 'The kernel could not make or send a copy: there was no memory, or the port of one that was not the last was down.',
     hint: "The link of the port, and the kernel's log.",
   },
   'guard-control': {

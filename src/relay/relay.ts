@@ -11,8 +11,8 @@ import type { Capabilities } from './capabilities.ts';
  *
  * Forwarding, which every driver implements alike (`reference/` is the executable specification):
  * - A frame to 01-80-C2-00-00-00..0F is a control frame: it is left to the agent's sockets and never relayed.
- * - A frame with a second 802.1Q tag right behind its tag is dropped as `vlan`: where it left without its own it would
- *   be one of another VLAN.
+ * - A frame with an 802.1ad tag, or with any second tag right behind its 802.1Q tag, is dropped as `vlan`: where it left
+ *   without its own it would be one of another VLAN, and nobody here looks behind a tag that is nothing to a receiver.
  * - A frame that enters a station port belongs to the VSI that has a place at this port with the frame's VID, or
  *   carries that VID as a trunk's, and whose addresses contain the source MAC. At an armed place it is dropped as
  *   `armed`, at a released one as `moved`, and without any place as `unassociated`. It is in the VSI's VLAN, or in the
@@ -51,7 +51,8 @@ import type { Capabilities } from './capabilities.ts';
  *   says; drop eligibility stays. A DSCP is written into IPv4 (with its checksum, RFC 1624) and IPv6 whose header is
  *   readable and says another; congestion marks stay. What is asked of the frame after that sees the new DSCP.
  * - The guards drop an IP or ARP frame that they would have to read and cannot: without a readable IP header, with more
- *   than six IPv6 extension headers, cut short. A later fragment passes them, its first one was judged.
+ *   than six IPv6 extension headers, cut short. A later fragment passes them, its first one was judged. Behind an IPv6
+ *   packet's end, by its payload length, is padding, and not what a header there says.
  * - Where an egress port has a shaper, each tenant with a guaranteed rate has that much of it to itself, and may borrow
  *   what others leave.
  * - What a frame does not show decides against it, unless the rule asks for something else that the frame shows to be
@@ -182,7 +183,7 @@ export const dropReasons = [
   'tenant-rate',
   'same-port',
 ] as const;
-/** `error`: the kernel could not send a copy (no memory, port down). */
+/** `error`: the kernel could not make or send a copy. Of a frame's last copy it does not tell: one to a port that is down counts as sent. */
 export type DropReason = (typeof dropReasons)[number];
 
 /** Since the port or the VSI's place was created. */
@@ -222,6 +223,7 @@ export interface RelayCounters {
 /**
  * A gratuitous ARP, a RARP or an unsolicited neighbour advertisement entered `port` from a source that may not send
  * there (unassociated, armed or moved); the frame was dropped. This is how a switch without 802.1Qbg learns of a move.
+ * Some 100 a second are told of each VSI that is armed there, and as many of all others together.
  */
 export interface RelayEvent {
   readonly kind: 'announcement';

@@ -3,8 +3,8 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import type { TenantLimits } from '../../src/domain/port-profile.ts';
 import { run } from '../../src/linux/run.ts';
 import { RelayError, type RelayPort } from '../../src/relay/relay.ts';
-import { ethernet } from '../unit/relay/frames.ts';
-import { at, macOf, state, station, type VsiSpec } from '../unit/relay/states.ts';
+import { broadcast, ethernet, plain } from '../unit/relay/frames.ts';
+import { at, macOf, network, state, station, type VsiSpec } from '../unit/relay/states.ts';
 import { KernelSwitch } from './relay-harness.ts';
 
 const [red, blue, sink] = [macOf(1), macOf(2), macOf(3)];
@@ -21,7 +21,7 @@ const frame = (from: string) => ethernet(sink, from, 0x88b5, new Uint8Array(986)
 describe('a port with a shaper', () => {
   let kernel: KernelSwitch;
   before(async () => {
-    kernel = await KernelSwitch.open(['s1', 's2', 's3']);
+    kernel = await KernelSwitch.open(['s1', 's2', 's3', 'n1']);
   });
   afterEach(() => kernel.apply(state({})));
   after(() => kernel.close());
@@ -45,6 +45,30 @@ describe('a port with a shaper', () => {
     const [reds, blues] = [red, blue].map((mac) => out.filter(isFrom(mac)).length) as [number, number];
     assert.equal(reds + blues, 1000);
     assert.ok(blues > 2 * reds && blues < 4 * reds, `${blues} to ${reds}`);
+  });
+
+  it('queues each copy of a group frame as its own receiver’s', async () => {
+    const sharing: Record<number, VsiSpec> = {
+      1: { active: at('s3', 7), policy: { tenant: 'red' } },
+      2: { active: at('s3', 8), policy: { tenant: 'blue' } },
+      3: { active: at('s1'), policy: { tenant: 'green' } },
+    };
+    kernel.apply(
+      state({ ...shaped, n1: network(10) }, sharing, {
+        red: guaranteed(1_000_000),
+        blue: guaranteed(2_000_000),
+      }),
+    );
+    for (let i = 0; i < 5; i++) await kernel.exchange('n1', plain(broadcast, macOf(9), `frame ${i}`));
+    const classes = (await run('tc', ['-n', kernel.namespace, '-s', 'class', 'show', 'dev', 's3'])).split(
+      'class',
+    );
+    for (const rate of ['1Mbit', '2Mbit'])
+      assert.match(
+        classes.find((text) => text.includes(`rate ${rate}`))!,
+        / 5 pkt/,
+        `at ${rate}`,
+      );
   });
 
   it('is shaped anew when the shaper or a guarantee changes, and by the next process as well', async () => {

@@ -1,7 +1,17 @@
 import { arp, icmpv6, ipv6, packetOf } from './headers.ts';
 import type { Frame } from './frame.ts';
+import { bucketOf } from '../policy.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 const rarp = 0x8035;
+
+/** How many are told at once, and then a second. */
+const burst = 20;
+const perSecond = 100;
+
+export function announcementBucket(): TokenBucket {
+  return new TokenBucket(bucketOf({ max: 8 * perSecond, burst }));
+}
 
 /** A gratuitous ARP (RFC 5227, 3), a RARP, or an unsolicited neighbour advertisement (RFC 4861, 7.2.6). */
 export function isAnnouncement({ etherType, untagged }: Frame): boolean {

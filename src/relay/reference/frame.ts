@@ -4,34 +4,40 @@ import { isGroup, macFromBytes, type MacAddress } from '../../domain/mac-address
 export interface Frame {
   readonly destination: MacAddress;
   readonly source: MacAddress;
-  /** VID of the 802.1Q tag; 0 without a tag and in a priority tag */
+  /** VID of its first tag; 0 without a tag and in a priority tag */
   readonly wireVid: number;
   readonly tagged: boolean;
   /** priority code point and drop eligibility, in the place they have in a tag; 0 without one */
   readonly priority: number;
   readonly etherType: number;
-  /** the frame without its 802.1Q tag */
+  /** its tag is an 802.1ad one, or there is another behind it */
+  readonly foreign: boolean;
+  /** the frame without its first tag */
   readonly untagged: Uint8Array;
 }
 
 const headerLength = 14;
 const customerTag = 0x8100;
+const tags: readonly number[] = [customerTag, 0x88a8];
 
 /** Null for what is too short to be a frame. */
 export function parseFrame(bytes: Uint8Array): Frame | null {
   if (bytes.length < headerLength) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const isTagged = view.getUint16(12) === customerTag;
+  const first = view.getUint16(12);
+  const isTagged = tags.includes(first);
   if (isTagged && bytes.length < headerLength + 4) return null;
   const tci = isTagged ? view.getUint16(14) : 0;
   const untagged = isTagged ? Uint8Array.from([...bytes.subarray(0, 12), ...bytes.subarray(16)]) : bytes;
+  const etherType = isTagged ? view.getUint16(16) : first;
   return {
     destination: macFromBytes(bytes, 0),
     source: macFromBytes(bytes, 6),
     wireVid: tci & 0xfff,
     tagged: isTagged,
     priority: tci & 0xf000,
-    etherType: view.getUint16(isTagged ? 16 : 12),
+    etherType,
+    foreign: isTagged && (first !== customerTag || tags.includes(etherType)),
     untagged,
   };
 }
@@ -56,9 +62,4 @@ export function isControl(frame: Frame): boolean {
 
 export function isGroupFrame(frame: Frame): boolean {
   return isGroup(frame.destination);
-}
-
-/** Whether there is a second tag behind its tag, which a port that sends untagged would lay bare. */
-export function isTaggedTwice({ tagged, etherType }: Frame): boolean {
-  return tagged && etherType === customerTag;
 }

@@ -56,8 +56,11 @@ function parseIpv4(packet: Uint8Array): IpHeader | 'unreadable' {
   };
 }
 
-function parseIpv6(packet: Uint8Array): IpHeader | 'unreadable' {
-  if (packet.length < 40 || packet[0]! >> 4 !== 6) return 'unreadable';
+function parseIpv6(octets: Uint8Array): IpHeader | 'unreadable' {
+  if (octets.length < 40 || octets[0]! >> 4 !== 6) return 'unreadable';
+  // what is behind it is padding, which a receiver cuts off; 0 is a super-frame's, or nothing that one would read on in
+  const payload = (octets[4]! << 8) | octets[5]!;
+  const packet = payload ? octets.subarray(0, 40 + payload) : octets;
   const fixed = {
     source: packet.subarray(8, 24),
     destination: packet.subarray(24, 40),

@@ -1,10 +1,7 @@
-import { bucketOf } from '../policy.ts';
 import type { RelayPort } from '../relay.ts';
+import { announcementBucket } from './announcements.ts';
 import { PortTally } from './tally.ts';
-import { TokenBucket } from './token-bucket.ts';
-
-const announcementsPerSecond = 100;
-const announcementBurst = 20;
+import type { TokenBucket } from './token-bucket.ts';
 
 /** A port with what it keeps of its former self, if that was of the same kind. */
 export class HeldPort {
@@ -16,9 +13,7 @@ export class HeldPort {
     const self = before?.port.kind === port.kind ? before : null;
     this.port = inOrder(port);
     this.tally = self?.tally ?? new PortTally();
-    this.announcements =
-      self?.announcements ??
-      new TokenBucket(bucketOf({ max: 8 * announcementsPerSecond, burst: announcementBurst }));
+    this.announcements = self?.announcements ?? announcementBucket();
   }
 
   carries(vlan: number): boolean {

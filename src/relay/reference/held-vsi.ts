@@ -3,9 +3,10 @@ import type { Direction, RateLimit, StormKind, StormLimit } from '../../domain/p
 import { placesOf } from '../checks.ts';
 import { bucketOf, stormBucketOf } from '../policy.ts';
 import type { Place, PortName, RelayVsi } from '../relay.ts';
+import { announcementBucket } from './announcements.ts';
 import { Mirroring } from './mirror.ts';
 import { VsiTally } from './tally.ts';
-import { Buckets } from './token-bucket.ts';
+import { Buckets, type TokenBucket } from './token-bucket.ts';
 
 /** A VSI with what it keeps of its former self: tallies of places at the same ports, and the state of what did not change. */
 export class HeldVsi {
@@ -13,6 +14,8 @@ export class HeldVsi {
   readonly tallies: ReadonlyMap<PortName, VsiTally>;
   readonly rates: Buckets<Direction, RateLimit>;
   readonly storm: Buckets<StormKind, StormLimit>;
+  /** of where it is armed */
+  readonly announcements: TokenBucket;
   readonly mirroring: Mirroring | null;
   /** by each rule of the access list, and last by none */
   readonly ruleFrames: number[];
@@ -25,6 +28,7 @@ export class HeldVsi {
     );
     this.rates = new Buckets(rate, bucketOf, before?.rates);
     this.storm = new Buckets(storm, stormBucketOf, before?.storm);
+    this.announcements = before?.announcements ?? announcementBucket();
     this.mirroring = isDeepStrictEqual(before?.mirroring?.mirror ?? null, mirror)
       ? (before?.mirroring ?? null)
       : mirror && new Mirroring(mirror);

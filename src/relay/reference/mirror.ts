@@ -18,11 +18,6 @@ export class Mirroring {
     if (!concerns(this.mirror.direction, direction)) return null;
     if (filter && !judge(filter, direction, frame, vlan).allowed) return null;
     if (this.#frames[direction]++ % sample !== 0) return null;
-    return frame.untagged.slice(0, truncate && Math.max(truncate, headerLengthOf(frame)));
+    return frame.untagged.slice(0, truncate);
   }
-}
-
-/** With the 802.1ad tag, which a kernel holds beside the frame, so that nothing can be cut off before it. */
-function headerLengthOf({ etherType }: Frame): number {
-  return etherType === 0x88a8 ? 18 : 14;
 }

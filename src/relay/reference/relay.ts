@@ -22,7 +22,8 @@ import {
 import { judge } from './access-list.ts';
 import { isAnnouncement } from './announcements.ts';
 import { DropWatch, sampleOctets } from './drops.ts';
-import { dress, isControl, isGroupFrame, isTaggedTwice, parseFrame, type Frame } from './frame.ts';
+import type { TokenBucket } from './token-bucket.ts';
+import { dress, isControl, isGroupFrame, parseFrame, type Frame } from './frame.ts';
 import { guardAgainst } from './guards.ts';
 import { HeldPort } from './held-port.ts';
 import { HeldVsi } from './held-vsi.ts';
@@ -170,7 +171,8 @@ export class ReferenceRelay implements Relay {
   }
 
   #enter(entry: Entry, held: HeldPort): Passage | null {
-    if (isTaggedTwice(entry.frame)) {
+    // behind such tags nobody here looks, but receivers do: VID 0 is nothing to them, and the next port may lay one bare
+    if (entry.frame.foreign) {
       this.#drop(entry, 'vlan');
       return null;
     }
@@ -182,14 +184,16 @@ export class ReferenceRelay implements Relay {
     const found = this.#sender(entry);
     if (!found) {
       this.#strangers.remember(port, frame, now);
-      this.#announce(entry, 'unassociated');
+      this.#announce(entry, 'unassociated', this.#ports.get(port)!.announcements);
       this.#drop(entry, 'unassociated');
       return null;
     }
     const { sender, held, role, vlan } = found;
     if (role !== 'active') {
       const reason = role === 'armed' ? 'armed' : 'moved';
-      this.#announce(entry, reason);
+      // of a VSI that is awaited here, no other keeps the agent from hearing
+      const bucket = role === 'armed' ? held.announcements : this.#ports.get(port)!.announcements;
+      this.#announce(entry, reason, bucket);
       this.#drop(entry, reason, sender);
       return null;
     }
@@ -391,8 +395,8 @@ export class ReferenceRelay implements Relay {
     });
   }
 
-  #announce({ port, frame, now }: Entry, reason: RelayEvent['reason']): void {
-    if (!isAnnouncement(frame) || !this.#ports.get(port)!.announcements.pass(1, now)) return;
+  #announce({ port, frame, now }: Entry, reason: RelayEvent['reason'], bucket: TokenBucket): void {
+    if (!isAnnouncement(frame) || !bucket.pass(1, now)) return;
     const event: RelayEvent = {
       kind: 'announcement',
       port,

@@ -87,11 +87,11 @@ const linkProtocols: fc.Arbitrary<Body> = fc.oneof(
 /** Tags: none, a priority's, and those of the VIDs in use. */
 const tci = fc.constantFrom(undefined, undefined, undefined, 0xa000, 0x1000, 7, 0x600a, 20, 0xf01e, 4095);
 
-/** a frame with a second tag, now and then */
+/** a frame with a second tag, or a provider's, now and then */
 const tagged = (body: fc.Arbitrary<Body>): fc.Arbitrary<Body> =>
   fc.tuple(body, fc.nat(40)).map(([it, n]): Body => {
-    if (n) return it;
-    return [0x8100, Uint8Array.from([0, 20, it[0] >> 8, it[0] & 0xff, ...it[1]])];
+    if (n > 1) return it;
+    return [n ? 0x8100 : 0x88a8, Uint8Array.from([0, 20, it[0] >> 8, it[0] & 0xff, ...it[1]])];
   });
 
 const addressed = fc

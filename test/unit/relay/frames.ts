@@ -24,6 +24,12 @@ export function ethernet(
   return Uint8Array.from(frame);
 }
 
+/** The frame behind tags, each an EtherType and what follows it. */
+export function behind(tags: readonly number[], frame: Uint8Array): Uint8Array {
+  const octets = tags.flatMap((word) => [word >> 8, word & 0xff]);
+  return Uint8Array.from([...frame.subarray(0, 12), ...octets, ...frame.subarray(12)]);
+}
+
 /** A frame of an ethertype for experiments, whose payload is a text to know it again by. */
 export function plain(destination: string, source: string, text: string, tci?: number): Uint8Array {
   return ethernet(destination, source, 0x88b5, Buffer.from(text), tci);
@@ -45,6 +51,8 @@ export interface Segment {
   /** congestion marks (RFC 3168) */
   readonly ecn?: number;
   readonly length?: number;
+  /** of IPv6, what the header says; the default is what there is */
+  readonly payload?: number;
   /** the first octets as they are, whatever the protocol */
   readonly octets?: readonly number[];
 }
@@ -109,7 +117,7 @@ export function ipv6(
   const packet = new Uint8Array(40 + 8 * extensions.length + upper.length);
   const view = new DataView(packet.buffer);
   view.setUint16(0, 0x6000 | ((segment.dscp ?? 0) << 6) | ((segment.ecn ?? 0) << 4));
-  view.setUint16(4, packet.length - 40);
+  view.setUint16(4, segment.payload ?? packet.length - 40);
   view.setUint8(6, chain[0]!);
   view.setUint8(7, 64);
   packet.set(ipaddr.parse(from).toByteArray(), 8);

@@ -41,6 +41,16 @@ export function announcements({ dropped, events, exchange, relay, set, settle }:
       assert.ok(events.length >= 20 && events.length < 100, `${events.length} events`);
       assert.equal(dropped('unassociated', { port: 's1' }), 200);
     });
+
+    it('of a VSI are told where it is armed, however many others are made there', async () => {
+      set({ 1: { active: at('s1'), armed: at('s2') } });
+      await exchange('s2', ...Array.from({ length: 200 }, () => rarp(macOf(9))), rarp(a));
+      await settle(() => events.some(({ reason }) => reason === 'armed'));
+      assert.deepEqual(
+        events.filter(({ reason }) => reason === 'armed').map(({ mac }) => mac),
+        [a],
+      );
+    });
   });
 
   it('remembers a bounded number of strangers', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { plain } from '../frames.ts';
+import { behind, plain } from '../frames.ts';
 import { at, idOf, network, station } from '../states.ts';
 import { a, b, c, outside, ports, type Bench } from './bench.ts';
 
@@ -72,6 +72,22 @@ export function forwarding({ dropped, exchange, expect, relay, set }: Bench): vo
       const { s1, s2 } = Object.fromEntries(relay().counters().ports);
       assert.deepEqual([s1!.framesIn, s1!.framesOut, s2!.framesIn, s2!.framesOut], [2, 0, 0, 2]);
     });
+  });
+
+  it('drops as vlan what has an 802.1ad tag, or a tag behind its own, wherever it comes in', async () => {
+    set({ 1: { active: at('s1', 7) }, 2: { active: at('s2') } }, { ...ports, n1: network(10) });
+    const stacks = [
+      [0x88a8, 0],
+      [0x88a8, 7],
+      [0x8100, 7, 0x88a8, 0],
+      [0x8100, 7, 0x8100, 7],
+      [0x88a8, 0, 0x8100, 7],
+    ];
+    for (const stack of stacks) {
+      await expect('s1', behind(stack, plain(b, a, 'from a VM')), {});
+      await expect('n1', behind(stack, plain(b, outside, 'from outside')), {});
+    }
+    for (const port of ['s1', 'n1']) assert.equal(dropped('vlan', { port }), stacks.length, `at ${port}`);
   });
 
   describe('frames from a network port', () => {

@@ -4,6 +4,7 @@ import { unguarded, type Guards } from '../../../../src/domain/port-profile.ts';
 import type { Feature } from '../../../../src/relay/capabilities.ts';
 import type { DropReason } from '../../../../src/relay/relay.ts';
 import {
+  behind,
   arp,
   broadcast,
   discovery,
@@ -73,6 +74,9 @@ const dhcp: Theme = {
     'UDP from port 67': ip4(ipv4(own4, '10.0.0.2', { sourcePort: 67, destinationPort: 68 })),
     'UDP from port 547, behind extension headers': ip6(ipv6(own6, own6, { sourcePort: 547 }, [0, 60])),
     'the first fragment of one': ip4(ipv4(own4, '10.0.0.2', { sourcePort: 67, more: true })),
+    'UDP whose ports are behind the packet’s end': ip6(
+      ipv6(own6, own6, { sourcePort: 546, more: true, payload: 16 }, [44, 60]),
+    ),
     'UDP without its ports': cut(ip4(ipv4(own4, '10.0.0.2')), 22),
     'an IP header that is none': ip4(Uint8Array.of(0x60, 1, 2)),
     'an endless header chain': ip6(ipv6(own6, own6, {}, endless)),
@@ -174,7 +178,7 @@ export function guards({ set, exchange, expect, dropped, itIfAble }: Bench): voi
         });
       itIfAble(feature, 'looks behind the 802.1Q tag', async () => {
         const [frame] = Object.values(drops);
-        const tagged = Uint8Array.from([...frame!.subarray(0, 12), 0x81, 0, 0, 7, ...frame!.subarray(12)]);
+        const tagged = behind([0x8100, 7], frame!);
         const policy = { guards: { ...unguarded, ...guard } };
         set({ 1: { ...sender, active: at('s1', 7), policy }, 2: receiver });
         await expect('s1', tagged, {});
