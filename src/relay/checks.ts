@@ -85,14 +85,20 @@ export function placesOf({ places: { active, armed, released } }: RelayVsi): Pla
   return [active, armed, released].filter((place) => place !== null);
 }
 
-/** The claims of a VSI on frames of one address, to or from it; no two VSIs may have the same. */
+/** The claims of a VSI on frames to or from its addresses; no two VSIs may have the same. */
 export function* claims(vsi: RelayVsi): Generator<string> {
-  const { vlan, trunk } = vsi.policy;
-  for (const mac of vsi.addresses) {
-    for (const one of [vlan, ...trunk]) yield `${mac} in VLAN ${one}`;
+  yield* destinationClaims(vsi);
+  yield* sourceClaims(vsi);
+}
+
+export function* destinationClaims({ addresses, policy: { vlan, trunk } }: RelayVsi): Generator<string> {
+  for (const mac of addresses) for (const one of [vlan, ...trunk]) yield `${mac} in VLAN ${one}`;
+}
+
+export function* sourceClaims(vsi: RelayVsi): Generator<string> {
+  for (const mac of vsi.addresses)
     for (const { port, wireVid } of placesOf(vsi))
-      for (const vid of [wireVid, ...trunk]) yield `${mac} at ${port}, wire VID ${vid}`;
-  }
+      for (const vid of [wireVid, ...vsi.policy.trunk]) yield `${mac} at ${port}, wire VID ${vid}`;
 }
 
 /** @throws RelayError when two VSIs claim the same frames */
