@@ -28,12 +28,12 @@ import {
   entriesOf,
   readVsis,
   repairEntries,
-  repairIps,
   setEntry,
   vlansOf,
   type Entry,
   type HeldVsi,
 } from './vsi-entries.ts';
+import { repairIps } from './vsi-ips.ts';
 
 interface Change {
   readonly id: VsiId;
@@ -74,7 +74,7 @@ export class VsiTable {
     for (const [slot, its] of vlans)
       for (const vlan of its) if (!this.#chains.has(slot, vlan)) this.#chains.add(slot, vlan);
     repairEntries(plane, held);
-    repairIps(plane, new Set(vlans.keys()));
+    repairIps(plane, held);
     for (const [id, { slot, vsi }] of this.#vsis) {
       this.#ids.set(slot, id);
       this.#claims.add(id, vsi);
