@@ -346,17 +346,19 @@ export function waitForPrograms(): void {
   check(libbpf().membarrier(membarrier, global, 0, 0), 'membarrier', 'global');
 }
 
-/** Hands over each record of an eBPF ring buffer; `fd` is readable when there are any. */
+/** Hands over each record of an eBPF ring buffer, until it is closed; `fd` is readable when there are any. */
 export class RingBuffer {
   readonly fd: number;
   readonly #ring: bigint;
   readonly #callback: bigint;
+  #isConsuming = false;
+  #isClosed = false;
 
   constructor(mapFd: number, listener: (record: Uint8Array) => void) {
     const bpf = libbpf();
     this.#callback = koffi.register((_context: unknown, data: bigint, size: number) => {
       listener(new Uint8Array(koffi.view(data, size).slice(0)));
-      return 0;
+      return this.#isClosed ? stopConsuming : 0;
     }, bpf.eventPointer);
     const ring = bpf.ringNew(mapFd, this.#callback, null, null);
     if (ring === null) {
@@ -368,14 +370,25 @@ export class RingBuffer {
   }
 
   consume(): void {
+    this.#isConsuming = true;
     libbpf().ringConsume(this.#ring);
+    this.#isConsuming = false;
+    if (this.#isClosed) this.#free();
   }
 
+  /** The listener may do so too. */
   close(): void {
+    this.#isClosed = true;
+    if (!this.#isConsuming) this.#free(); // libbpf still reads from it
+  }
+
+  #free(): void {
     libbpf().ringFree(this.#ring);
     koffi.unregister(this.#callback);
   }
 }
+
+const stopConsuming = -1; // the record counts as consumed
 
 /** Mounts a bpffs on the directory. @throws SystemError */
 export function mountBpffs(directory: string): void {

@@ -74,7 +74,13 @@ export function checkVsi(
   if (!vsi.addresses.length || vsi.addresses.length > limits.addresses)
     fail(`${vsi.addresses.length} addresses; 1 to ${limits.addresses} are possible`);
   if (vsi.ips.length > limits.ips) fail(`${vsi.ips.length} IP addresses; at most ${limits.ips} are possible`);
-  for (const ip of vsi.ips) if (!ipaddr.isValid(ip)) fail(`"${ip}" is no IP address`);
+  const seen = new Set<string>();
+  for (const ip of vsi.ips) {
+    if (!ipaddr.isValid(ip)) fail(`"${ip}" is no IP address`);
+    const octets = ipaddr.parse(ip).toByteArray().join();
+    if (seen.has(octets)) fail(`IP address ${ip} is there twice; once would be right`);
+    seen.add(octets);
+  }
   if (octets(vsi.label) > limits.labelOctets) fail(`a label of more than ${limits.labelOctets} octets`);
   checkPolicy(vsi.policy, `VSI ${id}`);
   const tooMuch = objection(vsi.policy, capabilities);
