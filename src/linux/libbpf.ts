@@ -118,12 +118,6 @@ function load() {
       address: bigint,
       length: number,
     ) => number,
-    membarrier: c.func('long syscall(long number, int command, unsigned int flags, int cpu)') as unknown as (
-      number: number,
-      command: number,
-      flags: number,
-      cpu: number,
-    ) => number,
   };
 }
 
@@ -303,17 +297,8 @@ export class ArrayOfArrays {
 
   /** A new one, all zeros. Takes a grace period. @throws SystemError */
   create(number: number): MappedArray {
-    const array = 2; // BPF_MAP_TYPE_ARRAY
     const mapped = 0x400; // BPF_F_MMAPABLE
-    const options = new Uint8Array(48); // struct bpf_map_create_opts
-    const view = new DataView(options.buffer);
-    view.setBigUint64(0, BigInt(options.length), true);
-    view.setUint32(28, mapped, true);
-    const fd = checkBpf(
-      libbpf().createMap(array, 'hp_element', 4, this.#length, 1, options),
-      'eBPF map in',
-      this.#name,
-    );
+    const fd = createMap(mapTypes.array, 'hp_element', this.#length, { flags: mapped });
     return this.#mapped(fd, () => this.#map.set(word(number), word(fd)));
   }
 
@@ -339,11 +324,21 @@ export function possibleCpus(): number {
   return libbpf().possibleCpus();
 }
 
-/** Returns once every eBPF program that ran when it was called has ended (membarrier(2): an RCU grace period). */
-export function waitForPrograms(): void {
-  const membarrier = process.arch === 'x64' ? 324 : 283;
-  const global = 1;
-  check(libbpf().membarrier(membarrier, global, 0, 0), 'membarrier', 'global');
+export const mapTypes = { array: 2, arrayOfMaps: 12 } as const; // BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_ARRAY_OF_MAPS
+
+/** A map of one element; its descriptor. @throws SystemError */
+export function createMap(
+  type: number,
+  name: string,
+  valueSize: number,
+  { flags = 0, innerFd = 0 } = {},
+): number {
+  const options = new Uint8Array(48); // struct bpf_map_create_opts
+  const view = new DataView(options.buffer);
+  view.setBigUint64(0, BigInt(options.length), true);
+  view.setUint32(24, innerFd, true);
+  view.setUint32(28, flags, true);
+  return checkBpf(libbpf().createMap(type, name, 4, valueSize, 1, options), 'eBPF map', name);
 }
 
 /** Hands over each record of an eBPF ring buffer, until it is closed; `fd` is readable when there are any. */
