@@ -61,8 +61,18 @@ function load() {
       'int bpf_map_lookup_elem(int fd, const void *key, _Out_ void *value)',
     ),
     remove: bpf<(fd: number, key: Uint8Array) => number>('int bpf_map_delete_elem(int fd, const void *key)'),
-    nextKey: bpf<(fd: number, key: Uint8Array | null, next: Uint8Array) => number>(
-      'int bpf_map_get_next_key(int fd, const void *key, _Out_ void *next)',
+    lookupBatch: bpf<
+      (
+        fd: number,
+        from: Uint8Array | null,
+        next: Uint8Array,
+        keys: Uint8Array,
+        values: Uint8Array,
+        count: Uint8Array,
+        options: null,
+      ) => number
+    >(
+      'int bpf_map_lookup_batch(int fd, void *from, _Out_ void *next, _Out_ void *keys, _Out_ void *values, _Inout_ uint32_t *count, const void *options)',
     ),
     createMap: bpf<
       (
@@ -261,14 +271,29 @@ export class BpfMap {
     libbpf().remove(this.#fd, key);
   }
 
-  /** All keys at this moment. */
+  /**
+   * All keys of a hash, as they are come by: bucket by bucket, since from key to key one would begin anew at each that is
+   * gone meanwhile, without end in a table that forgets. @throws SystemError
+   */
   keys(): Uint8Array<ArrayBuffer>[] {
+    const { errno } = koffi.os;
     const keys: Uint8Array<ArrayBuffer>[] = [];
-    for (let key: Uint8Array | null = null; ;) {
-      const next = new Uint8Array(this.#keySize);
-      if (libbpf().nextKey(this.#fd, key, next) < 0) return keys;
-      keys.push(next);
-      key = next;
+    let from: Uint8Array | null = null;
+    for (let room = 1024; ;) {
+      const [next, count] = [word(0), word(room)];
+      const found = new Uint8Array(room * this.#keySize);
+      const values = new Uint8Array(room * this.#value.length);
+      const result = libbpf().lookupBatch(this.#fd, from, next, found, values, count, null);
+      if (result === -errno['ENOSPC']!) {
+        room *= 2; // one bucket has more
+        continue;
+      }
+      const isLast = result === -errno['ENOENT']!;
+      if (!isLast) checkBpf(result, 'keys of eBPF map', this.#name);
+      const end = new DataView(count.buffer).getUint32(0, true) * this.#keySize;
+      for (let at = 0; at < end; at += this.#keySize) keys.push(found.slice(at, at + this.#keySize));
+      if (isLast) return keys;
+      from = next;
     }
   }
 }
@@ -313,7 +338,7 @@ export class ArrayOfArrays {
   }
 }
 
-function word(value: number): Uint8Array {
+function word(value: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
   return bytes;

@@ -9,9 +9,9 @@ import * as fc from 'fast-check';
 import { interfaceIndex } from '../../src/linux/interfaces.ts';
 import { BpfObject, MappedArray } from '../../src/linux/libbpf.ts';
 import { ip, run } from '../../src/linux/run.ts';
-import { attachClsact, detachProgram, hasIngress } from '../../src/linux/tc-program.ts';
+import { attachClsact, attachProgram, detachProgram, hasIngress } from '../../src/linux/tc-program.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
-import { RelayError } from '../../src/relay/relay.ts';
+import { RelayError, type RelayPort } from '../../src/relay/relay.ts';
 import { anyState } from '../unit/relay/arbitrary.ts';
 import { broadcast, ethernet, gratuitousArp, plain } from '../unit/relay/frames.ts';
 import { at, idOf, macOf, network, state, station } from '../unit/relay/states.ts';
@@ -198,6 +198,32 @@ describe('the life of an eBPF relay', () => {
       kernel.inside(() => other.destroy());
       rmSync(join(directory, '..'), { recursive: true });
     }
+  });
+
+  it('stays on a port on which another program cannot take its place', () => {
+    kernel.apply(state({ s1: station }));
+    kernel.inside(() => {
+      const ifindex = interfaceIndex('s1');
+      const pin = join(kernel.directory, `ingress-${ifindex}`);
+      assert.throws(
+        () => attachProgram({ hook: 'ingress', ifindex, pin }, -1, 's1'),
+        /TCX link on s1: EBADF/,
+      );
+    });
+    assert.equal(programs(), 1);
+    assert.equal(pins(), 1);
+  });
+
+  it('refuses to deliver to a peer that the kernel would not hand frames to', () => {
+    const peer: RelayPort = { kind: 'station', reflectiveRelay: true, peerDelivery: true };
+    assert.throws(
+      () => kernel.apply(state({ s1: peer })),
+      refusal(/s1: .* the peer of its veth is in the same namespace;/),
+    );
+    assert.throws(() => kernel.apply(state({ lo: peer })), refusal(/lo: .* is no veth;/));
+    kernel.apply(state({ s1: station }));
+    assert.throws(() => kernel.apply(state({ s1: peer })), refusal(/same namespace/));
+    assert.deepEqual(kernel.relay.held(), state({ s1: station }));
   });
 
   it('leaves alone a clsact qdisc that was there before', async () => {

@@ -6,10 +6,12 @@ import { RelayError, type PortName, type RelayPort } from '../relay.ts';
 import type { DataPlane } from './data-plane.ts';
 import { Interfaces } from './interfaces.ts';
 import { decodeSourceKey, portCount, portTallySize, PortEntry, u32, vlanCount } from './layout.ts';
+import { checkPeer } from './peer.ts';
 import { Pool } from './pool.ts';
 import { shape, shapedInterfaces, unshape, type Share } from './shaper.ts';
 
 interface HeldPort {
+  readonly name: PortName;
   readonly number: number;
   readonly entry: PortEntry;
   readonly port: RelayPort;
@@ -50,7 +52,7 @@ export class PortTable {
       if (!entry.used) continue;
       used.add(number);
       const [name, port] = entry.decode();
-      const held = { number, entry, port };
+      const held = { name, number, entry, port };
       const other = this.#ports.get(name);
       const isIt = !other || this.#interfaces.portAt(entry.ifindex) === number;
       if (other) doubles.push(isIt ? other : held);
@@ -61,9 +63,8 @@ export class PortTable {
     // the process before ended while these became another kind of port
     for (const held of doubles) this.#remove(held, false);
     const shaped = shapedInterfaces();
-    for (const [name, held] of this.#ports) {
-      if (this.#bind(name, held) && (held.entry.shaper || shaped.has(name))) this.#shape(name, held);
-    }
+    for (const [name, held] of this.#ports)
+      if (this.#bind(held) && (shaperOf(held.port) || shaped.has(name))) this.#shape(held);
   }
 
   /** @throws TypeError for a port that was not checked to be there */
@@ -125,6 +126,7 @@ export class PortTable {
     for (const [name, port] of desired) {
       const held = this.#ports.get(name);
       if (held && isDeepStrictEqual(held.port, port)) continue;
+      if (deliversToPeer(port) && !(held && deliversToPeer(held.port))) checkPeer(name);
       const next = held ? { ...held, port } : this.#create(name, port, before.get(name), undo);
       if (!held) added.push(next);
       changed.push(next);
@@ -152,8 +154,8 @@ export class PortTable {
     const held = this.#ports.get(name);
     if (!held) return;
     const before = held.entry.ifindex;
-    if (!this.#bind(name, held)) return;
-    this.#shape(name, held);
+    if (!this.#bind(held)) return;
+    this.#shape(held);
     // where interfaces exchanged their names, the other port's frames would be this one's until it is told as well
     const other = this.#namedOf(before);
     if (other && other.entry.ifindex !== before) this.rebind(other.name);
@@ -216,7 +218,7 @@ export class PortTable {
       this.#attach('egress', name, ifindex);
       undo.defer(() => this.#plane.detach('egress', ifindex, false));
     }
-    return { number, entry, port };
+    return { name, number, entry, port };
   }
 
   #publish({ number, entry, port }: HeldPort): void {
@@ -265,7 +267,7 @@ export class PortTable {
    * An interface that is gone stays a port that receives nothing; one that came back is bound anew.
    * @returns whether it is there
    */
-  #bind(name: PortName, { number, entry, port }: HeldPort): boolean {
+  #bind({ name, number, entry, port }: HeldPort): boolean {
     const ifindex = indexIfThere(name);
     if (ifindex === null) return false;
     const made = this.#attach('ingress', name, ifindex);
@@ -288,14 +290,12 @@ export class PortTable {
   }
 
   /** The port that the interface has the name of. */
-  #namedOf(ifindex: number): (HeldPort & { readonly name: PortName }) | null {
-    const name = interfaceName(ifindex);
-    const held = name === null ? undefined : this.#ports.get(name);
-    return held ? { ...held, name: name! } : null;
+  #namedOf(ifindex: number): HeldPort | undefined {
+    return this.#ports.get(interfaceName(ifindex) ?? '');
   }
 
   /** As it is held to be. */
-  #shape(name: PortName, { port }: HeldPort): void {
+  #shape({ name, port }: HeldPort): void {
     const rate = shaperOf(port);
     if (rate) shape(name, rate, this.#shares);
     else unshape(name);
@@ -331,6 +331,10 @@ function shaperOf(port: RelayPort): number {
   return port.kind === 'mirror' ? 0 : (port.shaper ?? 0);
 }
 
+function deliversToPeer(port: RelayPort): boolean {
+  return port.kind !== 'mirror' && port.peerDelivery === true;
+}
+
 /** Takes from the port what it may no longer do. */
 function restrict(entry: PortEntry, port: RelayPort): void {
   if (port.kind === 'station' && !port.reflectiveRelay) entry.reflects = false;
@@ -347,7 +351,7 @@ function permit(entry: PortEntry, port: RelayPort): void {
   if (port.kind === 'mirror') entry.session = port.session;
   else {
     entry.shaper = shaperOf(port);
-    entry.peerDelivery = port.peerDelivery === true;
+    entry.peerDelivery = deliversToPeer(port);
   }
   if (port.kind !== 'network') return;
   entry.nativeVlan = port.nativeVlan ?? 0;
