@@ -221,6 +221,7 @@ describe('the life of an eBPF relay', () => {
       refusal(/s1: .* the peer of its veth is in the same namespace;/),
     );
     assert.throws(() => kernel.apply(state({ lo: peer })), refusal(/lo: .* is no veth;/));
+    assert.equal(programs('lo'), 0);
     kernel.apply(state({ s1: station }));
     assert.throws(() => kernel.apply(state({ s1: peer })), refusal(/same namespace/));
     assert.deepEqual(kernel.relay.held(), state({ s1: station }));
@@ -307,7 +308,9 @@ describe('the life of an eBPF relay', () => {
   }
 
   /** How many of the ports have a program at tc ingress. */
-  function programs(): number {
-    return kernel.inside(() => names.filter((name) => hasIngress(interfaceIndex(name))).length);
+  function programs(...others: string[]): number {
+    return kernel.inside(
+      () => [...names, ...others].filter((name) => hasIngress(interfaceIndex(name))).length,
+    );
   }
 });

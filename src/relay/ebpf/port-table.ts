@@ -6,7 +6,7 @@ import { RelayError, type PortName, type RelayPort } from '../relay.ts';
 import type { DataPlane } from './data-plane.ts';
 import { Interfaces } from './interfaces.ts';
 import { decodeSourceKey, portCount, portTallySize, PortEntry, u32, vlanCount } from './layout.ts';
-import { checkPeer } from './peer.ts';
+import { checkPeers } from './peer.ts';
 import { Pool } from './pool.ts';
 import { shape, shapedInterfaces, unshape, type Share } from './shaper.ts';
 
@@ -126,12 +126,12 @@ export class PortTable {
     for (const [name, port] of desired) {
       const held = this.#ports.get(name);
       if (held && isDeepStrictEqual(held.port, port)) continue;
-      if (deliversToPeer(port) && !(held && deliversToPeer(held.port))) checkPeer(name);
       const next = held ? { ...held, port } : this.#create(name, port, before.get(name), undo);
       if (!held) added.push(next);
       changed.push(next);
       this.#ports.set(name, next);
     }
+    checkPeers(newlyToPeers(desired, before));
     const unshaped = this.#shapeAll(before, shares, undo);
     return {
       changes: removed.length + changed.length > 0,
@@ -331,8 +331,17 @@ function shaperOf(port: RelayPort): number {
   return port.kind === 'mirror' ? 0 : (port.shaper ?? 0);
 }
 
-function deliversToPeer(port: RelayPort): boolean {
-  return port.kind !== 'mirror' && port.peerDelivery === true;
+/** The ports that are to deliver to their peers and have not before. */
+function newlyToPeers(
+  desired: ReadonlyMap<PortName, RelayPort>,
+  held: ReadonlyMap<PortName, HeldPort>,
+): PortName[] {
+  const names = [...desired].filter(([, port]) => deliversToPeer(port)).map(([name]) => name);
+  return names.filter((name) => !deliversToPeer(held.get(name)?.port));
+}
+
+function deliversToPeer(port: RelayPort | undefined): boolean {
+  return port !== undefined && port.kind !== 'mirror' && port.peerDelivery === true;
 }
 
 /** Takes from the port what it may no longer do. */

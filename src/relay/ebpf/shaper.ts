@@ -77,7 +77,9 @@ function shaperOf(port: PortName): HeldClass[] | null {
 /** What tc prints, with statistics; null where there is nothing to show, or no tc. */
 function show(lines: readonly string[]): string | null {
   try {
-    return execFileSync('tc', ['-s', '-batch', '-'], { input: lines.join('\n'), stdio: 'pipe' }).toString();
+    const input = lines.join('\n');
+    const args = ['-s', '-batch', '-'];
+    return execFileSync('tc', args, { input, stdio: 'pipe', maxBuffer: Infinity }).toString();
   } catch {
     return null;
   }
