@@ -2,6 +2,7 @@ import { macFromBytes, type MacAddress } from '../domain/mac-address.ts';
 import { check, libc, SystemError } from './libc.ts';
 
 const nameLength = 16;
+const getName = 0x8910; // SIOCGIFNAME
 const getHardwareAddress = 0x8927; // SIOCGIFHWADDR
 const getFlags = 0x8913; // SIOCGIFFLAGS
 const setFlags = 0x8914; // SIOCSIFFLAGS
@@ -12,6 +13,19 @@ const isRunning = 0x40;
 export function interfaceIndex(name: string): number {
   const index = libc().if_nametoindex(name);
   return check(index === 0 ? -1 : index, 'interface', name);
+}
+
+/** The name of the interface with this index in this thread's namespace, null if there is none. */
+export function interfaceName(index: number): string | null {
+  const ifreq = new Uint8Array(40);
+  new DataView(ifreq.buffer).setInt32(nameLength, index, true);
+  try {
+    const name = request('', getName, ifreq).subarray(0, nameLength);
+    return Buffer.from(name.subarray(0, name.indexOf(0))).toString();
+  } catch (error) {
+    if (error instanceof SystemError) return null;
+    throw error;
+  }
 }
 
 export function interfaceExists(name: string): boolean {

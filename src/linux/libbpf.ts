@@ -61,8 +61,18 @@ function load() {
       'int bpf_map_lookup_elem(int fd, const void *key, _Out_ void *value)',
     ),
     remove: bpf<(fd: number, key: Uint8Array) => number>('int bpf_map_delete_elem(int fd, const void *key)'),
-    nextKey: bpf<(fd: number, key: Uint8Array | null, next: Uint8Array) => number>(
-      'int bpf_map_get_next_key(int fd, const void *key, _Out_ void *next)',
+    lookupBatch: bpf<
+      (
+        fd: number,
+        from: Uint8Array | null,
+        next: Uint8Array,
+        keys: Uint8Array,
+        values: Uint8Array,
+        count: Uint8Array,
+        options: null,
+      ) => number
+    >(
+      'int bpf_map_lookup_batch(int fd, void *from, _Out_ void *next, _Out_ void *keys, _Out_ void *values, _Inout_ uint32_t *count, const void *options)',
     ),
     createMap: bpf<
       (
@@ -117,12 +127,6 @@ function load() {
     munmap: c.func('int munmap(void *address, size_t length)') as unknown as (
       address: bigint,
       length: number,
-    ) => number,
-    membarrier: c.func('long syscall(long number, int command, unsigned int flags, int cpu)') as unknown as (
-      number: number,
-      command: number,
-      flags: number,
-      cpu: number,
     ) => number,
   };
 }
@@ -267,14 +271,29 @@ export class BpfMap {
     libbpf().remove(this.#fd, key);
   }
 
-  /** All keys at this moment. */
+  /**
+   * All keys of a hash, as they are come by: bucket by bucket, since from key to key one would begin anew at each that is
+   * gone meanwhile, without end in a table that forgets. @throws SystemError
+   */
   keys(): Uint8Array<ArrayBuffer>[] {
+    const { errno } = koffi.os;
     const keys: Uint8Array<ArrayBuffer>[] = [];
-    for (let key: Uint8Array | null = null; ;) {
-      const next = new Uint8Array(this.#keySize);
-      if (libbpf().nextKey(this.#fd, key, next) < 0) return keys;
-      keys.push(next);
-      key = next;
+    let from: Uint8Array | null = null;
+    for (let room = 1024; ;) {
+      const [next, count] = [word(0), word(room)];
+      const found = new Uint8Array(room * this.#keySize);
+      const values = new Uint8Array(room * this.#value.length);
+      const result = libbpf().lookupBatch(this.#fd, from, next, found, values, count, null);
+      if (result === -errno['ENOSPC']!) {
+        room *= 2; // one bucket has more
+        continue;
+      }
+      const isLast = result === -errno['ENOENT']!;
+      if (!isLast) checkBpf(result, 'keys of eBPF map', this.#name);
+      const end = new DataView(count.buffer).getUint32(0, true) * this.#keySize;
+      for (let at = 0; at < end; at += this.#keySize) keys.push(found.slice(at, at + this.#keySize));
+      if (isLast) return keys;
+      from = next;
     }
   }
 }
@@ -303,17 +322,8 @@ export class ArrayOfArrays {
 
   /** A new one, all zeros. Takes a grace period. @throws SystemError */
   create(number: number): MappedArray {
-    const array = 2; // BPF_MAP_TYPE_ARRAY
     const mapped = 0x400; // BPF_F_MMAPABLE
-    const options = new Uint8Array(48); // struct bpf_map_create_opts
-    const view = new DataView(options.buffer);
-    view.setBigUint64(0, BigInt(options.length), true);
-    view.setUint32(28, mapped, true);
-    const fd = checkBpf(
-      libbpf().createMap(array, 'hp_element', 4, this.#length, 1, options),
-      'eBPF map in',
-      this.#name,
-    );
+    const fd = createMap(mapTypes.array, 'hp_element', this.#length, { flags: mapped });
     return this.#mapped(fd, () => this.#map.set(word(number), word(fd)));
   }
 
@@ -328,7 +338,7 @@ export class ArrayOfArrays {
   }
 }
 
-function word(value: number): Uint8Array {
+function word(value: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
   return bytes;
@@ -339,24 +349,36 @@ export function possibleCpus(): number {
   return libbpf().possibleCpus();
 }
 
-/** Returns once every eBPF program that ran when it was called has ended (membarrier(2): an RCU grace period). */
-export function waitForPrograms(): void {
-  const membarrier = process.arch === 'x64' ? 324 : 283;
-  const global = 1;
-  check(libbpf().membarrier(membarrier, global, 0, 0), 'membarrier', 'global');
+export const mapTypes = { array: 2, arrayOfMaps: 12 } as const; // BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_ARRAY_OF_MAPS
+
+/** A map of one element; its descriptor. @throws SystemError */
+export function createMap(
+  type: number,
+  name: string,
+  valueSize: number,
+  { flags = 0, innerFd = 0 } = {},
+): number {
+  const options = new Uint8Array(48); // struct bpf_map_create_opts
+  const view = new DataView(options.buffer);
+  view.setBigUint64(0, BigInt(options.length), true);
+  view.setUint32(24, innerFd, true);
+  view.setUint32(28, flags, true);
+  return checkBpf(libbpf().createMap(type, name, 4, valueSize, 1, options), 'eBPF map', name);
 }
 
-/** Hands over each record of an eBPF ring buffer; `fd` is readable when there are any. */
+/** Hands over each record of an eBPF ring buffer, until it is closed; `fd` is readable when there are any. */
 export class RingBuffer {
   readonly fd: number;
   readonly #ring: bigint;
   readonly #callback: bigint;
+  #isConsuming = false;
+  #isClosed = false;
 
   constructor(mapFd: number, listener: (record: Uint8Array) => void) {
     const bpf = libbpf();
     this.#callback = koffi.register((_context: unknown, data: bigint, size: number) => {
       listener(new Uint8Array(koffi.view(data, size).slice(0)));
-      return 0;
+      return this.#isClosed ? stopConsuming : 0;
     }, bpf.eventPointer);
     const ring = bpf.ringNew(mapFd, this.#callback, null, null);
     if (ring === null) {
@@ -368,14 +390,25 @@ export class RingBuffer {
   }
 
   consume(): void {
+    this.#isConsuming = true;
     libbpf().ringConsume(this.#ring);
+    this.#isConsuming = false;
+    if (this.#isClosed) this.#free();
   }
 
+  /** The listener may do so too. */
   close(): void {
+    this.#isClosed = true;
+    if (!this.#isConsuming) this.#free(); // libbpf still reads from it
+  }
+
+  #free(): void {
     libbpf().ringFree(this.#ring);
     koffi.unregister(this.#callback);
   }
 }
+
+const stopConsuming = -1; // the record counts as consumed
 
 /** Mounts a bpffs on the directory. @throws SystemError */
 export function mountBpffs(directory: string): void {

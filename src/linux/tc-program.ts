@@ -27,7 +27,7 @@ const replaceFlag = 1; // BPF_TC_F_REPLACE
  * @throws SystemError
  */
 export function attachProgram(it: Attachment, programFd: number, subject: string): boolean {
-  if (replaceTcx(it, programFd)) return false;
+  if (replaceTcx(it, programFd, subject)) return false;
   const bpf = libbpf();
   const link = bpf.linkCreate(programFd, it.ifindex, tcxTypes[it.hook], null);
   lastComplaint();
@@ -95,12 +95,13 @@ export function hasIngress(ifindex: number): boolean {
   return filtered === 0 || (asked === 0 && new DataView(count.buffer).getUint32(0, true) > 0);
 }
 
-/** Whether a link of ours was there; one whose interface is gone makes room. */
-function replaceTcx({ pin }: Attachment, programFd: number): boolean {
+/** Whether a link of ours was there; one whose interface is gone makes room. @throws SystemError */
+function replaceTcx({ pin }: Attachment, programFd: number, subject: string): boolean {
   const link = openLink(pin);
   if (link === null) return false;
   try {
-    if (libbpf().linkUpdate(link, programFd, null) === 0) return true;
+    const result = libbpf().linkUpdate(link, programFd, null);
+    if (result !== -koffi.os.errno['ENOLINK']!) return checkBpf(result, 'TCX link on', subject) === 0;
     rmSync(pin, { force: true });
     return false;
   } finally {

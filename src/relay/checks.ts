@@ -74,7 +74,13 @@ export function checkVsi(
   if (!vsi.addresses.length || vsi.addresses.length > limits.addresses)
     fail(`${vsi.addresses.length} addresses; 1 to ${limits.addresses} are possible`);
   if (vsi.ips.length > limits.ips) fail(`${vsi.ips.length} IP addresses; at most ${limits.ips} are possible`);
-  for (const ip of vsi.ips) if (!ipaddr.isValid(ip)) fail(`"${ip}" is no IP address`);
+  const seen = new Set<string>();
+  for (const ip of vsi.ips) {
+    if (!ipaddr.isValid(ip)) fail(`"${ip}" is no IP address`);
+    const octets = ipaddr.parse(ip).toByteArray().join();
+    if (seen.has(octets)) fail(`IP address ${ip} is there twice; once would be right`);
+    seen.add(octets);
+  }
   if (octets(vsi.label) > limits.labelOctets) fail(`a label of more than ${limits.labelOctets} octets`);
   checkPolicy(vsi.policy, `VSI ${id}`);
   const tooMuch = objection(vsi.policy, capabilities);
@@ -85,14 +91,20 @@ export function placesOf({ places: { active, armed, released } }: RelayVsi): Pla
   return [active, armed, released].filter((place) => place !== null);
 }
 
-/** The claims of a VSI on frames of one address, to or from it; no two VSIs may have the same. */
+/** The claims of a VSI on frames to or from its addresses; no two VSIs may have the same. */
 export function* claims(vsi: RelayVsi): Generator<string> {
-  const { vlan, trunk } = vsi.policy;
-  for (const mac of vsi.addresses) {
-    for (const one of [vlan, ...trunk]) yield `${mac} in VLAN ${one}`;
+  yield* destinationClaims(vsi);
+  yield* sourceClaims(vsi);
+}
+
+export function* destinationClaims({ addresses, policy: { vlan, trunk } }: RelayVsi): Generator<string> {
+  for (const mac of addresses) for (const one of [vlan, ...trunk]) yield `${mac} in VLAN ${one}`;
+}
+
+export function* sourceClaims(vsi: RelayVsi): Generator<string> {
+  for (const mac of vsi.addresses)
     for (const { port, wireVid } of placesOf(vsi))
-      for (const vid of [wireVid, ...trunk]) yield `${mac} at ${port}, wire VID ${vid}`;
-  }
+      for (const vid of [wireVid, ...vsi.policy.trunk]) yield `${mac} at ${port}, wire VID ${vid}`;
 }
 
 /** @throws RelayError when two VSIs claim the same frames */

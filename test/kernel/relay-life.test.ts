@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { interfaceIndex } from '../../src/linux/interfaces.ts';
 import { BpfObject, MappedArray } from '../../src/linux/libbpf.ts';
-import { run } from '../../src/linux/run.ts';
-import { attachClsact, detachProgram, hasIngress } from '../../src/linux/tc-program.ts';
+import { ip, run } from '../../src/linux/run.ts';
+import { attachClsact, attachProgram, detachProgram, hasIngress } from '../../src/linux/tc-program.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
-import { RelayError } from '../../src/relay/relay.ts';
+import { RelayError, type RelayPort } from '../../src/relay/relay.ts';
 import { anyState } from '../unit/relay/arbitrary.ts';
 import { broadcast, ethernet, gratuitousArp, plain } from '../unit/relay/frames.ts';
 import { at, idOf, macOf, network, state, station } from '../unit/relay/states.ts';
@@ -130,6 +130,39 @@ describe('the life of an eBPF relay', () => {
     assert.deepEqual([...(await kernel.exchange('s2', plain(a, b, 'x'))).keys()], ['s3']);
   });
 
+  for (const how of ['while it runs', 'between two processes'] as const)
+    it(`finds interfaces again that exchange their names ${how}`, async () => {
+      const exchangeNames = () =>
+        ip(kernel.namespace, [
+          'link set s1 name hp-x',
+          'link set s2 name s1',
+          'link set m1 name s2',
+          'link set hp-x name m1',
+        ]);
+      const session = { kind: 'mirror', session: 'probe' } as const;
+      kernel.apply(state({ s1: station, s2: station, m1: session }, { 1: { active: at('s1') } }));
+      const all = state(
+        { s1: station, s2: station, m1: session },
+        { 1: { active: at('s1') }, 2: { active: at('s2') } },
+      );
+      for (let turn = 0; turn < 3; turn++) {
+        if (how === 'between two processes') kernel.relay.close();
+        await exchangeNames();
+        if (how === 'between two processes') kernel.reopen();
+        else kernel.inside(() => kernel.relay.rebind('s1'));
+        kernel.apply(all);
+        assert.equal(programs(), 3);
+        assert.equal(pins(), 4);
+        const [s1, s2] = [
+          ['s2', 'm1'],
+          ['m1', 's1'],
+          ['s1', 's2'],
+        ][turn] as [string, string];
+        assert.deepEqual([...(await kernel.exchange(s1, plain(b, a, 'x'))).keys()], [s2]);
+        assert.deepEqual([...(await kernel.exchange(s2, plain(a, b, 'x'))).keys()], [s1]);
+      }
+    });
+
   it('shows no data frame to the protocol stack of the switch', async () => {
     kernel.apply(state(ports, { 1: { active: at('s1') } }));
     await run('ip', ['-n', kernel.namespace, 'address', 'add', '10.0.0.254/24', 'dev', 's1']);
@@ -165,6 +198,33 @@ describe('the life of an eBPF relay', () => {
       kernel.inside(() => other.destroy());
       rmSync(join(directory, '..'), { recursive: true });
     }
+  });
+
+  it('stays on a port on which another program cannot take its place', () => {
+    kernel.apply(state({ s1: station }));
+    kernel.inside(() => {
+      const ifindex = interfaceIndex('s1');
+      const pin = join(kernel.directory, `ingress-${ifindex}`);
+      assert.throws(
+        () => attachProgram({ hook: 'ingress', ifindex, pin }, -1, 's1'),
+        /TCX link on s1: EBADF/,
+      );
+    });
+    assert.equal(programs(), 1);
+    assert.equal(pins(), 1);
+  });
+
+  it('refuses to deliver to a peer that the kernel would not hand frames to', () => {
+    const peer: RelayPort = { kind: 'station', reflectiveRelay: true, peerDelivery: true };
+    assert.throws(
+      () => kernel.apply(state({ s1: peer })),
+      refusal(/s1: .* the peer of its veth is in the same namespace;/),
+    );
+    assert.throws(() => kernel.apply(state({ lo: peer })), refusal(/lo: .* is no veth;/));
+    assert.equal(programs('lo'), 0);
+    kernel.apply(state({ s1: station }));
+    assert.throws(() => kernel.apply(state({ s1: peer })), refusal(/same namespace/));
+    assert.deepEqual(kernel.relay.held(), state({ s1: station }));
   });
 
   it('leaves alone a clsact qdisc that was there before', async () => {
@@ -242,8 +302,15 @@ describe('the life of an eBPF relay', () => {
     assert.deepEqual(kernel.relay.held(), state({}));
   });
 
+  /** How many programs are pinned. */
+  function pins(): number {
+    return readdirSync(kernel.directory).filter((pin) => /^(in|e)gress-/.test(pin)).length;
+  }
+
   /** How many of the ports have a program at tc ingress. */
-  function programs(): number {
-    return kernel.inside(() => names.filter((name) => hasIngress(interfaceIndex(name))).length);
+  function programs(...others: string[]): number {
+    return kernel.inside(
+      () => [...names, ...others].filter((name) => hasIngress(interfaceIndex(name))).length,
+    );
   }
 });

@@ -85,6 +85,22 @@ describe('a port with a shaper', () => {
     assert.doesNotMatch(await tc('class'), /rate [12]Mbit/);
   });
 
+  it('sends what is queued for a tenant whose guarantee is withdrawn, whose class goes when it is empty', async () => {
+    const left = async () => (await tc('class')).match(/ rate 8Kbit /g)?.length; // the rest's among them
+    await kernel.drain();
+    const narrow = { ...shaped, s3: shapedTo(2_000_000) };
+    kernel.apply(state(narrow, vsis, { red: guaranteed(1_000_000) }));
+    for (let sent = 0; sent < 120; sent++) kernel.send('s1', frame(red));
+    kernel.apply(state(narrow, vsis));
+    assert.equal(await left(), 2);
+    let out = 0;
+    for (const end = Date.now() + 5000; out < 120 && Date.now() < end;)
+      out += (await kernel.drain()).get('s3')?.length ?? 0;
+    assert.equal(out, 120);
+    kernel.apply(state(shaped, vsis));
+    assert.equal(await left(), 1);
+  });
+
   it('loses its qdisc with its shaper, and so does a port that goes', async () => {
     for (const after of [state({ s1: station, s3: station }), state({ s1: station })]) {
       kernel.apply(state(shaped));

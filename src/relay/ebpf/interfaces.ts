@@ -11,6 +11,13 @@ export class Interfaces {
     this.#hash = hash;
   }
 
+  /** 0: of no port */
+  portAt(ifindex: number): number {
+    if (this.#has(ifindex)) return Number(this.#array[ifindex % interfaceCount]! & 0xffffffffn);
+    const port = this.#hash.get(u32(ifindex));
+    return port ? new DataView(port.buffer).getUint32(0, true) : 0;
+  }
+
   set(ifindex: number, port: number): void {
     const at = ifindex % interfaceCount;
     if (this.#array[at] && !this.#has(ifindex)) this.#hash.set(u32(ifindex), u32(port));

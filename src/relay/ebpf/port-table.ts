@@ -1,15 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
-import { interfaceIndex } from '../../linux/interfaces.ts';
+import { interfaceIndex, interfaceName } from '../../linux/interfaces.ts';
 import { SystemError } from '../../linux/libc.ts';
 import { hasIngress, type Hook } from '../../linux/tc-program.ts';
 import { RelayError, type PortName, type RelayPort } from '../relay.ts';
 import type { DataPlane } from './data-plane.ts';
 import { Interfaces } from './interfaces.ts';
 import { decodeSourceKey, portCount, portTallySize, PortEntry, u32, vlanCount } from './layout.ts';
+import { checkPeers } from './peer.ts';
 import { Pool } from './pool.ts';
-import { shape, unshape, type Share } from './shaper.ts';
+import { shape, shapedInterfaces, unshape, type Share } from './shaper.ts';
 
 interface HeldPort {
+  readonly name: PortName;
   readonly number: number;
   readonly entry: PortEntry;
   readonly port: RelayPort;
@@ -44,16 +46,25 @@ export class PortTable {
     this.#shares = shares;
     this.#interfaces = new Interfaces(plane.interfaces, plane.portOf);
     const used = new Set<number>();
+    const doubles: HeldPort[] = [];
     for (let number = 1; number < portCount; number++) {
       const entry = this.#entry(number);
       if (!entry.used) continue;
       used.add(number);
       const [name, port] = entry.decode();
-      this.#ports.set(name, { number, entry, port });
-      this.#rebind(name, entry, number);
+      const held = { name, number, entry, port };
+      const other = this.#ports.get(name);
+      const isIt = !other || this.#interfaces.portAt(entry.ifindex) === number;
+      if (other) doubles.push(isIt ? other : held);
+      if (isIt) this.#ports.set(name, held);
     }
     this.#pool = new Pool('port', portCount, used, grace);
     this.#rebuildNetworkChain();
+    // the process before ended while these became another kind of port
+    for (const held of doubles) this.#remove(held, false);
+    const shaped = shapedInterfaces();
+    for (const [name, held] of this.#ports)
+      if (this.#bind(held) && (shaperOf(held.port) || shaped.has(name))) this.#shape(held);
   }
 
   /** @throws TypeError for a port that was not checked to be there */
@@ -120,6 +131,7 @@ export class PortTable {
       changed.push(next);
       this.#ports.set(name, next);
     }
+    checkPeers(newlyToPeers(desired, before));
     const unshaped = this.#shapeAll(before, shares, undo);
     return {
       changes: removed.length + changed.length > 0,
@@ -130,9 +142,9 @@ export class PortTable {
       },
       finish: () => {
         for (const { entry, port } of changed) permit(entry, port);
+        for (const name of unshaped) unshape(name);
         const interfaces = new Set(Array.from(this.#ports.values(), ({ entry }) => entry.ifindex));
         for (const held of removed) this.#remove(held, !interfaces.has(held.entry.ifindex));
-        for (const name of unshaped) unshape(name);
       },
     };
   }
@@ -140,7 +152,13 @@ export class PortTable {
   /** @throws RelayError when the program cannot be put on the interface */
   rebind(name: PortName): void {
     const held = this.#ports.get(name);
-    if (held) this.#rebind(name, held.entry, held.number);
+    if (!held) return;
+    const before = held.entry.ifindex;
+    if (!this.#bind(held)) return;
+    this.#shape(held);
+    // where interfaces exchanged their names, the other port's frames would be this one's until it is told as well
+    const other = this.#namedOf(before);
+    if (other && other.entry.ifindex !== before) this.rebind(other.name);
   }
 
   /** Takes the program off every port. */
@@ -165,8 +183,8 @@ export class PortTable {
       const held = before.get(name);
       const was = held ? shaperOf(held.port) : 0;
       if (!rate || (rate === was && sameShares)) continue;
-      shape(name, rate, shares, old);
-      undo.defer(() => (was ? shape(name, was, old, shares) : unshape(name)));
+      shape(name, rate, shares);
+      undo.defer(() => (was ? shape(name, was, old) : unshape(name)));
     }
     this.#shares = shares;
     undo.defer(() => (this.#shares = old));
@@ -200,7 +218,7 @@ export class PortTable {
       this.#attach('egress', name, ifindex);
       undo.defer(() => this.#plane.detach('egress', ifindex, false));
     }
-    return { number, entry, port };
+    return { name, number, entry, port };
   }
 
   #publish({ number, entry, port }: HeldPort): void {
@@ -245,25 +263,42 @@ export class PortTable {
     this.#entry(0).next = next;
   }
 
-  /** An interface that is gone stays a port that receives nothing; one that came back is bound anew. */
-  #rebind(name: PortName, entry: PortEntry, number: number): void {
-    let ifindex: number;
-    try {
-      ifindex = interfaceIndex(name);
-    } catch (error) {
-      if (error instanceof SystemError) return;
-      throw error;
-    }
-    if (ifindex !== entry.ifindex) {
-      this.#plane.detach('ingress', entry.ifindex, false); // its interface is gone; the pin goes as well
-      this.#interfaces.delete(entry.ifindex);
-      entry.ifindex = ifindex;
-      if (entry.shaper) shape(name, entry.shaper, this.#shares, []);
-    }
+  /**
+   * An interface that is gone stays a port that receives nothing; one that came back is bound anew.
+   * @returns whether it is there
+   */
+  #bind({ name, number, entry, port }: HeldPort): boolean {
+    const ifindex = indexIfThere(name);
+    if (ifindex === null) return false;
     const made = this.#attach('ingress', name, ifindex);
-    if (entry.decode()[1].kind === 'mirror') this.#attach('egress', name, ifindex);
-    entry.ownsQdisc ||= made;
+    if (port.kind === 'mirror') this.#attach('egress', name, ifindex);
+    const { ifindex: before, ownsQdisc } = entry;
+    entry.ifindex = ifindex;
+    entry.ownsQdisc = made || (ifindex === before && ownsQdisc);
     this.#interfaces.set(ifindex, number);
+    if (ifindex !== before) this.#leave(before, port, ownsQdisc);
+    return true;
+  }
+
+  /** The interface that the port was on is gone, or somebody else's by now; what was pinned for it goes. */
+  #leave(ifindex: number, port: RelayPort, ownsQdisc: boolean): void {
+    const heir = this.#namedOf(ifindex);
+    if (port.kind === 'mirror' && heir?.port.kind !== 'mirror') this.#plane.detach('egress', ifindex, false);
+    if (heir) return;
+    this.#interfaces.delete(ifindex);
+    this.#plane.detach('ingress', ifindex, ownsQdisc);
+  }
+
+  /** The port that the interface has the name of. */
+  #namedOf(ifindex: number): HeldPort | undefined {
+    return this.#ports.get(interfaceName(ifindex) ?? '');
+  }
+
+  /** As it is held to be. */
+  #shape({ name, port }: HeldPort): void {
+    const rate = shaperOf(port);
+    if (rate) shape(name, rate, this.#shares);
+    else unshape(name);
   }
 
   #attach(hook: Hook, name: PortName, ifindex: number): boolean {
@@ -277,10 +312,16 @@ export class PortTable {
 }
 
 function indexOf(name: PortName): number {
+  const index = indexIfThere(name);
+  if (index === null) throw new RelayError(`port ${name}: no such network interface`);
+  return index;
+}
+
+function indexIfThere(name: PortName): number | null {
   try {
     return interfaceIndex(name);
   } catch (error) {
-    if (error instanceof SystemError) throw new RelayError(`port ${name}: no such network interface`);
+    if (error instanceof SystemError) return null;
     throw error;
   }
 }
@@ -288,6 +329,19 @@ function indexOf(name: PortName): number {
 /** bits per second, 0: none */
 function shaperOf(port: RelayPort): number {
   return port.kind === 'mirror' ? 0 : (port.shaper ?? 0);
+}
+
+/** The ports that are to deliver to their peers and have not before. */
+function newlyToPeers(
+  desired: ReadonlyMap<PortName, RelayPort>,
+  held: ReadonlyMap<PortName, HeldPort>,
+): PortName[] {
+  const names = [...desired].filter(([, port]) => deliversToPeer(port)).map(([name]) => name);
+  return names.filter((name) => !deliversToPeer(held.get(name)?.port));
+}
+
+function deliversToPeer(port: RelayPort | undefined): boolean {
+  return port !== undefined && port.kind !== 'mirror' && port.peerDelivery === true;
 }
 
 /** Takes from the port what it may no longer do. */
@@ -306,7 +360,7 @@ function permit(entry: PortEntry, port: RelayPort): void {
   if (port.kind === 'mirror') entry.session = port.session;
   else {
     entry.shaper = shaperOf(port);
-    entry.peerDelivery = port.peerDelivery === true;
+    entry.peerDelivery = deliversToPeer(port);
   }
   if (port.kind !== 'network') return;
   entry.nativeVlan = port.nativeVlan ?? 0;

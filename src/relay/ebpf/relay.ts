@@ -1,5 +1,5 @@
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { waitForPrograms } from '../../linux/libbpf.ts';
+import { waitForPrograms } from '../../linux/grace-period.ts';
 import { SystemError } from '../../linux/libc.ts';
 import { features, type Capabilities } from '../capabilities.ts';
 import { checkBridge } from '../checks.ts';

@@ -19,44 +19,69 @@ const quantum = 30_000;
 
 /**
  * Puts an HTB on the port, or changes the one that is there: a class for each tenant with a guarantee, and one for all
- * others, which may each borrow up to the whole. Frames that are on their way through it are not lost.
+ * others, which may each borrow up to the whole. A class goes with all that is queued in it; so one whose guarantee is
+ * withdrawn is first left like that of the others, and goes at a later change that finds it empty.
  * @throws RelayError
  */
-export function shape(
-  port: PortName,
-  rate: number,
-  shares: readonly Share[],
-  before: readonly Share[],
-): void {
-  const classes = [
-    { id: rest, rate: restRate },
-    ...shares.map((share) => ({ id: share.number.toString(16), rate: share.rate })),
-  ];
-  const kept = new Set(shares.map(({ number }) => number));
-  const gone = before.filter(({ number }) => !kept.has(number));
-  const isThere = shaperOf(port);
+export function shape(port: PortName, rate: number, shares: readonly Share[]): void {
+  const held = shaperOf(port);
+  const rates = new Map([[rest, restRate]]);
+  for (const share of shares) rates.set(share.number.toString(16), share.rate);
+  const gone: string[] = [];
+  for (const { id, isLeft } of held ?? []) {
+    if (id === whole || rates.has(id)) continue;
+    if (isLeft) gone.push(id);
+    else rates.set(id, restRate);
+  }
   tc(port, [
-    ...(isThere ? [] : [`qdisc replace dev ${port} root handle ${handle}: htb default ${rest}`]),
+    ...(held ? [] : [`qdisc replace dev ${port} root handle ${handle}: htb default ${rest}`]),
     classOf(port, `${handle}:`, whole, rate, rate),
-    ...classes.map((one) => classOf(port, `${handle}:${whole}`, one.id, Math.min(one.rate, rate), rate)),
-    ...(isThere
-      ? gone.map(({ number }) => `class del dev ${port} classid ${handle}:${number.toString(16)}`)
-      : []),
+    ...Array.from(rates, ([id, its]) => classOf(port, `${handle}:${whole}`, id, Math.min(its, rate), rate)),
+    ...gone.map((id) => `class del dev ${port} classid ${handle}:${id}`),
   ]);
 }
 
-/** Takes the HTB off the port; nothing if it is not there or the port is gone. */
+/** Takes the HTB off the port; nothing if it is not there or the port is gone. One that stays is met by the next process. */
 export function unshape(port: PortName): void {
-  if (shaperOf(port)) tc(port, [`qdisc del dev ${port} root handle ${handle}:`]);
+  if (!shaperOf(port)) return;
+  try {
+    tc(port, [`qdisc del dev ${port} root handle ${handle}:`]);
+  } catch (error) {
+    if (!(error instanceof RelayError)) throw error;
+  }
 }
 
-/** Whether the port has our HTB. */
-function shaperOf(port: PortName): boolean {
+/** The interfaces of this thread's namespace that have our HTB. */
+export function shapedInterfaces(): Set<PortName> {
+  const shown = show(['qdisc show']) ?? '';
+  return new Set(Array.from(shown.matchAll(/^qdisc htb 4850: dev (\S+) root /gm), ([, name]) => name!));
+}
+
+interface HeldClass {
+  readonly id: string;
+  /** whether it is empty, and the rest's rate was left to it */
+  readonly isLeft: boolean;
+}
+
+/** The classes of our HTB at the port; null if it has none. */
+function shaperOf(port: PortName): HeldClass[] | null {
+  const shown = show([`qdisc show dev ${port} root`, `class show dev ${port}`]);
+  if (!shown?.startsWith(`qdisc htb ${handle}: `)) return null;
+  const classes = shown.matchAll(/^class htb 4850:(\w+) .*? rate (\w+) [^]*?^ backlog \w+ (\d+)p/gm);
+  return Array.from(classes, ([, id, rate, backlog]) => ({
+    id: id!,
+    isLeft: rate === `${restRate / 1000}Kbit` && backlog === '0',
+  }));
+}
+
+/** What tc prints, with statistics; null where there is nothing to show, or no tc. */
+function show(lines: readonly string[]): string | null {
   try {
-    const shown = execFileSync('tc', ['qdisc', 'show', 'dev', port, 'root'], { stdio: 'pipe' });
-    return shown.toString().startsWith(`qdisc htb ${handle}: `);
+    const input = lines.join('\n');
+    const args = ['-s', '-batch', '-'];
+    return execFileSync('tc', args, { input, stdio: 'pipe', maxBuffer: Infinity }).toString();
   } catch {
-    return false;
+    return null;
   }
 }
 

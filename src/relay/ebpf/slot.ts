@@ -17,6 +17,8 @@ const offsets = {
   dropped: 48,
 } as const;
 
+const ipWords = [offsets.ip4, offsets.ip6, offsets.ip6 + 1] as const;
+
 /** One element of `slots` (struct slot), in the memory shared with the kernel. */
 export class Slot {
   readonly #memory: BigUint64Array<ArrayBuffer>;
@@ -43,14 +45,14 @@ export class Slot {
 
   /** The first of the addresses of each family are here, beside what else a frame needs; all are in `ips`. */
   set ips(ips: readonly string[]) {
-    const octets = new Uint8Array(24);
-    for (const ip of ips.toReversed()) {
-      const address = ipaddr.parse(ip).toByteArray();
-      octets.set(address, address.length === 4 ? 0 : 8);
-    }
-    const view = new DataView(octets.buffer);
-    for (const [i, at] of [offsets.ip4, offsets.ip6, offsets.ip6 + 1].entries())
-      this.#store(at, view.getBigUint64(8 * i, true));
+    const words = atHand(ips);
+    ipWords.forEach((at, i) => this.#store(at, words[i]!));
+  }
+
+  /** Whether it is one of those that `ips` put here. */
+  hasAtHand(ip: string): boolean {
+    const words = atHand([ip]);
+    return ipWords.every((at, i) => !words[i] || words[i] === this.#memory[this.#at + at]);
   }
 
   fillBucket(direction: Direction): void {
@@ -91,4 +93,14 @@ export class Slot {
   #store(offset: number, value: bigint): void {
     Atomics.store(this.#memory, this.#at + offset, value);
   }
+}
+
+/** The words for the first address of each family, 0 without one. */
+function atHand(ips: readonly string[]): BigUint64Array {
+  const octets = new Uint8Array(24);
+  for (const ip of ips.toReversed()) {
+    const address = ipaddr.parse(ip).toByteArray();
+    octets.set(address, address.length === 4 ? 0 : 8);
+  }
+  return new BigUint64Array(octets.buffer);
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { directions, type TenantLimits } from '../../domain/port-profile.ts';
+import { directions, type Direction, type TenantLimits } from '../../domain/port-profile.ts';
 import { checkTenants } from '../checks.ts';
 import { bucketOf, type Tenants } from '../policy.ts';
 import type { DataPlane } from './data-plane.ts';
@@ -8,6 +8,10 @@ import { Pool } from './pool.ts';
 import { writeRate } from './profile.ts';
 import type { Share } from './shaper.ts';
 import { Texts, textKinds } from './texts.ts';
+
+/** of a struct rate, and of the limits of a tenant, of which there are two */
+const rateSize = 16;
+const halfSize = rateSize * directions.length;
 
 interface HeldTenant {
   readonly number: number;
@@ -34,7 +38,10 @@ export class TenantTable {
   /** what tenants have to themselves at a port with a shaper */
   #shares: readonly Share[];
 
-  /** Takes over the tenants that the data plane holds. */
+  /**
+   * Takes over the tenants that the data plane holds: their texts say which, and what a process has not brought into force
+   * that ended in between is brought now. Programs that began before must have ended.
+   */
   constructor(plane: DataPlane, grace: () => void) {
     this.#plane = plane;
     this.#grace = grace;
@@ -43,6 +50,7 @@ export class TenantTable {
     this.#shares = sharesOf(this.#tenants);
     const used = new Set(Array.from(this.#tenants.values(), ({ number }) => number));
     this.#pool = new Pool('tenant', tenantCount, used, grace);
+    for (const tenant of this.#tenants.values()) this.#limit(tenant);
   }
 
   held(): Map<string, TenantLimits> {
@@ -97,10 +105,15 @@ export class TenantTable {
     });
     return {
       concernsVsis:
-        removed.length > 0 || changed.some(({ old, now }) => !old || hasToVm(old) !== hasToVm(now)),
+        before.told === null || // its VSIs may not have turned to a tenant that the process before had just made
+        removed.length > 0 ||
+        changed.some(({ old, now }) => !old || hasToVm(old) !== hasToVm(now)),
       begin: () => {
         if (changed.length) this.#grace(); // programs may still read the limits before the current ones
-        for (const { now, old } of changed) this.#limit(now, old);
+        for (const { now, old } of changed) {
+          if (!old) this.#fill(now.number, directions); // whose number it was before may have emptied them
+          this.#limit(now);
+        }
       },
       finish: () => {
         for (const { number } of removed) {
@@ -117,23 +130,35 @@ export class TenantTable {
     return number;
   }
 
-  /** Writes the limits beside the current ones, and makes them current by one store. */
-  #limit({ number, limits }: HeldTenant, old: HeldTenant | null): void {
+  /** Writes limits that are not in force beside those that are, and puts them in their place by one store. */
+  #limit({ number, limits }: HeldTenant): void {
     const { buffer } = this.#plane.tenants;
     const current = new BigUint64Array(buffer, number * tenantSize, 1);
-    const other = current[0]! ^ 1n;
-    const at = number * tenantSize + 8 + Number(other) * 32;
-    const view = new DataView(buffer);
-    this.#plane.tenants.fill(0, at, at + 32);
+    const half = (which: bigint) =>
+      new Uint8Array(buffer, number * tenantSize + 8 + Number(which) * halfSize, halfSize);
+    const wanted = new Uint8Array(halfSize);
     directions.forEach((direction, i) => {
       const rate = limits.rate[direction];
-      if (rate) writeRate(view, at + 16 * i, bucketOf(rate));
+      if (rate) writeRate(new DataView(wanted.buffer), rateSize * i, bucketOf(rate));
     });
-    Atomics.store(current, 0, other);
-    directions.forEach((direction, i) => {
-      if (!old || !isDeepStrictEqual(old.limits.rate[direction], limits.rate[direction]))
-        Atomics.store(this.#plane.tenantBuckets, number * 2 + i, 0n);
+    const before = half(current[0]!).slice();
+    const changed = directions.filter((_, i) => {
+      const [from, to] = [rateSize * i, rateSize * (i + 1)];
+      return !isDeepStrictEqual(before.subarray(from, to), wanted.subarray(from, to));
     });
+    if (!changed.length) return;
+    half(current[0]! ^ 1n).set(wanted);
+    Atomics.store(current, 0, current[0]! ^ 1n);
+    this.#fill(number, changed);
+  }
+
+  #fill(number: number, which: readonly Direction[]): void {
+    for (const direction of which)
+      Atomics.store(
+        this.#plane.tenantBuckets,
+        number * directions.length + directions.indexOf(direction),
+        0n,
+      );
   }
 
   #read(): Map<string, HeldTenant> {

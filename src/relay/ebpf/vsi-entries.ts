@@ -6,7 +6,6 @@ import type { Place, PortName, RelayVsi } from '../relay.ts';
 import type { DataPlane } from './data-plane.ts';
 import {
   addressValue,
-  decodeIpKey,
   destinationHint,
   destinationKey,
   sourceHint,
@@ -18,6 +17,7 @@ import {
 import { numbersOf } from './profile.ts';
 import { profileAt, readPolicy } from './profile-table.ts';
 import { decodeRecord } from './record.ts';
+import { readIps } from './vsi-ips.ts';
 
 /** A VSI as the data plane has it. */
 export interface HeldVsi {
@@ -148,20 +148,6 @@ export function readVsis(plane: DataPlane, nameOf: (port: number) => PortName | 
   return vsis;
 }
 
-/** The VSIs' own IP addresses, by slot, each VSI's in their order. */
-function readIps(plane: DataPlane): Map<number, string[]> {
-  const ips = new Map<number, string[]>();
-  for (const key of plane.ips.keys()) {
-    const { slot, ip } = decodeIpKey(key);
-    const value = plane.ips.get(key);
-    if (!value) continue;
-    const list = ips.get(slot) ?? [];
-    list[Number(new DataView(value.buffer).getBigUint64(0, true))] = ip;
-    ips.set(slot, list);
-  }
-  return ips;
-}
-
 /** Makes `sources`, `destinations` and their hints lead to these VSIs and to nothing else. */
 export function repairEntries(plane: DataPlane, held: readonly HeldVsi[]): void {
   const right = new Map<string, Entry>();
@@ -176,9 +162,4 @@ export function repairEntries(plane: DataPlane, held: readonly HeldVsi[]): void 
     const isRight = value && new DataView(value.buffer).getBigUint64(0, true) === entry.value;
     if (!isRight || !entry.hints[entry.hint]) setEntry(entry);
   }
-}
-
-/** Removes the IP addresses of slots that no VSI has. */
-export function repairIps(plane: DataPlane, slots: ReadonlySet<number>): void {
-  for (const key of plane.ips.keys()) if (!slots.has(decodeIpKey(key).slot)) plane.ips.delete(key);
 }

@@ -3,7 +3,7 @@ import { directions, stormKinds, type Policy } from '../../domain/port-profile.t
 import { vsiIdToBytes, type VsiId } from '../../domain/vsi-id.ts';
 import { SystemError } from '../../linux/libc.ts';
 import type { Capabilities } from '../capabilities.ts';
-import { checkVsi, claims, placesOf } from '../checks.ts';
+import { checkVsi, placesOf } from '../checks.ts';
 import type { Tenants } from '../policy.ts';
 import {
   RelayError,
@@ -14,17 +14,9 @@ import {
   type VsiCounters,
 } from '../relay.ts';
 import { Chains } from './chains.ts';
+import { Claims } from './claims.ts';
 import type { DataPlane } from './data-plane.ts';
-import {
-  destinationCapacity,
-  destinationKey,
-  ipKey,
-  macWord,
-  packVsi,
-  slotCount,
-  sourceCapacity,
-  u64,
-} from './layout.ts';
+import { destinationKey, ipKey, macWord, packVsi, slotCount, u64 } from './layout.ts';
 import { Occupants } from './occupants.ts';
 import { Pool } from './pool.ts';
 import type { PortTable } from './port-table.ts';
@@ -36,12 +28,12 @@ import {
   entriesOf,
   readVsis,
   repairEntries,
-  repairIps,
   setEntry,
   vlansOf,
   type Entry,
   type HeldVsi,
 } from './vsi-entries.ts';
+import { repairIps } from './vsi-ips.ts';
 
 interface Change {
   readonly id: VsiId;
@@ -59,7 +51,7 @@ export class VsiTable {
   readonly #slots: Pool;
   readonly #profiles: ProfileTable;
   readonly #chains: Chains;
-  readonly #claims = new Map<string, VsiId>();
+  readonly #claims = new Claims();
   readonly #untagged = new Map<PortName, Occupants>();
   #limits: Tenants = new Map();
 
@@ -82,10 +74,10 @@ export class VsiTable {
     for (const [slot, its] of vlans)
       for (const vlan of its) if (!this.#chains.has(slot, vlan)) this.#chains.add(slot, vlan);
     repairEntries(plane, held);
-    repairIps(plane, new Set(vlans.keys()));
+    repairIps(plane, held);
     for (const [id, { slot, vsi }] of this.#vsis) {
       this.#ids.set(slot, id);
-      this.#claim(id, vsi);
+      this.#claims.add(id, vsi);
     }
     this.#recount();
     for (const [name, port] of ports.held()) if (port.kind === 'station') this.#share(name);
@@ -150,7 +142,10 @@ export class VsiTable {
         if (!same) changed.push([id, vsi]);
       } else if (old) changes.push({ id, old, now: null });
     }
-    this.#checkClaims(changed, changes);
+    this.#claims.check([
+      ...changes.map(({ id, old }) => ({ id, old: old!.vsi, now: null })),
+      ...changed.map(([id, now]) => ({ id, old: this.#vsis.get(id)?.vsi ?? null, now })),
+    ]);
     for (const [id, vsi] of changed) {
       const old = this.#vsis.get(id) ?? null;
       const now = this.#place(vsi, old, undo);
@@ -174,28 +169,6 @@ export class VsiTable {
       mirrorPort: mirror ? this.#ports.sessionPort(mirror.session) : 0,
       tenant: this.#tenants.number(tenant),
     };
-  }
-
-  #checkClaims(changed: readonly [VsiId, RelayVsi][], removed: readonly Change[]): void {
-    const freed = new Set<string>();
-    for (const { old } of removed) for (const claim of claims(old!.vsi)) freed.add(claim);
-    for (const [id] of changed) {
-      const old = this.#vsis.get(id);
-      if (old) for (const claim of claims(old.vsi)) freed.add(claim);
-    }
-    const taken = new Map<string, VsiId>();
-    let sources = 0;
-    for (const [id, vsi] of changed)
-      for (const claim of claims(vsi)) {
-        const owner = taken.get(claim) ?? (freed.has(claim) ? undefined : this.#claims.get(claim));
-        if (owner)
-          throw new RelayError(`VSI ${id}: ${claim} belongs to ${owner === id ? 'it already' : owner}`);
-        taken.set(claim, id);
-        if (!this.#claims.has(claim)) sources++;
-      }
-    // before the old entries go, the new ones come; each address has one more as a destination
-    if (this.#claims.size + sources > Math.min(sourceCapacity, destinationCapacity * 2))
-      throw new RelayError(`the data plane has no room for another ${sources} address entries`);
   }
 
   /** Numbers for the VSI: its slot, its profile, a tally for each place that keeps counting where it counted. */
@@ -329,7 +302,7 @@ export class VsiTable {
       if (now) {
         this.#vsis.set(id, now);
         this.#ids.set(now.slot, id);
-        this.#claim(id, now.vsi);
+        this.#claims.add(id, now.vsi);
         this.#enlist(now.vsi);
       } else this.#vsis.delete(id);
     }
@@ -384,10 +357,6 @@ export class VsiTable {
     this.#slots.retire(slot);
   }
 
-  #claim(id: VsiId, vsi: RelayVsi): void {
-    for (const claim of claims(vsi)) this.#claims.set(claim, id);
-  }
-
   /** Who shares group frames with whom, under the tenants' limits as they are now. */
   #recount(): void {
     this.#untagged.clear();
@@ -404,7 +373,7 @@ export class VsiTable {
   }
 
   #delist(vsi: RelayVsi): void {
-    for (const claim of claims(vsi)) this.#claims.delete(claim);
+    this.#claims.delete(vsi);
     for (const { port } of receiving(vsi)) this.#untagged.get(port)?.delete(vsi);
   }
 

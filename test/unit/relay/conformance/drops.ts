@@ -54,6 +54,25 @@ export function drops({ relay, set, exchange, settle }: Bench): void {
         );
       }));
 
+    it('end with the one in which the listener stops listening, and may begin again in it', async () => {
+      set({ 1: { active: at('s1') } });
+      let heard = 0;
+      const once = () => {
+        const stop = relay().watchDrops(() => {
+          heard++;
+          stop();
+          if (heard === 1) once();
+        });
+      };
+      once();
+      const frames = Array.from({ length: 10 }, () => plain(b, macOf(9), 'stranger'));
+      await exchange('s1', ...frames);
+      await settle(() => heard > 0);
+      await exchange('s1', ...frames);
+      await settle(() => heard > 1);
+      assert.equal(heard, 2);
+    });
+
     it('are told at a rate that a flood does not raise, and no more when nobody listens', async () => {
       const frames = Array.from({ length: 2000 }, () => plain(b, macOf(9), 'flood'));
       const heard: DropSample[] = [];

@@ -100,6 +100,11 @@ const refused: readonly [string, RelayState, RegExp][] = [
     /65 IP addresses/,
   ],
   ['an IP address that is none', one({}, { ips: ['10.0.0.256'] }), /"10\.0\.0\.256" is no IP address/],
+  [
+    'an IP address twice',
+    one({}, { ips: ['2001:db8::1', '10.0.0.1', '2001:db8:0::1'] }),
+    /IP address 2001:db8:0::1 is there twice/,
+  ],
   ['a trunk of 17 VLANs', one({ trunk: vids(20, 17) }), /17 VLANs; 16/],
   ['a trunk with its own VLAN', one({ trunk: vids(10, 1) }), /10 is the VLAN of its own/],
   ['a trunk out of order', one({ trunk: vids(20, 2).toReversed() }), /20 is not above/],
