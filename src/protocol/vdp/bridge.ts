@@ -11,7 +11,6 @@ import {
   noHints,
   type Held,
   type Hints,
-  type Refusal,
   type VdpErrorCode,
   type VdpMode,
   type AssociateMode,
@@ -41,16 +40,16 @@ export interface BridgeVsi {
 }
 
 /** What the agent makes of a request. `filter`: the request's with VID 0 replaced; without it, as requested. */
-export type Verdict =
-  | { readonly kind: 'accept'; readonly filter?: FilterInfo }
-  | {
-      readonly kind: 'refuse';
-      readonly code: VdpErrorCode;
-      readonly keep?: boolean;
-      readonly hard?: boolean;
-      /** one line, for people */
-      readonly reason: string;
-    };
+export type Verdict = { readonly kind: 'accept'; readonly filter?: FilterInfo } | Refused;
+
+export interface Refused {
+  readonly kind: 'refuse';
+  readonly code: VdpErrorCode;
+  readonly keep?: boolean;
+  readonly hard?: boolean;
+  /** one line, for people */
+  readonly reason: string;
+}
 
 /** For whoever asks why a VM has no network. */
 export interface LastRefusal {
@@ -186,13 +185,7 @@ export class VdpBridge {
         );
       this.#settle(vsiId, vsi);
       this.#grant(vsi, request, filter, now);
-    } else {
-      this.#settle(vsiId, vsi);
-      const keep = verdict.keep === true && this.#canKeep(vsi);
-      this.#refuse(request, { code: verdict.code, keep, hard: verdict.hard === true }, verdict.reason, now);
-      if (keep) this.#renewed.touch(vsiId, now);
-      else this.#forget(vsiId, vsi, vsi.held ? 'refused' : null);
-    }
+    } else this.#turnDown(request, verdict, vsi.held ? 'refused' : null, now);
     return true;
   }
 
@@ -217,11 +210,15 @@ export class VdpBridge {
     if (this.#options.operation().dialect === 'ratified') this.#confirm(vsi.held);
   }
 
-  /** Takes over associations that the data plane holds, as if they had been renewed now. */
+  /**
+   * Takes over associations that the data plane holds, as if they had been renewed now. What the station asks for
+   * meanwhile is still decided on: it waits for the answer.
+   */
   adopt(vsis: Iterable<BridgeVsi>, now: number): void {
     for (const held of vsis) {
-      this.#vsis.set(held.vsiId, { held, pending: null });
-      this.#renewed.touch(held.vsiId, now);
+      const pending = this.#vsis.get(held.vsiId)?.pending ?? null;
+      this.#vsis.set(held.vsiId, { held, pending });
+      if (!pending) this.#renewed.touch(held.vsiId, now);
     }
   }
 
@@ -259,14 +256,10 @@ export class VdpBridge {
   tick(now: number): void {
     const { timing } = this.#options.operation();
     for (const vsiId of this.#waiting.expire(timing.resourceWait, now)) {
-      const vsi = this.#vsis.get(vsiId)!;
-      const { request } = vsi.pending!;
-      const keep = this.#canKeep(vsi);
-      this.#settle(vsiId, vsi);
+      const { request } = this.#vsis.get(vsiId)!.pending!;
       const code = 'unable to contact VSI manager';
-      this.#refuse(request, { code, keep, hard: false }, 'there was no decision in time', now);
-      if (keep) this.#renewed.touch(vsiId, now);
-      else this.#forget(vsiId, vsi, 'resource wait expired');
+      const refusal = { code, keep: true, reason: 'there was no decision in time' } as const;
+      this.#turnDown(request, refusal, 'resource wait expired', now);
     }
     for (const vsiId of this.#renewed.expire(timing.keepAliveSupervision, now)) {
       const vsi = this.#vsis.get(vsiId)!;
@@ -294,12 +287,7 @@ export class VdpBridge {
       return;
     }
     const problem = this.#inadmissible(request);
-    if (problem) {
-      const keep = vsi !== undefined && this.#canKeep(vsi);
-      this.#refuse(request, { code: problem.code, keep, hard: false }, problem.reason, now);
-      if (vsi && !keep) this.#forget(vsiId, vsi, 'refused');
-      return;
-    }
+    if (problem) return this.#turnDown(request, { ...problem, keep: true }, 'refused', now);
     if (vsi?.pending) {
       if (sameRequest(vsi.pending.request, request)) return;
     } else if (vsi?.held && renews(vsi.held, request)) {
@@ -376,11 +364,27 @@ export class VdpBridge {
     this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
   }
 
-  #refuse({ mode, vsiId, profile, filter }: VdpRequest, refusal: Refusal, reason: string, now: number): void {
-    this.lastRefusal = { vsiId, mode, code: refusal.code, reason, at: now };
+  /**
+   * Refuses the request, and by that also what was being decided on. What is held stays if `keep` says so and it can;
+   * else the VSI is let go of, which is told with `lost`, if that is not null.
+   */
+  #turnDown(
+    { mode, vsiId, profile, filter }: AssociateRequest,
+    { code, reason, keep: mayKeep = false, hard = false }: Omit<Refused, 'kind'>,
+    lost: ReleaseReason | null,
+    now: number,
+  ): void {
+    const vsi = this.#vsis.get(vsiId);
+    const keep = mayKeep && vsi !== undefined && this.#canKeep(vsi);
+    this.lastRefusal = { vsiId, mode, code, reason, at: now };
     this.counters.commandsFailed++;
-    if (refusal.keep) this.counters.commandReverts++;
-    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal });
+    if (keep) this.counters.commandReverts++;
+    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: { code, keep, hard } });
+    if (!vsi) return;
+    if (keep) {
+      this.#settle(vsiId, vsi);
+      this.#renewed.touch(vsiId, now);
+    } else this.#forget(vsiId, vsi, lost);
   }
 
   #refuseUnusable(tlv: UnusableRequest, now: number): void {

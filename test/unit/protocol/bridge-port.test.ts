@@ -337,6 +337,27 @@ test('what the data plane holds is adopted in silence, renewed by keep-alives an
   );
 });
 
+test('what is adopted while the station asks for it is held at once, and the station is answered', () => {
+  const { profile, filter } = vsi(1);
+  const asking = () => {
+    const bridge = connected();
+    const token = tokenIn(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_000));
+    bridge.adopt([{ vsiId: vsiId(1), association: 'associated', profile, filter }], 10_001);
+    assert.equal(bridge.state().vsis.length, 1);
+    return { bridge, token };
+  };
+  const decided = asking();
+  const [answer] = sent(decided.bridge.answer(decided.token, accept, 10_100));
+  assert.ok(answer && 'seq' in answer && answer.tlvs[0]?.kind === 'answer');
+  assert.equal(answer.tlvs[0].refusal, null);
+
+  const { bridge } = asking();
+  const seen = pass(bridge, 10_001, 10_656).map(({ output }) => output);
+  assert.deepEqual(told(seen), [], 'without a decision it is refused, and what is held stays');
+  assert.equal(bridge.state().lastRefusal?.reason, 'there was no decision in time');
+  assert.deepEqual([bridge.state().pending, bridge.state().vsis.length], [0, 1]);
+});
+
 test('a short link flap costs nothing; another station at the port costs all', () => {
   const bridge = connected();
   associate(bridge, 1, 1, 10_000);
@@ -592,6 +613,22 @@ test('a port holds so many VSIs and no more, a VSI so many filter entries', () =
   const outputs = bridge.receive(station.ecp(4, [asked('associate', wide)]), 10_140);
   assert.deepEqual(refusals(4, outputs), { code: 'insufficient resources', keep: true, hard: false });
   assert.equal(bridge.state().vsis.length, 2);
+});
+
+test('a request that cannot be granted, where something is held: refused with KEEP, which is an answer as any other', () => {
+  const bridge = connected({ limits: { vsis: 2, filterEntries: 1 } });
+  const { keepAlive } = bridge.state().timers;
+  associate(bridge, 1, 1, 10_000);
+  const before = tokenIn(bridge.receive(station.ecp(2, [asked('pre-associate', vsi(1))]), 10_100));
+  const entries = [...vsi(1).filter.entries, ...vsi(5).filter.entries];
+  const wide = { ...vsi(1), filter: { format: 'mac-vid', entries } } as const;
+  const at = 10_000 + 0.9 * keepAlive;
+  const outputs = bridge.receive(station.ecp(3, [asked('associate', wide)]), at);
+  assert.deepEqual(told(outputs), []);
+  bridge.receive(station.ack(sentSequence(outputs.slice(1))), at);
+  assert.equal(bridge.awaits(before), false, 'the station has given up what it asked for before');
+  assert.deepEqual(told(pass(bridge, at, at + keepAlive).map(({ output }) => output)), []);
+  assert.equal(bridge.state().vsis[0]?.association, 'associated', 'at least until the next keep-alive');
 });
 
 test('what is being decided on counts as what is held, and de-associating makes room', () => {
