@@ -9,6 +9,7 @@ import {
   associationOf,
   modeOf,
   noHints,
+  vdpModes,
   type Held,
   type Hints,
   type VdpErrorCode,
@@ -131,7 +132,7 @@ export class VdpBridge {
   readonly #renewed = new Aging<VsiId>();
   /** pending requests by their arrival */
   readonly #waiting = new Aging<VsiId>();
-  /** what was granted a moment ago */
+  /** in draft 0.2, what was granted a moment ago: each VSI in each mode at most */
   readonly #answered = new Aging<string>();
   /** de-associated by the bridge, and the station has not acknowledged it */
   readonly #leaving = new Set<VsiId>();
@@ -354,9 +355,11 @@ export class VdpBridge {
   #succeed(request: VdpRequest, filter: FilterInfo, now: number): void {
     this.counters.commandsSucceeded++;
     const { mode, vsiId, profile } = request;
-    this.#answered.expire(this.#options.operation().timing.acknowledgement, now);
-    const answered = this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
-    if (answered) this.#answered.touch(answerKey(request), now);
+    const { limits, operation, put } = this.#options;
+    const answered = put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
+    if (!answered || operation().dialect !== 'draft') return;
+    this.#answered.touch(answerKey(request), now);
+    this.#answered.trim(limits.vsis * vdpModes.length);
   }
 
   #confirm({ vsiId, association, profile, filter }: BridgeVsi): void {
