@@ -63,12 +63,14 @@ export class BridgePort {
   }
 
   linkUp(now: number): BridgePortOutput[] {
+    if (!this.#adjacency.isUp) this.#vdp.linkUp(now);
     this.#adjacency.linkUp(now);
     return this.#take();
   }
 
   /** What the station holds stays held until its keep-alive is due: a short flap costs nothing. */
   linkDown(now: number): BridgePortOutput[] {
+    this.#vdp.linkDown();
     this.#adjacency.linkDown(now);
     return this.#take();
   }

@@ -5,6 +5,7 @@ import type { VsiId } from '../../domain/vsi-id.ts';
 import { Aging } from '../aging.ts';
 import { earliest } from '../deadline.ts';
 import type { EvbOperation } from '../evb/parameters.ts';
+import { txTtl } from '../lldp/transmitter.ts';
 import {
   associationOf,
   modeOf,
@@ -136,6 +137,8 @@ export class VdpBridge {
   readonly #answered = new Aging<string>();
   /** de-associated by the bridge, and the station has not acknowledged it */
   readonly #leaving = new Set<VsiId>();
+  /** what is held does not expire before, as its station may be there and not have been heard yet */
+  #unheardUntil = -Infinity;
   #nextToken = 1;
   /** names as in IEEE8021-EVB-MIB */
   readonly counters = { commandsSucceeded: 0, commandsFailed: 0, commandReverts: 0 };
@@ -236,11 +239,25 @@ export class VdpBridge {
   }
 
   /**
+   * Keep-alives count only from whom LLDP has named, and a station that did not notice that the agent or the link was
+   * gone speaks LLDP when it would have anyway: what is held waits for it, as long as an LLDPDU is good for.
+   */
+  linkUp(now: number): void {
+    this.#unheardUntil = now + txTtl * 1_000;
+  }
+
+  /** Nobody is awaited any more. */
+  linkDown(): void {
+    this.#unheardUntil = -Infinity;
+  }
+
+  /**
    * The station can be told things, again or for the first time: what it holds here is confirmed. A keep-alive that
    * fell into the silence is asked only once by lldpad, which would wait for its answer, and then drop the VSI. As
    * after any answer, its next keep-alive comes a whole interval later.
    */
   connected(now: number): void {
+    this.#unheardUntil = -Infinity;
     for (const { held, pending } of this.#vsis.values())
       if (held && !pending) {
         this.#confirm(held);
@@ -262,6 +279,7 @@ export class VdpBridge {
       const refusal = { code, keep: true, reason: 'there was no decision in time' } as const;
       this.#turnDown(request, refusal, 'resource wait expired', now);
     }
+    if (now < this.#unheardUntil) return;
     for (const vsiId of this.#renewed.expire(timing.keepAliveSupervision, now)) {
       const vsi = this.#vsis.get(vsiId)!;
       this.#leave(vsi.held!);
@@ -271,9 +289,10 @@ export class VdpBridge {
 
   deadline(): number | null {
     const { timing } = this.#options.operation();
+    const supervised = this.#renewed.deadline(timing.keepAliveSupervision);
     return earliest(
       this.#waiting.deadline(timing.resourceWait),
-      this.#renewed.deadline(timing.keepAliveSupervision),
+      supervised === null ? null : Math.max(supervised, this.#unheardUntil),
     );
   }
 

@@ -337,6 +337,33 @@ test('what the data plane holds is adopted in silence, renewed by keep-alives an
   );
 });
 
+test('what is adopted waits for its station to be heard, as long as an LLDPDU is good for', () => {
+  const { profile, filter } = vsi(1);
+  const restarted = () => {
+    const bridge = bridgePort();
+    bridge.adopt([{ vsiId: vsiId(1), association: 'associated', profile, filter }], 0);
+    bridge.linkUp(0);
+    return bridge;
+  };
+  const releases = (bridge: BridgePort, from: number, to: number) =>
+    pass(bridge, from, to).flatMap(({ at, output }) => (output.kind === 'released' ? [at] : []));
+  assert.deepEqual(releases(restarted(), 0, 200_000), [121_000], 'nobody is there');
+
+  const late = restarted();
+  const { keepAliveSupervision } = late.state().timers;
+  assert.deepEqual(
+    releases(late, 0, 30_000),
+    [],
+    'the station did not notice, and speaks when it does anyway',
+  );
+  late.receive(station.lldp(stationEvb), 30_000);
+  assert.deepEqual(releases(late, 30_000, 200_000), [30_000 + keepAliveSupervision]);
+
+  const flapped = restarted();
+  flapped.linkDown(50_000);
+  assert.deepEqual(releases(flapped, 50_000, 50_001), [50_000], 'without a link nobody is waited for');
+});
+
 test('what is adopted while the station asks for it is held at once, and the station is answered', () => {
   const { profile, filter } = vsi(1);
   const asking = () => {
