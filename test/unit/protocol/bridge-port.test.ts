@@ -730,6 +730,17 @@ test('a request that cannot be read is refused with its own octets', () => {
   assert.deepEqual(answer.tlvs[0].info.subarray(1), info.subarray(1));
 });
 
+test('an association that is too short costs none beside it', () => {
+  const bridge = connected();
+  const short = { kind: 'other', type: 3, info: new Uint8Array(20) } as const;
+  const outputs = bridge.receive(station.ecp(1, [short, asked('associate', vsi(1))]), 10_000);
+  assert.deepEqual(sent(outputs), [{ ack: 1 }]);
+  const [ignored, request] = told(outputs);
+  const detail = `from ${stationMac}: associate has 20 octets; it has at least 25`;
+  assert.deepEqual(ignored, { kind: 'ignored', reason: 'malformed', detail });
+  assert.equal(request?.kind === 'request' && request.vsiId, vsiId(1));
+});
+
 test("a filter that is no answer to the request is the agent's mistake", () => {
   const bridge = connected();
   const token = tokenIn(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_000));

@@ -343,6 +343,31 @@ test("other formats than the draft's are refused with their own octets", () => {
   assert.equal(answer.tlvs[0].refusal, 'invalid format');
 });
 
+test('an association that cannot be read costs none beside it', () => {
+  const { type, info } = encodeDraftVdp(asked('associate', draftVsi(1)))!;
+  const unknownMode = Uint8Array.from(info);
+  unknownMode[4] = 7;
+  for (const [broken, problem] of [
+    [info.subarray(0, 20), 'association has 20 octets; it has at least 30'],
+    [unknownMode, 'mode 7; it is 0 to 3'],
+  ] as const) {
+    const bridge = connected();
+    const right = encodeDraftVdp(asked('associate', draftVsi(2)))!;
+    const payload = encodeDraftEcpdu({
+      operation: 'request',
+      subtype: draftVdpSubtype,
+      sequence: 9,
+      payload: encodeTlvs([{ type, info: broken }, right]),
+    });
+    const [ignored, request] = told(
+      bridge.receive(frame(stationMac, nearestBridge, etherTypes.draftEcp, payload), 10_000),
+    );
+    const detail = `from ${stationMac}: ${problem}`;
+    assert.deepEqual(ignored, { kind: 'ignored', reason: 'malformed', detail });
+    assert.equal(request?.kind === 'request' && request.vsiId, vsiId(2));
+  }
+});
+
 test('a station that forgot the bridge begins anew; one that changes the version too', () => {
   const bridge = connected();
   associate(bridge, 1, 1, 10_000);
