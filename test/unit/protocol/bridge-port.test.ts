@@ -418,6 +418,18 @@ test('a station that was restarted may begin with the sequence number it used la
   }
 });
 
+test('… also where the bridge has neither reflective relay nor GroupIDs, and its echo is nothing at all times', () => {
+  const bridge = connected({ evb: { ...evb, reflectiveRelay: false } });
+  const nothing = { bgid: false, rrcap: false, rrctr: false };
+  const knows = { ...stationEvb, bridge: nothing, station: { sgid: false, rrreq: true, rrstat: 0 } };
+  bridge.receive(station.lldp(knows), 9_600);
+  associate(bridge, 1, 1, 10_000);
+  bridge.receive(station.lldp(freshStationEvb), 10_050);
+  bridge.receive(station.lldp(knows), 10_060);
+  const outputs = told(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_070));
+  assert.deepEqual(outputs, [{ kind: 'renewed', vsiId: vsiId(1) }]);
+});
+
 test('a repeat is acknowledged again and not delivered, also one that the network kept back', () => {
   const bridge = connected();
   associate(bridge, 1, 1, 10_000);
