@@ -32,6 +32,7 @@ import { findOrganizational } from './lldp/organizational.ts';
 import { decodeLldpdu, encodeLldpTlvs, type Lldpdu, type LldpTlv } from './lldp/packet.ts';
 import { LldpTransmitter, txTtl } from './lldp/transmitter.ts';
 import { equal } from './octets.ts';
+import { SourceShares } from './source-shares.ts';
 import { TokenBucket, type TokenRate } from './token-bucket.ts';
 import { VdpCarrier } from './vdp/carrier.ts';
 import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';
@@ -42,7 +43,7 @@ export interface AdjacencyOptions extends Identity {
   readonly evb: EvbParameters;
   /** whether an address belongs to a VM at this port; nothing from it is ever taken */
   readonly isVsiAddress?: (mac: MacAddress) => boolean;
-  /** control frames taken per second; the default is 2,000, after a burst of 8,000 */
+  /** ECPDUs taken per second; the default is 2,000, after a burst of 8,000. While there is no neighbour, as many new sources */
   readonly controlFrames?: TokenRate;
   /**
    * Whose place a bridge's port is, as the agent remembers it (`BridgePort.station` of its last run): when the link is
@@ -98,8 +99,8 @@ export interface AdjacencyUser {
 
 /** With 1,000 VSIs to ask for, lldpad sends each request four times within a second, and not one again after that. */
 const defaultControlFrames: TokenRate = { rate: 2_000, burst: 8_000 };
-/** Of those who are not the neighbour, LLDPDUs alone are looked into: what well-behaved ones send, and not more. */
-const otherLldp: TokenRate = { rate: 10, burst: 50 };
+/** Of LLDPDUs so many are looked into: what well-behaved ones send, and not more. */
+const lldpdus: TokenRate = { rate: 10, burst: 50 };
 const defaultOtherNeighbours = 8;
 
 /**
@@ -136,8 +137,12 @@ export class Adjacency {
   readonly #vdp: VdpCarrier;
   readonly #ecp: Ecp;
 
-  readonly #bucket: TokenBucket;
-  readonly #otherBucket = new TokenBucket(otherLldp);
+  /** the neighbour's ECPDUs */
+  readonly #ecpdus: TokenBucket;
+  /** LLDPDUs of the neighbour, or of each who may become it: a VM that floods must not keep the station out */
+  readonly #lldpdus: SourceShares;
+  /** LLDPDUs of all others */
+  readonly #otherLldpdus = new TokenBucket(lldpdus);
   readonly #ignored = new IgnoreLog();
   #lldpFrames = { sent: 0, received: 0 };
 
@@ -148,7 +153,9 @@ export class Adjacency {
     this.#user = user;
     this.#remembered = this.#lastMac = options.station ?? null;
     this.#operation = evbOperation(role, options.evb, nothingHeard);
-    this.#bucket = new TokenBucket(options.controlFrames ?? defaultControlFrames);
+    const { controlFrames = defaultControlFrames } = options;
+    this.#ecpdus = new TokenBucket(controlFrames);
+    this.#lldpdus = new SourceShares(lldpdus, controlFrames);
     this.#listener = new LldpListener(options.otherNeighbours ?? defaultOtherNeighbours, (change) =>
       user.emit(change),
     );
@@ -272,7 +279,7 @@ export class Adjacency {
     const refusal = this.#refusal(frame, isLldp || agent !== null);
     if (refusal) return this.#ignore(refusal, `from ${source}`, now);
     const isOther = agent !== null || (this.#pinned !== null && this.#pinned !== source);
-    if (!(isOther ? this.#otherBucket : this.#bucket).take(now))
+    if (!this.#isTaken(source, isLldp, isOther, now))
       return this.#ignore('rate limit', `from ${source}`, now);
     if (etherType === etherTypes.lldp) this.#receiveLldp(frame, { agent, isOther }, now);
     else this.#receiveEcp(frame, now);
@@ -311,6 +318,11 @@ export class Adjacency {
     if (isLldp) return null;
     if (source !== this.#neighbour?.mac) return 'not the neighbour';
     return etherType === this.#dialect.ecp.etherType ? null : 'other dialect';
+  }
+
+  #isTaken(source: MacAddress, isLldp: boolean, isOther: boolean, now: number): boolean {
+    if (isOther) return this.#otherLldpdus.take(now);
+    return isLldp ? this.#lldpdus.take(source, now) : this.#ecpdus.take(now);
   }
 
   #receiveLldp(

@@ -116,6 +116,9 @@ interface Problem {
   readonly reason: string;
 }
 
+/** In ms: a station that forgets the bridge, or changes its version, as often as it can is not told of a thousand VSIs each time. */
+const confirmationInterval = 1_000;
+
 type AssociateRequest = VdpRequest & { readonly mode: AssociateMode };
 
 /**
@@ -139,6 +142,9 @@ export class VdpBridge {
   readonly #leaving = new Set<VsiId>();
   /** what is held does not expire before, as its station may be there and not have been heard yet */
   #unheardUntil = -Infinity;
+  /** when the station is to be told what it holds; null: it was, or cannot be */
+  #confirmAt: number | null = null;
+  #lastConfirmed = -Infinity;
   #nextToken = 1;
   /** names as in IEEE8021-EVB-MIB */
   readonly counters = { commandsSucceeded: 0, commandsFailed: 0, commandReverts: 0 };
@@ -257,7 +263,22 @@ export class VdpBridge {
    * after any answer, its next keep-alive comes a whole interval later.
    */
   connected(now: number): void {
-    this.#unheardUntil = -Infinity;
+    this.#confirmAt = Math.max(now, this.#lastConfirmed + confirmationInterval);
+    this.#unheardUntil = this.#confirmAt;
+    this.#confirmIfDue(now);
+  }
+
+  /** What ECP had to send is lost. */
+  disconnected(): void {
+    this.#confirmAt = null;
+    this.#leaving.clear();
+    this.#answered.clear();
+  }
+
+  #confirmIfDue(now: number): void {
+    if (this.#confirmAt === null || now < this.#confirmAt) return;
+    this.#confirmAt = null;
+    this.#lastConfirmed = now;
     for (const { held, pending } of this.#vsis.values())
       if (held && !pending) {
         this.#confirm(held);
@@ -265,13 +286,8 @@ export class VdpBridge {
       }
   }
 
-  /** What ECP had to send is lost. */
-  disconnected(): void {
-    this.#leaving.clear();
-    this.#answered.clear();
-  }
-
   tick(now: number): void {
+    this.#confirmIfDue(now);
     const { timing } = this.#options.operation();
     for (const vsiId of this.#waiting.expire(timing.resourceWait, now)) {
       const { request } = this.#vsis.get(vsiId)!.pending!;
@@ -291,6 +307,7 @@ export class VdpBridge {
     const { timing } = this.#options.operation();
     const supervised = this.#renewed.deadline(timing.keepAliveSupervision);
     return earliest(
+      this.#confirmAt,
       this.#waiting.deadline(timing.resourceWait),
       supervised === null ? null : Math.max(supervised, this.#unheardUntil),
     );

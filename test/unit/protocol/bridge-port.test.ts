@@ -41,6 +41,10 @@ function vsisIn({ tlvs }: Extract<Seen, { seq: number }>): VsiId[] {
   return tlvs.flatMap((tlv) => ('vsiId' in tlv ? [tlv.vsiId] : []));
 }
 
+function isVdp(output: BridgePortOutput): boolean {
+  return sent([output]).some((frame) => 'seq' in frame);
+}
+
 /** What is told as time passes, the bridge being called just when it wants to be. */
 function pass(bridge: BridgePort, from: number, to: number): { at: number; output: BridgePortOutput }[] {
   const seen: { at: number; output: BridgePortOutput }[] = [];
@@ -632,6 +636,51 @@ test('a flood is cut off, and fills no log; strangers use up nothing', () => {
     1,
     'a token later',
   );
+});
+
+test('before the station is known nobody who speaks LLDP keeps it out, nor uses up anything of its share', () => {
+  const bridge = bridgePort();
+  bridge.linkUp(0);
+  const flood = new Peer(vmMac(1)).lldp(null);
+  for (let i = 0; i < 20_000; i++) bridge.receive(flood, 1);
+  for (let n = 2; n < 1_000; n++) bridge.receive(new Peer(vmMac(n)).lldp(null), 1);
+  const { 'rate limit': cutOff, 'no EVB counterpart': lookedInto } = bridge.state().counters.ignored;
+  assert.deepEqual([cutOff, lookedInto], [19_950, 50 + 998]);
+  bridge.receive(station.lldp(stationEvb), 1);
+  assert.equal(bridge.state().neighbour?.mac, stationMac);
+  for (let seq = 1; seq <= 8_000; seq++) bridge.receive(station.ack(seq), 1);
+  assert.equal(bridge.state().counters.ignored['rate limit'], 19_950);
+});
+
+test('a station that forgets the bridge again and again is told of its VSIs once per second', () => {
+  const bridge = connected();
+  associate(bridge, 1, 1, 10_000);
+  const { keepAliveSupervision } = bridge.state().timers;
+  const forgets = (now: number) => {
+    const confirmed = sent(bridge.receive(station.lldp(freshStationEvb), now)).filter((f) => 'seq' in f);
+    for (const { seq } of confirmed) bridge.receive(station.ack(seq), now);
+    bridge.receive(station.lldp(stationEvb), now);
+    return confirmed.flatMap(vsisIn);
+  };
+  assert.deepEqual(
+    [0, 10, 20, 30].flatMap((ms) => forgets(10_800 + ms)),
+    [vsiId(1)],
+  );
+  const seen = pass(bridge, 10_830, 13_000).filter(({ output }) => output.kind !== 'send' || isVdp(output));
+  const [last, ...repeats] = seen.filter(({ output }) => output.kind === 'send');
+  assert.deepEqual([last?.at, repeats.length > 0], [11_800, true]);
+  assert.deepEqual(
+    seen.flatMap(({ at, output }) => (output.kind === 'released' ? [at] : [])),
+    [11_800 + keepAliveSupervision],
+    'supervised from then on',
+  );
+});
+
+test('of LLDPDUs of the station so many are looked into, and no more', () => {
+  const bridge = connected();
+  const before = bridge.state().counters.lldp.received;
+  for (let i = 0; i < 200; i++) bridge.receive(station.lldp(stationEvb), 20_000);
+  assert.equal(bridge.state().counters.lldp.received - before, 50);
 });
 
 test('a port holds so many VSIs and no more, a VSI so many filter entries', () => {
