@@ -6,6 +6,7 @@ import { Aging } from '../aging.ts';
 import { earliest } from '../deadline.ts';
 import type { EvbOperation } from '../evb/parameters.ts';
 import { txTtl } from '../lldp/transmitter.ts';
+import { TokenBucket, type TokenRate } from '../token-bucket.ts';
 import {
   associationOf,
   modeOf,
@@ -116,6 +117,14 @@ interface Problem {
   readonly reason: string;
 }
 
+/**
+ * A host that is started or emptied asks for all its VSIs at once, reserved and then associated. After that: lldpad in
+ * the ratified version asks for no more than 390 per second, and libvirt, one by one, for fewer.
+ */
+function decisions({ vsis }: VdpLimits): TokenRate {
+  return { rate: 500, burst: 2 * vsis + 500 };
+}
+
 /** In ms: a station that forgets the bridge, or changes its version, as often as it can is not told of a thousand VSIs each time. */
 const confirmationInterval = 1_000;
 
@@ -142,6 +151,8 @@ export class VdpBridge {
   readonly #leaving = new Set<VsiId>();
   /** what is held does not expire before, as its station may be there and not have been heard yet */
   #unheardUntil = -Infinity;
+  /** requests that the agent decides on */
+  readonly #decisions: TokenBucket;
   /** when the station is to be told what it holds; null: it was, or cannot be */
   #confirmAt: number | null = null;
   #lastConfirmed = -Infinity;
@@ -152,6 +163,7 @@ export class VdpBridge {
 
   constructor(options: VdpBridgeOptions) {
     this.#options = options;
+    this.#decisions = new TokenBucket(decisions(options.limits));
   }
 
   vsis(): BridgeVsi[] {
@@ -355,7 +367,18 @@ export class VdpBridge {
     return null;
   }
 
+  /**
+   * Repeats and keep-alives are answered here and cost little, so lldpad may fill its ECPDUs with them; what the agent has
+   * to decide on costs it a look at the manager and a write to the relay. Above what any station needs, requests are
+   * refused. Silence would do less: without ECP's acknowledgement lldpad tries for 10 ms more and tells nobody, and
+   * without VDP's answer libvirt waits for 10 s, and lldpad's ratified VSI for ever; in draft 0.2 it would ask again in
+   * each ECPDU, which is more of the same.
+   */
   #ask(request: AssociateRequest, now: number): void {
+    if (!this.#decisions.take(now)) {
+      const reason = 'the station asks for more than can be decided on';
+      return this.#turnDown(request, { code: 'insufficient resources', keep: true, reason }, 'refused', now);
+    }
     const { mode, vsiId, profile, filter, hints } = request;
     const vsi = this.#vsis.get(vsiId) ?? { held: null, pending: null };
     this.#vsis.set(vsiId, vsi);
