@@ -147,6 +147,8 @@ export class VdpBridge {
   readonly #waiting = new Aging<VsiId>();
   /** in draft 0.2, what was granted a moment ago: each VSI in each mode at most */
   readonly #answered = new Aging<string>();
+  /** in draft 0.2, what the agent has refused, while the answer is on its way */
+  readonly #refused = new Map<VsiId, AssociateRequest>();
   /** de-associated by the bridge, and the station has not acknowledged it */
   readonly #leaving = new Set<VsiId>();
   /** what is held does not expire before, as its station may be there and not have been heard yet */
@@ -240,6 +242,7 @@ export class VdpBridge {
     for (const held of vsis) {
       const pending = this.#vsis.get(held.vsiId)?.pending ?? null;
       this.#vsis.set(held.vsiId, { held, pending });
+      this.#refused.delete(held.vsiId);
       if (!pending) this.#renewed.touch(held.vsiId, now);
     }
   }
@@ -253,6 +256,7 @@ export class VdpBridge {
   settled(tlvs: readonly AssociationTlv[]): void {
     for (const tlv of tlvs)
       if (tlv.kind === 'request') this.#leaving.delete(tlv.vsiId);
+      else if (tlv.kind === 'answer' && tlv.refusal) this.#refused.delete(tlv.vsiId);
       else if (tlv.kind === 'answer' && tlv.mode !== 'de-associate') this.#answered.delete(answerKey(tlv));
   }
 
@@ -285,6 +289,7 @@ export class VdpBridge {
     this.#confirmAt = null;
     this.#leaving.clear();
     this.#answered.clear();
+    this.#refused.clear();
   }
 
   #confirmIfDue(now: number): void {
@@ -330,6 +335,7 @@ export class VdpBridge {
     const vsi = this.#vsis.get(vsiId);
     if (this.#isRepeat(request, vsi, now)) return;
     this.#options.withdraw(vsiId);
+    this.#refused.delete(vsiId);
     if (!isAssociate(request)) {
       this.#succeed(request, request.filter, now);
       if (vsi) this.#forget(vsiId, vsi, 'requested');
@@ -406,6 +412,8 @@ export class VdpBridge {
   #isRepeat(request: VdpRequest, vsi: Vsi | undefined, now: number): boolean {
     const { dialect, timing } = this.#options.operation();
     if (dialect !== 'draft') return false;
+    const refused = this.#refused.get(request.vsiId);
+    if (refused && sameRequest(refused, request)) return true;
     this.#answered.expire(timing.acknowledgement, now);
     if (this.#answered.since(answerKey(request)) === null) return false;
     return isAssociate(request) ? vsi?.held != null && renews(vsi.held, request) : vsi === undefined;
@@ -431,18 +439,22 @@ export class VdpBridge {
    * else the VSI is let go of, which is told with `lost`, if that is not null.
    */
   #turnDown(
-    { mode, vsiId, profile, filter }: AssociateRequest,
+    request: AssociateRequest,
     { code, reason, keep: mayKeep = false, hard = false }: Omit<Refused, 'kind'>,
     lost: ReleaseReason | null,
     now: number,
   ): void {
+    const { mode, vsiId, profile, filter } = request;
     const vsi = this.#vsis.get(vsiId);
     const keep = mayKeep && vsi !== undefined && this.#canKeep(vsi);
     this.lastRefusal = { vsiId, mode, code, reason, at: now };
     this.counters.commandsFailed++;
     if (keep) this.counters.commandReverts++;
-    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: { code, keep, hard } });
+    const { operation, put } = this.#options;
+    const answered = put({ kind: 'answer', mode, vsiId, profile, filter, refusal: { code, keep, hard } });
     if (!vsi) return;
+    if (answered && vsi.pending?.request === request && operation().dialect === 'draft')
+      this.#refused.set(vsiId, request);
     if (keep) {
       this.#settle(vsiId, vsi);
       this.#renewed.touch(vsiId, now);
