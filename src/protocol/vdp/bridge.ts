@@ -125,7 +125,7 @@ function decisions({ vsis }: VdpLimits): TokenRate {
   return { rate: 500, burst: 2 * vsis + 500 };
 }
 
-/** In ms: a station that forgets the bridge, or changes its version, as often as it can is not told of a thousand VSIs each time. */
+/** In ms: who forgets the bridge, or changes its version, as often as it can is not told of a thousand VSIs each time. */
 const confirmationInterval = 1_000;
 
 type AssociateRequest = VdpRequest & { readonly mode: AssociateMode };
