@@ -5,13 +5,15 @@ import type { VsiId } from '../../domain/vsi-id.ts';
 import { Aging } from '../aging.ts';
 import { earliest } from '../deadline.ts';
 import type { EvbOperation } from '../evb/parameters.ts';
+import { txTtl } from '../lldp/transmitter.ts';
+import { TokenBucket, type TokenRate } from '../token-bucket.ts';
 import {
   associationOf,
   modeOf,
   noHints,
+  vdpModes,
   type Held,
   type Hints,
-  type Refusal,
   type VdpErrorCode,
   type VdpMode,
   type AssociateMode,
@@ -41,16 +43,16 @@ export interface BridgeVsi {
 }
 
 /** What the agent makes of a request. `filter`: the request's with VID 0 replaced; without it, as requested. */
-export type Verdict =
-  | { readonly kind: 'accept'; readonly filter?: FilterInfo }
-  | {
-      readonly kind: 'refuse';
-      readonly code: VdpErrorCode;
-      readonly keep?: boolean;
-      readonly hard?: boolean;
-      /** one line, for people */
-      readonly reason: string;
-    };
+export type Verdict = { readonly kind: 'accept'; readonly filter?: FilterInfo } | Refused;
+
+export interface Refused {
+  readonly kind: 'refuse';
+  readonly code: VdpErrorCode;
+  readonly keep?: boolean;
+  readonly hard?: boolean;
+  /** one line, for people */
+  readonly reason: string;
+}
 
 /** For whoever asks why a VM has no network. */
 export interface LastRefusal {
@@ -115,6 +117,17 @@ interface Problem {
   readonly reason: string;
 }
 
+/**
+ * A host that is started or emptied asks for all its VSIs at once, reserved and then associated. After that: lldpad in
+ * the ratified version asks for no more than 390 per second, and libvirt, one by one, for fewer.
+ */
+function decisions({ vsis }: VdpLimits): TokenRate {
+  return { rate: 500, burst: 2 * vsis + 500 };
+}
+
+/** In ms: who forgets the bridge, or changes its version, as often as it can is not told of a thousand VSIs each time. */
+const confirmationInterval = 1_000;
+
 type AssociateRequest = VdpRequest & { readonly mode: AssociateMode };
 
 /**
@@ -132,10 +145,19 @@ export class VdpBridge {
   readonly #renewed = new Aging<VsiId>();
   /** pending requests by their arrival */
   readonly #waiting = new Aging<VsiId>();
-  /** what was granted a moment ago */
+  /** in draft 0.2, what was granted a moment ago: each VSI in each mode at most */
   readonly #answered = new Aging<string>();
+  /** in draft 0.2, what the agent has refused, while the answer is on its way */
+  readonly #refused = new Map<VsiId, AssociateRequest>();
   /** de-associated by the bridge, and the station has not acknowledged it */
   readonly #leaving = new Set<VsiId>();
+  /** what is held does not expire before, as its station may be there and not have been heard yet */
+  #unheardUntil = -Infinity;
+  /** requests that the agent decides on */
+  readonly #decisions: TokenBucket;
+  /** when the station is to be told what it holds; null: it was, or cannot be */
+  #confirmAt: number | null = null;
+  #lastConfirmed = -Infinity;
   #nextToken = 1;
   /** names as in IEEE8021-EVB-MIB */
   readonly counters = { commandsSucceeded: 0, commandsFailed: 0, commandReverts: 0 };
@@ -143,6 +165,7 @@ export class VdpBridge {
 
   constructor(options: VdpBridgeOptions) {
     this.#options = options;
+    this.#decisions = new TokenBucket(decisions(options.limits));
   }
 
   vsis(): BridgeVsi[] {
@@ -186,13 +209,7 @@ export class VdpBridge {
         );
       this.#settle(vsiId, vsi);
       this.#grant(vsi, request, filter, now);
-    } else {
-      this.#settle(vsiId, vsi);
-      const keep = verdict.keep === true && this.#canKeep(vsi);
-      this.#refuse(request, { code: verdict.code, keep, hard: verdict.hard === true }, verdict.reason, now);
-      if (keep) this.#renewed.touch(vsiId, now);
-      else this.#forget(vsiId, vsi, vsi.held ? 'refused' : null);
-    }
+    } else this.#turnDown(request, verdict, vsi.held ? 'refused' : null, now);
     return true;
   }
 
@@ -217,11 +234,16 @@ export class VdpBridge {
     if (this.#options.operation().dialect === 'ratified') this.#confirm(vsi.held);
   }
 
-  /** Takes over associations that the data plane holds, as if they had been renewed now. */
+  /**
+   * Takes over associations that the data plane holds, as if they had been renewed now. What the station asks for
+   * meanwhile is still decided on: it waits for the answer.
+   */
   adopt(vsis: Iterable<BridgeVsi>, now: number): void {
     for (const held of vsis) {
-      this.#vsis.set(held.vsiId, { held, pending: null });
-      this.#renewed.touch(held.vsiId, now);
+      const pending = this.#vsis.get(held.vsiId)?.pending ?? null;
+      this.#vsis.set(held.vsiId, { held, pending });
+      this.#refused.delete(held.vsiId);
+      if (!pending) this.#renewed.touch(held.vsiId, now);
     }
   }
 
@@ -234,7 +256,21 @@ export class VdpBridge {
   settled(tlvs: readonly AssociationTlv[]): void {
     for (const tlv of tlvs)
       if (tlv.kind === 'request') this.#leaving.delete(tlv.vsiId);
+      else if (tlv.kind === 'answer' && tlv.refusal) this.#refused.delete(tlv.vsiId);
       else if (tlv.kind === 'answer' && tlv.mode !== 'de-associate') this.#answered.delete(answerKey(tlv));
+  }
+
+  /**
+   * Keep-alives count only from whom LLDP has named, and a station that did not notice that the agent or the link was
+   * gone speaks LLDP when it would have anyway: what is held waits for it, as long as an LLDPDU is good for.
+   */
+  linkUp(now: number): void {
+    this.#unheardUntil = now + txTtl * 1_000;
+  }
+
+  /** Nobody is awaited any more. */
+  linkDown(): void {
+    this.#unheardUntil = -Infinity;
   }
 
   /**
@@ -243,6 +279,23 @@ export class VdpBridge {
    * after any answer, its next keep-alive comes a whole interval later.
    */
   connected(now: number): void {
+    this.#confirmAt = Math.max(now, this.#lastConfirmed + confirmationInterval);
+    this.#unheardUntil = this.#confirmAt;
+    this.#confirmIfDue(now);
+  }
+
+  /** What ECP had to send is lost. */
+  disconnected(): void {
+    this.#confirmAt = null;
+    this.#leaving.clear();
+    this.#answered.clear();
+    this.#refused.clear();
+  }
+
+  #confirmIfDue(now: number): void {
+    if (this.#confirmAt === null || now < this.#confirmAt) return;
+    this.#confirmAt = null;
+    this.#lastConfirmed = now;
     for (const { held, pending } of this.#vsis.values())
       if (held && !pending) {
         this.#confirm(held);
@@ -250,24 +303,16 @@ export class VdpBridge {
       }
   }
 
-  /** What ECP had to send is lost. */
-  disconnected(): void {
-    this.#leaving.clear();
-    this.#answered.clear();
-  }
-
   tick(now: number): void {
+    this.#confirmIfDue(now);
     const { timing } = this.#options.operation();
     for (const vsiId of this.#waiting.expire(timing.resourceWait, now)) {
-      const vsi = this.#vsis.get(vsiId)!;
-      const { request } = vsi.pending!;
-      const keep = this.#canKeep(vsi);
-      this.#settle(vsiId, vsi);
+      const { request } = this.#vsis.get(vsiId)!.pending!;
       const code = 'unable to contact VSI manager';
-      this.#refuse(request, { code, keep, hard: false }, 'there was no decision in time', now);
-      if (keep) this.#renewed.touch(vsiId, now);
-      else this.#forget(vsiId, vsi, 'resource wait expired');
+      const refusal = { code, keep: true, reason: 'there was no decision in time' } as const;
+      this.#turnDown(request, refusal, 'resource wait expired', now);
     }
+    if (now < this.#unheardUntil) return;
     for (const vsiId of this.#renewed.expire(timing.keepAliveSupervision, now)) {
       const vsi = this.#vsis.get(vsiId)!;
       this.#leave(vsi.held!);
@@ -277,9 +322,11 @@ export class VdpBridge {
 
   deadline(): number | null {
     const { timing } = this.#options.operation();
+    const supervised = this.#renewed.deadline(timing.keepAliveSupervision);
     return earliest(
+      this.#confirmAt,
       this.#waiting.deadline(timing.resourceWait),
-      this.#renewed.deadline(timing.keepAliveSupervision),
+      supervised === null ? null : Math.max(supervised, this.#unheardUntil),
     );
   }
 
@@ -288,18 +335,14 @@ export class VdpBridge {
     const vsi = this.#vsis.get(vsiId);
     if (this.#isRepeat(request, vsi, now)) return;
     this.#options.withdraw(vsiId);
+    this.#refused.delete(vsiId);
     if (!isAssociate(request)) {
       this.#succeed(request, request.filter, now);
       if (vsi) this.#forget(vsiId, vsi, 'requested');
       return;
     }
     const problem = this.#inadmissible(request);
-    if (problem) {
-      const keep = vsi !== undefined && this.#canKeep(vsi);
-      this.#refuse(request, { code: problem.code, keep, hard: false }, problem.reason, now);
-      if (vsi && !keep) this.#forget(vsiId, vsi, 'refused');
-      return;
-    }
+    if (problem) return this.#turnDown(request, { ...problem, keep: true }, 'refused', now);
     if (vsi?.pending) {
       if (sameRequest(vsi.pending.request, request)) return;
     } else if (vsi?.held && renews(vsi.held, request)) {
@@ -330,7 +373,18 @@ export class VdpBridge {
     return null;
   }
 
+  /**
+   * Repeats and keep-alives are answered here and cost little, so lldpad may fill its ECPDUs with them; what the agent has
+   * to decide on costs it a look at the manager and a write to the relay. Above what any station needs, requests are
+   * refused. Silence would do less: without ECP's acknowledgement lldpad tries for 10 ms more and tells nobody, and
+   * without VDP's answer libvirt waits for 10 s, and lldpad's ratified VSI for ever; in draft 0.2 it would ask again in
+   * each ECPDU, which is more of the same.
+   */
   #ask(request: AssociateRequest, now: number): void {
+    if (!this.#decisions.take(now)) {
+      const reason = 'the station asks for more than can be decided on';
+      return this.#turnDown(request, { code: 'insufficient resources', keep: true, reason }, 'refused', now);
+    }
     const { mode, vsiId, profile, filter, hints } = request;
     const vsi = this.#vsis.get(vsiId) ?? { held: null, pending: null };
     this.#vsis.set(vsiId, vsi);
@@ -358,6 +412,8 @@ export class VdpBridge {
   #isRepeat(request: VdpRequest, vsi: Vsi | undefined, now: number): boolean {
     const { dialect, timing } = this.#options.operation();
     if (dialect !== 'draft') return false;
+    const refused = this.#refused.get(request.vsiId);
+    if (refused && sameRequest(refused, request)) return true;
     this.#answered.expire(timing.acknowledgement, now);
     if (this.#answered.since(answerKey(request)) === null) return false;
     return isAssociate(request) ? vsi?.held != null && renews(vsi.held, request) : vsi === undefined;
@@ -366,9 +422,11 @@ export class VdpBridge {
   #succeed(request: VdpRequest, filter: FilterInfo, now: number): void {
     this.counters.commandsSucceeded++;
     const { mode, vsiId, profile } = request;
-    this.#answered.expire(this.#options.operation().timing.acknowledgement, now);
-    const answered = this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
-    if (answered) this.#answered.touch(answerKey(request), now);
+    const { limits, operation, put } = this.#options;
+    const answered = put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
+    if (!answered || operation().dialect !== 'draft') return;
+    this.#answered.touch(answerKey(request), now);
+    this.#answered.trim(limits.vsis * vdpModes.length);
   }
 
   #confirm({ vsiId, association, profile, filter }: BridgeVsi): void {
@@ -376,11 +434,31 @@ export class VdpBridge {
     this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
   }
 
-  #refuse({ mode, vsiId, profile, filter }: VdpRequest, refusal: Refusal, reason: string, now: number): void {
-    this.lastRefusal = { vsiId, mode, code: refusal.code, reason, at: now };
+  /**
+   * Refuses the request, and by that also what was being decided on. What is held stays if `keep` says so and it can;
+   * else the VSI is let go of, which is told with `lost`, if that is not null.
+   */
+  #turnDown(
+    request: AssociateRequest,
+    { code, reason, keep: mayKeep = false, hard = false }: Omit<Refused, 'kind'>,
+    lost: ReleaseReason | null,
+    now: number,
+  ): void {
+    const { mode, vsiId, profile, filter } = request;
+    const vsi = this.#vsis.get(vsiId);
+    const keep = mayKeep && vsi !== undefined && this.#canKeep(vsi);
+    this.lastRefusal = { vsiId, mode, code, reason, at: now };
     this.counters.commandsFailed++;
-    if (refusal.keep) this.counters.commandReverts++;
-    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal });
+    if (keep) this.counters.commandReverts++;
+    const { operation, put } = this.#options;
+    const answered = put({ kind: 'answer', mode, vsiId, profile, filter, refusal: { code, keep, hard } });
+    if (!vsi) return;
+    if (answered && vsi.pending?.request === request && operation().dialect === 'draft')
+      this.#refused.set(vsiId, request);
+    if (keep) {
+      this.#settle(vsiId, vsi);
+      this.#renewed.touch(vsiId, now);
+    } else this.#forget(vsiId, vsi, lost);
   }
 
   #refuseUnusable(tlv: UnusableRequest, now: number): void {

@@ -53,19 +53,29 @@ export function decodeDraftVdp(reader: EvbRole, bytes: Uint8Array): Result<VdpTl
       tlvs.push({ kind: 'other', ...tlv });
       continue;
     }
-    if (info.length < fixedLength)
-      return malformed('VDPDU', `association has ${info.length} octets; it has at least ${fixedLength}`);
     const mode = vdpModes[info[4]!];
-    if (mode === undefined) return malformed('VDPDU', `mode ${info[4]}; it is 0 to 3`);
-    tlvs.push(decodeAssociation(reader, mode, info));
+    if (info.length < fixedLength) {
+      const problem = `association has ${info.length} octets; it has at least ${fixedLength}`;
+      tlvs.push({ kind: 'other', ...tlv, problem });
+    } else if (mode === undefined)
+      tlvs.push({ kind: 'other', ...tlv, problem: `mode ${info[4]}; it is 0 to 3` });
+    else tlvs.push(decodeAssociation(reader, mode, info));
   }
   return ok(tlvs);
 }
 
+/** Whether the draft has words for it. */
+export function isInDraft(tlv: AssociationTlv): boolean {
+  if (managerIdOctet(managerIdOf(tlv)) === null) return false;
+  if (tlv.kind === 'unusable') return true;
+  const { format, entries } = tlv.filter;
+  return format === 'mac-vid' && fixedLength + entries.length * entryLength <= longestInfo;
+}
+
 /** Null if the draft has no words for it. */
 export function encodeDraftVdp(tlv: AssociationTlv): Tlv | null {
-  const managerId = managerIdOctet(managerIdOf(tlv));
-  if (managerId === null) return null;
+  if (!isInDraft(tlv)) return null;
+  const managerId = managerIdOctet(managerIdOf(tlv))!;
   if (tlv.kind === 'unusable') {
     const info = Uint8Array.from(tlv.info);
     if (tlv.refusal !== null && tlv.refusal !== refusalIn(info)) info[5] = responses[tlv.refusal];
@@ -73,8 +83,6 @@ export function encodeDraftVdp(tlv: AssociationTlv): Tlv | null {
   }
   const { mode, vsiId, profile, filter } = tlv;
   const refusal = tlv.kind === 'answer' ? tlv.refusal : null;
-  if (filter.format !== 'mac-vid' || fixedLength + filter.entries.length * entryLength > longestInfo)
-    return null;
   const info = Uint8Array.from([
     ...bigEndian(oui, 3),
     subtype,
