@@ -83,7 +83,7 @@ export async function followDrops(socket: string, filter: DropFilter, { json, co
     if (!('lost' in drop) && --left === 0) stop.abort();
     if (stop.signal.aborted) return;
   }
-  if (!stop.signal.aborted) console.error('hairpin: the bridge agent has ended');
+  if (!stop.signal.aborted) throw new Failure('the bridge agent has ended');
 }
 
 export function dropText(drop: ShownDrop | Lost): string {

@@ -75,6 +75,13 @@ describe('the life of an eBPF relay', () => {
     assert.deepEqual([...after.keys()], ['s3']);
   });
 
+  it('may be closed before those who watch its drops stop', () => {
+    const stop = kernel.relay.watchDrops(() => {});
+    kernel.relay.close();
+    stop(); // the memory it shares with the kernel is gone
+    kernel.reopen();
+  });
+
   it('looks only at the VSIs that are said to be changed, unless a port changes', () => {
     kernel.apply(state(ports, { 1: { active: at('s1') }, 2: { active: at('s2') } }));
     const changed = state(ports, { 2: { active: at('s3') }, 3: { active: at('s1') } });

@@ -67,9 +67,16 @@ export class EbpfRelay implements Relay {
       failed,
     );
     this.#drops = new Watch(
-      (listener) => plane.drops(listener),
+      (listener) => {
+        const ring = plane.drops(listener);
+        plane.watched = true;
+        return ring;
+      },
       (record) => decodeDrop(record, names),
       failed,
+      () => {
+        plane.watched = false;
+      },
     );
   }
 
@@ -143,12 +150,7 @@ export class EbpfRelay implements Relay {
   }
 
   watchDrops(listener: (drop: DropSample) => void): () => void {
-    const stop = this.#drops.add(listener);
-    this.#plane.watched = true;
-    return () => {
-      stop();
-      this.#plane.watched = !this.#drops.isEmpty;
-    };
+    return this.#drops.add(listener);
   }
 
   close(): void {
@@ -165,6 +167,5 @@ export class EbpfRelay implements Relay {
   #stopWatching(): void {
     this.#announcements.close();
     this.#drops.close();
-    this.#plane.watched = false;
   }
 }

@@ -7,24 +7,23 @@ export class Watch<T> {
   readonly #open: (listener: (record: Uint8Array) => void) => RingBuffer;
   readonly #decode: (record: Uint8Array) => T | null;
   readonly #failed: (error: unknown) => void;
+  readonly #ended: () => void;
   #close: (() => void) | null = null;
 
-  /** `decode`: null for what nobody needs to hear of; `failed` gets what a listener throws. */
+  /** `decode`: null for what nobody needs to hear of; `failed` gets what a listener throws; `ended`: nobody listens any more. */
   constructor(
     open: (listener: (record: Uint8Array) => void) => RingBuffer,
     decode: (record: Uint8Array) => T | null,
     failed: (error: unknown) => void,
+    ended: () => void = () => {},
   ) {
     this.#open = open;
     this.#decode = decode;
     this.#failed = failed;
+    this.#ended = ended;
   }
 
-  get isEmpty(): boolean {
-    return this.#listeners.size === 0;
-  }
-
-  /** Until the returned function is called. */
+  /** Until the returned function is called, which may be after `close`. */
   add(listener: (event: T) => void): () => void {
     const one = (event: T) => listener(event); // who comes twice can go twice
     this.#listeners.add(one);
@@ -34,11 +33,12 @@ export class Watch<T> {
       this.#close = () => {
         stop();
         ring.close();
+        this.#ended();
       };
     }
     return () => {
       this.#listeners.delete(one);
-      if (this.isEmpty) this.close();
+      if (!this.#listeners.size) this.close();
     };
   }
 
