@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ApiError } from '../api/api-error.ts';
-import type { ApiClient, WatchEvent } from '../api/client.ts';
+import type { ApiClient, Revision, Stored, WatchEvent } from '../api/client.ts';
 import { profileSchema } from '../api/profile.ts';
 import { tenantSchema, type Tenant } from '../api/tenant.ts';
 import { vsiSpecSchema, type Vsi, type VsiSpec } from '../api/vsi.ts';
@@ -21,9 +21,13 @@ export interface DirectoryListener {
   tenantsChanged(tenants: ReadonlyMap<string, TenantLimits>): void;
   ipsChanged(vsiId: VsiId, ips: readonly string[]): void;
   withdrawn(what: { profile: ProfileKey } | { vsiId: VsiId }): void;
+  /** for the first time, all that the manager grants is known */
+  listed(): void;
   migrationOpened(vsiId: VsiId): void;
   log(level: 'info' | 'warn', message: string): void;
 }
+
+type Followed = 'tenants' | 'profiles' | 'vsis' | 'migrations';
 
 const copySchema = z.object({
   tenants: z.array(tenantSchema),
@@ -42,6 +46,10 @@ export class ManagerDirectory implements Directory {
   readonly #profiles = new Map<ProfileKey, PortProfile>();
   readonly #vsis = new Map<VsiId, VsiSpec>();
   readonly #migrations = new Map<string, Migration>();
+  /** the last change of each that the watch has told */
+  readonly #seen: Record<Followed, Revision> = { tenants: 0, profiles: 0, vsis: 0, migrations: 0 };
+  readonly #unlisted = new Set<Followed>(['tenants', 'profiles', 'vsis']);
+  #isListed = false;
   readonly #stop = new AbortController();
   #saving: NodeJS.Timeout | undefined;
   #listener: DirectoryListener | null = null;
@@ -58,10 +66,18 @@ export class ManagerDirectory implements Directory {
     this.#listener = listener;
     this.#load(listener);
     const { signal } = this.#stop;
-    const follow = <Name extends 'tenants' | 'profiles' | 'vsis' | 'migrations'>(
-      name: Name,
-      changed: (event: WatchEvent<Name>) => void,
-    ) => void this.#api.watch(name, null, changed, signal);
+    const follow = <Name extends Followed>(name: Name, changed: (event: WatchEvent<Name>) => void) =>
+      void this.#api.watch(
+        name,
+        null,
+        (event) => {
+          if ('revision' in event) this.#seen[name] = event.revision;
+          changed(event);
+          if (event.kind === 'list') this.#unlisted.delete(name);
+          if (!this.#isListed) this.#noteListed(listener);
+        },
+        signal,
+      );
     follow('tenants', (event) => this.#tenantsChanged(event, listener));
     follow('profiles', (event) => {
       if (event.kind === 'disconnected') listener.log('warn', event.error);
@@ -77,36 +93,49 @@ export class ManagerDirectory implements Directory {
   }
 
   known(vsiId: VsiId, ref: ProfileRef): Entitlement | null {
-    const grant = this.#vsis.get(vsiId);
-    const profile = this.#profiles.get(profileKey(ref));
-    return grant && profile && this.#tenants.has(profile.tenant) ? { grant, profile } : null;
+    const kept = this.kept(vsiId, ref);
+    return kept.grant && kept.profile ? kept : null;
   }
 
-  async fetch(vsiId: VsiId, ref: ProfileRef): Promise<Entitlement> {
+  /** A profile counts when the limits of its tenant are known: its VSIs are never without them. */
+  kept(vsiId: VsiId, ref: ProfileRef): Entitlement {
+    const grant = this.#vsis.get(vsiId);
+    const profile = this.#profiles.get(profileKey(ref));
+    return { grant, profile: profile && this.#tenants.has(profile.tenant) ? profile : undefined };
+  }
+
+  async fetch(vsiId: VsiId, ref: ProfileRef): Promise<void> {
     try {
+      const key = profileKey(ref);
       const [vsi, profile] = await Promise.all([
         this.#api.get('vsis', vsiId),
-        this.#api.get('profiles', profileKey(ref)),
+        this.#api.get('profiles', key),
       ]);
-      // what is known already is kept up to date by the watch, and may be newer
-      if (vsi && !this.#vsis.has(vsiId)) this.#vsis.set(vsiId, vsi.value);
-      if (profile && !this.#profiles.has(profileKey(ref))) this.#profiles.set(profileKey(ref), profile.value);
-      if (profile) await this.#learnTenant(profile.value.tenant);
+      if (this.#isNews('vsis', this.#vsis.has(vsiId), vsi)) this.#vsis.set(vsiId, vsi.value);
+      if (this.#isNews('profiles', this.#profiles.has(key), profile)) this.#profiles.set(key, profile.value);
+      const { tenant } = this.#profiles.get(key) ?? {};
+      if (tenant !== undefined) await this.#learnTenant(tenant);
       this.#changed();
-      return { grant: vsi?.value, profile: profile?.value };
     } catch (error) {
       if (error instanceof ApiError) throw new ManagerUnreachable(error.message);
       throw error;
     }
   }
 
-  /** Its VSIs are never without its limits. */
   async #learnTenant(name: string): Promise<void> {
     if (this.#tenants.has(name)) return;
     const tenant = await this.#api.get('tenants', name);
-    if (!tenant || this.#tenants.has(name)) return;
+    if (!this.#isNews('tenants', this.#tenants.has(name), tenant)) return;
     this.#tenants.set(name, tenant.value);
     this.#listener?.tenantsChanged(this.#tenants);
+  }
+
+  /**
+   * Whether an answer tells more than the watch has. What is known is kept up to date by the watch, and may be newer; what
+   * the watch has come past and is not known was deleted after the answer was given.
+   */
+  #isNews<T>(name: Followed, isKnown: boolean, answer: Stored<T> | null): answer is Stored<T> {
+    return answer !== null && !isKnown && answer.revision >= this.#seen[name];
   }
 
   owners(mac: MacAddress): readonly VsiSpec[] {
@@ -117,6 +146,15 @@ export class ManagerDirectory implements Directory {
     for (const { vsiId: of, strategy, state } of this.#migrations.values())
       if (of === vsiId && strategy === 'garp' && !moved.has(state)) return true;
     return false;
+  }
+
+  /** The lists are of different moments: what one of them names may come to another only after that. */
+  #noteListed(listener: DirectoryListener): void {
+    if (this.#unlisted.size) return;
+    for (const { profile } of this.#vsis.values()) if (!this.#profiles.has(profile)) return;
+    for (const { tenant } of this.#profiles.values()) if (!this.#tenants.has(tenant)) return;
+    this.#isListed = true;
+    listener.listed();
   }
 
   #tenantsChanged(event: WatchEvent<'tenants'>, listener: DirectoryListener): void {

@@ -61,11 +61,22 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
       logger.warn(`${name} cannot be bound: ${(error as Error).message}`);
     }
   };
+  const readdress = (name: PortName): void => {
+    try {
+      agent.addressChanged(name, interfaceAddress(name));
+    } catch {
+      // it is gone again, which is told next
+    }
+  };
   // before the links are looked at, so that no change falls in between
   const stopMonitor = monitorLinks(({ index, name, exists, runs }) => {
     const bound = indexes.get(name);
     if (exists && bound !== undefined && bound !== index) rebind(name, index);
-    for (const port of sockets.keys()) if (indexes.get(port) === index) agent.linkChanged(port, runs);
+    for (const port of sockets.keys())
+      if (indexes.get(port) === index) {
+        if (exists) readdress(port);
+        agent.linkChanged(port, runs);
+      }
   }, failed);
   cleanup.defer(stopMonitor);
 
