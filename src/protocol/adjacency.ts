@@ -32,6 +32,7 @@ import { findOrganizational } from './lldp/organizational.ts';
 import { decodeLldpdu, encodeLldpTlvs, type Lldpdu, type LldpTlv } from './lldp/packet.ts';
 import { LldpTransmitter, txTtl } from './lldp/transmitter.ts';
 import { equal } from './octets.ts';
+import { SourceShares } from './source-shares.ts';
 import { TokenBucket, type TokenRate } from './token-bucket.ts';
 import { VdpCarrier } from './vdp/carrier.ts';
 import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';
@@ -42,8 +43,13 @@ export interface AdjacencyOptions extends Identity {
   readonly evb: EvbParameters;
   /** whether an address belongs to a VM at this port; nothing from it is ever taken */
   readonly isVsiAddress?: (mac: MacAddress) => boolean;
-  /** control frames taken per second; the default is 2,000, after a burst of 8,000 */
+  /** ECPDUs taken per second; the default is 2,000, after a burst of 8,000. While there is no neighbour, as many new sources */
   readonly controlFrames?: TokenRate;
+  /**
+   * Whose place a bridge's port is, as the agent remembers it (`BridgePort.station` of its last run): when the link is
+   * up at the start, no other becomes the station until an LLDPDU's TTL has passed without this one.
+   */
+  readonly station?: MacAddress;
   /** what becomes of the port when a second station speaks at it; the default is "ignore" */
   readonly secondStation?: SecondStationPolicy;
   /** how many are remembered who speak LLDP to other addresses; the default is 8 */
@@ -66,7 +72,7 @@ export interface SecondStation {
 
 export type AdjacencyOutput =
   | { readonly kind: 'send'; readonly frame: Uint8Array<ArrayBuffer> }
-  /** who is at the other end, or null: nobody any more */
+  /** who is at the other end, or null: nobody any more, or another may be now */
   | { readonly kind: 'neighbour'; readonly neighbour: Neighbour | null }
   | ({ readonly kind: 'evb' } & EvbOperation)
   | OtherNeighbourChange
@@ -93,8 +99,8 @@ export interface AdjacencyUser {
 
 /** With 1,000 VSIs to ask for, lldpad sends each request four times within a second, and not one again after that. */
 const defaultControlFrames: TokenRate = { rate: 2_000, burst: 8_000 };
-/** Of those who are not the neighbour, LLDPDUs alone are looked into: what well-behaved ones send, and not more. */
-const otherLldp: TokenRate = { rate: 10, burst: 50 };
+/** Of LLDPDUs so many are looked into: what well-behaved ones send, and not more. */
+const lldpdus: TokenRate = { rate: 10, burst: 50 };
 const defaultOtherNeighbours = 8;
 
 /**
@@ -113,10 +119,14 @@ export class Adjacency {
   #neighbourExpires: number | null = null;
   /** whose control frames count, until link down or TTL 0; of a bridge only while it is heard */
   #pinned: MacAddress | null = null;
+  /** when the place of a station that is remembered, and was not heard since, is free */
+  #pinExpires: number | null = null;
+  /** to be pinned if the link is up at the start */
+  #remembered: MacAddress | null;
   #secondStation: SecondStation | null = null;
   readonly #listener: LldpListener;
   /** the last neighbour's address, also when it is gone */
-  #lastMac: MacAddress | null = null;
+  #lastMac: MacAddress | null;
 
   #evb: HeardEvb = nothingHeard;
   #operation: EvbOperation;
@@ -127,8 +137,12 @@ export class Adjacency {
   readonly #vdp: VdpCarrier;
   readonly #ecp: Ecp;
 
-  readonly #bucket: TokenBucket;
-  readonly #otherBucket = new TokenBucket(otherLldp);
+  /** the neighbour's ECPDUs */
+  readonly #ecpdus: TokenBucket;
+  /** LLDPDUs of the neighbour, or of each who may become it: a VM that floods must not keep the station out */
+  readonly #lldpdus: SourceShares;
+  /** LLDPDUs of all others */
+  readonly #otherLldpdus = new TokenBucket(lldpdus);
   readonly #ignored = new IgnoreLog();
   #lldpFrames = { sent: 0, received: 0 };
 
@@ -137,8 +151,11 @@ export class Adjacency {
     this.#role = role;
     this.#options = options;
     this.#user = user;
+    this.#remembered = this.#lastMac = options.station ?? null;
     this.#operation = evbOperation(role, options.evb, nothingHeard);
-    this.#bucket = new TokenBucket(options.controlFrames ?? defaultControlFrames);
+    const { controlFrames = defaultControlFrames } = options;
+    this.#ecpdus = new TokenBucket(controlFrames);
+    this.#lldpdus = new SourceShares(lldpdus, controlFrames);
     this.#listener = new LldpListener(options.otherNeighbours ?? defaultOtherNeighbours, (change) =>
       user.emit(change),
     );
@@ -168,6 +185,10 @@ export class Adjacency {
 
   get neighbour(): Neighbour | null {
     return this.#neighbour;
+  }
+
+  get pinned(): MacAddress | null {
+    return this.#pinned;
   }
 
   get otherNeighbours(): readonly OtherNeighbour[] {
@@ -204,19 +225,24 @@ export class Adjacency {
   linkUp(now: number): void {
     if (this.#up || this.isDisabled) return;
     this.#up = true;
+    if (this.#remembered) {
+      this.#pinned = this.#remembered;
+      this.#pinExpires = now + txTtl * 1_000;
+      this.#remembered = null;
+    }
     this.#lldp.start(now);
     this.#run(now);
   }
 
   linkDown(now: number): void {
     this.#close(now);
-    this.#secondStation = null;
+    this.#pinned = this.#remembered = this.#secondStation = null;
   }
 
   #close(now: number): void {
     this.#lldp.stop();
     this.#lose(now);
-    this.#pinned = null;
+    this.#pinExpires = null;
     this.#listener.clear();
     this.#up = false;
   }
@@ -224,7 +250,7 @@ export class Adjacency {
   /** Says good-bye to the neighbour (an LLDPDU with TTL 0); VSIs stay as they are at the other end. */
   shutdown(now: number): void {
     if (this.#up) this.#sendLldp(0);
-    this.linkDown(now);
+    this.#close(now);
   }
 
   /** False if there is nobody to send to, or too much waits already. */
@@ -253,7 +279,7 @@ export class Adjacency {
     const refusal = this.#refusal(frame, isLldp || agent !== null);
     if (refusal) return this.#ignore(refusal, `from ${source}`, now);
     const isOther = agent !== null || (this.#pinned !== null && this.#pinned !== source);
-    if (!(isOther ? this.#otherBucket : this.#bucket).take(now))
+    if (!this.#isTaken(source, isLldp, isOther, now))
       return this.#ignore('rate limit', `from ${source}`, now);
     if (etherType === etherTypes.lldp) this.#receiveLldp(frame, { agent, isOther }, now);
     else this.#receiveEcp(frame, now);
@@ -262,6 +288,7 @@ export class Adjacency {
 
   tick(now: number): void {
     if (this.#neighbourExpires !== null && now >= this.#neighbourExpires) this.#lose(now);
+    if (this.#pinExpires !== null && now >= this.#pinExpires) this.#unpin(now);
     this.#listener.expire(now);
     this.#run(now);
   }
@@ -270,6 +297,7 @@ export class Adjacency {
     return earliest(
       this.#lldp.deadline(),
       this.#neighbourExpires,
+      this.#pinExpires,
       this.#listener.deadline(),
       this.#connected ? this.#ecp.deadline(this.#operation.timing) : null,
     );
@@ -290,6 +318,11 @@ export class Adjacency {
     if (isLldp) return null;
     if (source !== this.#neighbour?.mac) return 'not the neighbour';
     return etherType === this.#dialect.ecp.etherType ? null : 'other dialect';
+  }
+
+  #isTaken(source: MacAddress, isLldp: boolean, isOther: boolean, now: number): boolean {
+    if (isOther) return this.#otherLldpdus.take(now);
+    return isLldp ? this.#lldpdus.take(source, now) : this.#ecpdus.take(now);
   }
 
   #receiveLldp(
@@ -315,7 +348,8 @@ export class Adjacency {
     if (lldpdu.ttl === 0 || hearEvb(this.#role, this.#options.evb, lldpdu) === null)
       return this.#ignore('not the neighbour', `from ${source}`, now);
     const { systemName } = neighbourFrom(source, lldpdu);
-    const portDown = this.#options.secondStation === 'down';
+    // Whose place it is was not heard yet, and may never be: the port is not given up for a memory.
+    const portDown = this.#options.secondStation === 'down' && this.#pinExpires === null;
     this.#secondStation = { mac: source, systemName, at: now, portDown };
     this.#ignore('second speaker', `${source}, ${systemName ?? 'without a name'}`, now);
     if (portDown) this.#disable(this.#secondStation, now);
@@ -332,8 +366,7 @@ export class Adjacency {
   #hear(source: MacAddress, lldpdu: Lldpdu, now: number): void {
     this.#lldpFrames.received++;
     if (lldpdu.ttl === 0) {
-      if (this.#neighbour) this.#lose(now);
-      this.#pinned = null;
+      this.#unpin(now);
       return;
     }
     const evb = hearEvb(this.#role, this.#options.evb, lldpdu);
@@ -359,6 +392,7 @@ export class Adjacency {
     const before = this.#neighbour;
     this.#neighbour = neighbour;
     this.#pinned = neighbour.mac;
+    this.#pinExpires = null;
     this.#neighbourExpires = expires;
     if (before === null) {
       this.#lldp.start(now);
@@ -373,6 +407,13 @@ export class Adjacency {
   #restarted(now: number): void {
     this.#disconnect();
     this.#lldp.start(now);
+  }
+
+  /** The neighbour is gone for good, and whoever speaks next takes its place. */
+  #unpin(now: number): void {
+    if (this.#neighbour) this.#lose(now);
+    else if (this.#pinned) this.#user.emit({ kind: 'neighbour', neighbour: null });
+    this.#pinned = this.#pinExpires = null;
   }
 
   #lose(now: number): void {

@@ -18,6 +18,14 @@ export class Aging<Key> {
     this.#touched.clear();
   }
 
+  /** Forgets all but the `most` keys that were touched last. */
+  trim(most: number): void {
+    for (const key of this.#touched.keys()) {
+      if (this.#touched.size <= most) return;
+      this.#touched.delete(key);
+    }
+  }
+
   /** When `key` was touched. */
   since(key: Key): number | null {
     return this.#touched.get(key) ?? null;

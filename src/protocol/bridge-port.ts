@@ -1,3 +1,4 @@
+import type { MacAddress } from '../domain/mac-address.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
 import { earliest } from './deadline.ts';
@@ -63,12 +64,14 @@ export class BridgePort {
   }
 
   linkUp(now: number): BridgePortOutput[] {
+    if (!this.#adjacency.isUp) this.#vdp.linkUp(now);
     this.#adjacency.linkUp(now);
     return this.#take();
   }
 
   /** What the station holds stays held until its keep-alive is due: a short flap costs nothing. */
   linkDown(now: number): BridgePortOutput[] {
+    this.#vdp.linkDown();
     this.#adjacency.linkDown(now);
     return this.#take();
   }
@@ -98,6 +101,15 @@ export class BridgePort {
 
   get neighbour(): Neighbour | null {
     return this.#adjacency.neighbour;
+  }
+
+  /**
+   * Whose place this port is, heard at the moment or not, until the link is down or it says good-bye; for the agent to
+   * remember, and to give as the option `station` after its restart. It changes by `linkUp`, `linkDown` and with a
+   * `neighbour` output, and not by `shutdown`.
+   */
+  get station(): MacAddress | null {
+    return this.#adjacency.pinned;
   }
 
   /** A second station spoke, and since then the link was not down: nothing is to be set up here. */

@@ -2,6 +2,9 @@ import type { EvbOperation, EvbParameters } from './parameters.ts';
 import type { EvbRole, EvbTlv } from './ratified.ts';
 import { timingOf, type EvbTimers } from './timers.ts';
 
+/** nothing was heard of the bridge */
+const rrstatUnknown = 3;
+
 /** The TLV to send in `role`: own part from the parameters, the other's part as it was last received (null: never). */
 export function localTlv(role: EvbRole, own: EvbParameters, received: EvbTlv | null): EvbTlv {
   const common = {
@@ -27,7 +30,7 @@ export function localTlv(role: EvbRole, own: EvbParameters, received: EvbTlv | n
     station: {
       sgid: own.groupIds,
       rrreq: own.reflectiveRelay,
-      rrstat: received === null ? 3 : Number(received.bridge.rrctr),
+      rrstat: received === null ? rrstatUnknown : Number(received.bridge.rrctr),
     },
   };
 }
@@ -47,7 +50,12 @@ export function operation(role: EvbRole, own: EvbParameters, received: EvbTlv | 
 
 /** The sender of `now` has forgotten what it knew of us when it sent `before`: it was restarted. */
 export function forgot(role: EvbRole, before: EvbTlv, now: EvbTlv): boolean {
-  return echoes(role, before) && !echoes(role, now);
+  return (echoes(role, before) && !echoes(role, now)) || (hasHeard(before) && !hasHeard(now));
+}
+
+/** A station says so in any case; the echo of a bridge without reflective relay and GroupIDs is always the same. */
+function hasHeard({ mode, station }: EvbTlv): boolean {
+  return mode === 'station' && station.rrstat !== rrstatUnknown;
 }
 
 function echoes(role: EvbRole, { bridge, station }: EvbTlv): boolean {

@@ -5,13 +5,14 @@ import type { VsiId } from '../../domain/vsi-id.ts';
 import { Aging } from '../aging.ts';
 import { earliest } from '../deadline.ts';
 import type { EvbOperation } from '../evb/parameters.ts';
+import { txTtl } from '../lldp/transmitter.ts';
 import {
   associationOf,
   modeOf,
   noHints,
+  vdpModes,
   type Held,
   type Hints,
-  type Refusal,
   type VdpErrorCode,
   type VdpMode,
   type AssociateMode,
@@ -41,16 +42,16 @@ export interface BridgeVsi {
 }
 
 /** What the agent makes of a request. `filter`: the request's with VID 0 replaced; without it, as requested. */
-export type Verdict =
-  | { readonly kind: 'accept'; readonly filter?: FilterInfo }
-  | {
-      readonly kind: 'refuse';
-      readonly code: VdpErrorCode;
-      readonly keep?: boolean;
-      readonly hard?: boolean;
-      /** one line, for people */
-      readonly reason: string;
-    };
+export type Verdict = { readonly kind: 'accept'; readonly filter?: FilterInfo } | Refused;
+
+export interface Refused {
+  readonly kind: 'refuse';
+  readonly code: VdpErrorCode;
+  readonly keep?: boolean;
+  readonly hard?: boolean;
+  /** one line, for people */
+  readonly reason: string;
+}
 
 /** For whoever asks why a VM has no network. */
 export interface LastRefusal {
@@ -115,6 +116,9 @@ interface Problem {
   readonly reason: string;
 }
 
+/** In ms: a station that forgets the bridge, or changes its version, as often as it can is not told of a thousand VSIs each time. */
+const confirmationInterval = 1_000;
+
 type AssociateRequest = VdpRequest & { readonly mode: AssociateMode };
 
 /**
@@ -132,10 +136,15 @@ export class VdpBridge {
   readonly #renewed = new Aging<VsiId>();
   /** pending requests by their arrival */
   readonly #waiting = new Aging<VsiId>();
-  /** what was granted a moment ago */
+  /** in draft 0.2, what was granted a moment ago: each VSI in each mode at most */
   readonly #answered = new Aging<string>();
   /** de-associated by the bridge, and the station has not acknowledged it */
   readonly #leaving = new Set<VsiId>();
+  /** what is held does not expire before, as its station may be there and not have been heard yet */
+  #unheardUntil = -Infinity;
+  /** when the station is to be told what it holds; null: it was, or cannot be */
+  #confirmAt: number | null = null;
+  #lastConfirmed = -Infinity;
   #nextToken = 1;
   /** names as in IEEE8021-EVB-MIB */
   readonly counters = { commandsSucceeded: 0, commandsFailed: 0, commandReverts: 0 };
@@ -186,13 +195,7 @@ export class VdpBridge {
         );
       this.#settle(vsiId, vsi);
       this.#grant(vsi, request, filter, now);
-    } else {
-      this.#settle(vsiId, vsi);
-      const keep = verdict.keep === true && this.#canKeep(vsi);
-      this.#refuse(request, { code: verdict.code, keep, hard: verdict.hard === true }, verdict.reason, now);
-      if (keep) this.#renewed.touch(vsiId, now);
-      else this.#forget(vsiId, vsi, vsi.held ? 'refused' : null);
-    }
+    } else this.#turnDown(request, verdict, vsi.held ? 'refused' : null, now);
     return true;
   }
 
@@ -217,11 +220,15 @@ export class VdpBridge {
     if (this.#options.operation().dialect === 'ratified') this.#confirm(vsi.held);
   }
 
-  /** Takes over associations that the data plane holds, as if they had been renewed now. */
+  /**
+   * Takes over associations that the data plane holds, as if they had been renewed now. What the station asks for
+   * meanwhile is still decided on: it waits for the answer.
+   */
   adopt(vsis: Iterable<BridgeVsi>, now: number): void {
     for (const held of vsis) {
-      this.#vsis.set(held.vsiId, { held, pending: null });
-      this.#renewed.touch(held.vsiId, now);
+      const pending = this.#vsis.get(held.vsiId)?.pending ?? null;
+      this.#vsis.set(held.vsiId, { held, pending });
+      if (!pending) this.#renewed.touch(held.vsiId, now);
     }
   }
 
@@ -238,11 +245,40 @@ export class VdpBridge {
   }
 
   /**
+   * Keep-alives count only from whom LLDP has named, and a station that did not notice that the agent or the link was
+   * gone speaks LLDP when it would have anyway: what is held waits for it, as long as an LLDPDU is good for.
+   */
+  linkUp(now: number): void {
+    this.#unheardUntil = now + txTtl * 1_000;
+  }
+
+  /** Nobody is awaited any more. */
+  linkDown(): void {
+    this.#unheardUntil = -Infinity;
+  }
+
+  /**
    * The station can be told things, again or for the first time: what it holds here is confirmed. A keep-alive that
    * fell into the silence is asked only once by lldpad, which would wait for its answer, and then drop the VSI. As
    * after any answer, its next keep-alive comes a whole interval later.
    */
   connected(now: number): void {
+    this.#confirmAt = Math.max(now, this.#lastConfirmed + confirmationInterval);
+    this.#unheardUntil = this.#confirmAt;
+    this.#confirmIfDue(now);
+  }
+
+  /** What ECP had to send is lost. */
+  disconnected(): void {
+    this.#confirmAt = null;
+    this.#leaving.clear();
+    this.#answered.clear();
+  }
+
+  #confirmIfDue(now: number): void {
+    if (this.#confirmAt === null || now < this.#confirmAt) return;
+    this.#confirmAt = null;
+    this.#lastConfirmed = now;
     for (const { held, pending } of this.#vsis.values())
       if (held && !pending) {
         this.#confirm(held);
@@ -250,24 +286,16 @@ export class VdpBridge {
       }
   }
 
-  /** What ECP had to send is lost. */
-  disconnected(): void {
-    this.#leaving.clear();
-    this.#answered.clear();
-  }
-
   tick(now: number): void {
+    this.#confirmIfDue(now);
     const { timing } = this.#options.operation();
     for (const vsiId of this.#waiting.expire(timing.resourceWait, now)) {
-      const vsi = this.#vsis.get(vsiId)!;
-      const { request } = vsi.pending!;
-      const keep = this.#canKeep(vsi);
-      this.#settle(vsiId, vsi);
+      const { request } = this.#vsis.get(vsiId)!.pending!;
       const code = 'unable to contact VSI manager';
-      this.#refuse(request, { code, keep, hard: false }, 'there was no decision in time', now);
-      if (keep) this.#renewed.touch(vsiId, now);
-      else this.#forget(vsiId, vsi, 'resource wait expired');
+      const refusal = { code, keep: true, reason: 'there was no decision in time' } as const;
+      this.#turnDown(request, refusal, 'resource wait expired', now);
     }
+    if (now < this.#unheardUntil) return;
     for (const vsiId of this.#renewed.expire(timing.keepAliveSupervision, now)) {
       const vsi = this.#vsis.get(vsiId)!;
       this.#leave(vsi.held!);
@@ -277,9 +305,11 @@ export class VdpBridge {
 
   deadline(): number | null {
     const { timing } = this.#options.operation();
+    const supervised = this.#renewed.deadline(timing.keepAliveSupervision);
     return earliest(
+      this.#confirmAt,
       this.#waiting.deadline(timing.resourceWait),
-      this.#renewed.deadline(timing.keepAliveSupervision),
+      supervised === null ? null : Math.max(supervised, this.#unheardUntil),
     );
   }
 
@@ -294,12 +324,7 @@ export class VdpBridge {
       return;
     }
     const problem = this.#inadmissible(request);
-    if (problem) {
-      const keep = vsi !== undefined && this.#canKeep(vsi);
-      this.#refuse(request, { code: problem.code, keep, hard: false }, problem.reason, now);
-      if (vsi && !keep) this.#forget(vsiId, vsi, 'refused');
-      return;
-    }
+    if (problem) return this.#turnDown(request, { ...problem, keep: true }, 'refused', now);
     if (vsi?.pending) {
       if (sameRequest(vsi.pending.request, request)) return;
     } else if (vsi?.held && renews(vsi.held, request)) {
@@ -366,9 +391,11 @@ export class VdpBridge {
   #succeed(request: VdpRequest, filter: FilterInfo, now: number): void {
     this.counters.commandsSucceeded++;
     const { mode, vsiId, profile } = request;
-    this.#answered.expire(this.#options.operation().timing.acknowledgement, now);
-    const answered = this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
-    if (answered) this.#answered.touch(answerKey(request), now);
+    const { limits, operation, put } = this.#options;
+    const answered = put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
+    if (!answered || operation().dialect !== 'draft') return;
+    this.#answered.touch(answerKey(request), now);
+    this.#answered.trim(limits.vsis * vdpModes.length);
   }
 
   #confirm({ vsiId, association, profile, filter }: BridgeVsi): void {
@@ -376,11 +403,27 @@ export class VdpBridge {
     this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
   }
 
-  #refuse({ mode, vsiId, profile, filter }: VdpRequest, refusal: Refusal, reason: string, now: number): void {
-    this.lastRefusal = { vsiId, mode, code: refusal.code, reason, at: now };
+  /**
+   * Refuses the request, and by that also what was being decided on. What is held stays if `keep` says so and it can;
+   * else the VSI is let go of, which is told with `lost`, if that is not null.
+   */
+  #turnDown(
+    { mode, vsiId, profile, filter }: AssociateRequest,
+    { code, reason, keep: mayKeep = false, hard = false }: Omit<Refused, 'kind'>,
+    lost: ReleaseReason | null,
+    now: number,
+  ): void {
+    const vsi = this.#vsis.get(vsiId);
+    const keep = mayKeep && vsi !== undefined && this.#canKeep(vsi);
+    this.lastRefusal = { vsiId, mode, code, reason, at: now };
     this.counters.commandsFailed++;
-    if (refusal.keep) this.counters.commandReverts++;
-    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal });
+    if (keep) this.counters.commandReverts++;
+    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: { code, keep, hard } });
+    if (!vsi) return;
+    if (keep) {
+      this.#settle(vsiId, vsi);
+      this.#renewed.touch(vsiId, now);
+    } else this.#forget(vsiId, vsi, lost);
   }
 
   #refuseUnusable(tlv: UnusableRequest, now: number): void {

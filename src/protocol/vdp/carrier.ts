@@ -66,7 +66,9 @@ export class VdpCarrier implements UpperLayer {
   received(payload: Uint8Array, now: number): void {
     const { role, dialect, received, malformed } = this.#options;
     const vdpdu = dialect().vdp.decode(role, payload);
-    if (vdpdu.ok) received(vdpdu.value, now);
-    else malformed(vdpdu.error.message, now);
+    if (!vdpdu.ok) return malformed(vdpdu.error.message, now);
+    // The ECPDU was acknowledged, and nobody says again what is beside it.
+    for (const tlv of vdpdu.value) if (tlv.kind === 'other' && tlv.problem) malformed(tlv.problem, now);
+    received(vdpdu.value, now);
   }
 }

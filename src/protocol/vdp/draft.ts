@@ -53,11 +53,13 @@ export function decodeDraftVdp(reader: EvbRole, bytes: Uint8Array): Result<VdpTl
       tlvs.push({ kind: 'other', ...tlv });
       continue;
     }
-    if (info.length < fixedLength)
-      return malformed('VDPDU', `association has ${info.length} octets; it has at least ${fixedLength}`);
     const mode = vdpModes[info[4]!];
-    if (mode === undefined) return malformed('VDPDU', `mode ${info[4]}; it is 0 to 3`);
-    tlvs.push(decodeAssociation(reader, mode, info));
+    if (info.length < fixedLength) {
+      const problem = `association has ${info.length} octets; it has at least ${fixedLength}`;
+      tlvs.push({ kind: 'other', ...tlv, problem });
+    } else if (mode === undefined)
+      tlvs.push({ kind: 'other', ...tlv, problem: `mode ${info[4]}; it is 0 to 3` });
+    else tlvs.push(decodeAssociation(reader, mode, info));
   }
   return ok(tlvs);
 }

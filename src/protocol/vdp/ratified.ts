@@ -61,9 +61,14 @@ export function decodeVdpdu(bytes: Uint8Array): Result<Vdpdu> {
   for (const tlv of rest) {
     if (tlv.type === managerIdType) return malformed('VDPDU', 'has a second manager id TLV');
     const mode = vdpModes[tlv.type - 1];
+    const { length } = tlv.info;
     if (mode === undefined) tlvs.push({ kind: 'other', ...tlv });
-    else if (tlv.info.length < fixedLength)
-      return malformed('VDPDU', `${mode} has ${tlv.info.length} octets; it has at least ${fixedLength}`);
+    else if (length < fixedLength)
+      tlvs.push({
+        kind: 'other',
+        ...tlv,
+        problem: `${mode} has ${length} octets; it has at least ${fixedLength}`,
+      });
     else tlvs.push(decodeAssociation(mode, managerId, tlv.info));
   }
   return ok({ managerId, tlvs });

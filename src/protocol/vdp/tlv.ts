@@ -18,11 +18,13 @@ export interface UnusableRequest {
   readonly problem: { readonly code: VdpErrorCode; readonly message: string };
 }
 
-/** Organizationally defined (type 127) or unknown, carried as it is. */
+/** Organizationally defined (type 127), unknown, or an association that cannot be read so far; carried as it is. */
 export interface OtherTlv {
   readonly kind: 'other';
   readonly type: number;
   readonly info: Uint8Array;
+  /** what is wrong with it: one line */
+  readonly problem?: string;
 }
 
 export function managerIdOf(tlv: AssociationTlv): ManagerId {

@@ -41,6 +41,10 @@ function vsisIn({ tlvs }: Extract<Seen, { seq: number }>): VsiId[] {
   return tlvs.flatMap((tlv) => ('vsiId' in tlv ? [tlv.vsiId] : []));
 }
 
+function isVdp(output: BridgePortOutput): boolean {
+  return sent([output]).some((frame) => 'seq' in frame);
+}
+
 /** What is told as time passes, the bridge being called just when it wants to be. */
 function pass(bridge: BridgePort, from: number, to: number): { at: number; output: BridgePortOutput }[] {
   const seen: { at: number; output: BridgePortOutput }[] = [];
@@ -337,6 +341,54 @@ test('what the data plane holds is adopted in silence, renewed by keep-alives an
   );
 });
 
+test('what is adopted waits for its station to be heard, as long as an LLDPDU is good for', () => {
+  const { profile, filter } = vsi(1);
+  const restarted = () => {
+    const bridge = bridgePort();
+    bridge.adopt([{ vsiId: vsiId(1), association: 'associated', profile, filter }], 0);
+    bridge.linkUp(0);
+    return bridge;
+  };
+  const releases = (bridge: BridgePort, from: number, to: number) =>
+    pass(bridge, from, to).flatMap(({ at, output }) => (output.kind === 'released' ? [at] : []));
+  assert.deepEqual(releases(restarted(), 0, 200_000), [121_000], 'nobody is there');
+
+  const late = restarted();
+  const { keepAliveSupervision } = late.state().timers;
+  assert.deepEqual(
+    releases(late, 0, 30_000),
+    [],
+    'the station did not notice, and speaks when it does anyway',
+  );
+  late.receive(station.lldp(stationEvb), 30_000);
+  assert.deepEqual(releases(late, 30_000, 200_000), [30_000 + keepAliveSupervision]);
+
+  const flapped = restarted();
+  flapped.linkDown(50_000);
+  assert.deepEqual(releases(flapped, 50_000, 50_001), [50_000], 'without a link nobody is waited for');
+});
+
+test('what is adopted while the station asks for it is held at once, and the station is answered', () => {
+  const { profile, filter } = vsi(1);
+  const asking = () => {
+    const bridge = connected();
+    const token = tokenIn(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_000));
+    bridge.adopt([{ vsiId: vsiId(1), association: 'associated', profile, filter }], 10_001);
+    assert.equal(bridge.state().vsis.length, 1);
+    return { bridge, token };
+  };
+  const decided = asking();
+  const [answer] = sent(decided.bridge.answer(decided.token, accept, 10_100));
+  assert.ok(answer && 'seq' in answer && answer.tlvs[0]?.kind === 'answer');
+  assert.equal(answer.tlvs[0].refusal, null);
+
+  const { bridge } = asking();
+  const seen = pass(bridge, 10_001, 10_656).map(({ output }) => output);
+  assert.deepEqual(told(seen), [], 'without a decision it is refused, and what is held stays');
+  assert.equal(bridge.state().lastRefusal?.reason, 'there was no decision in time');
+  assert.deepEqual([bridge.state().pending, bridge.state().vsis.length], [0, 1]);
+});
+
 test('a short link flap costs nothing; another station at the port costs all', () => {
   const bridge = connected();
   associate(bridge, 1, 1, 10_000);
@@ -368,6 +420,18 @@ test('a station that was restarted may begin with the sequence number it used la
     const outputs = told(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_070));
     assert.deepEqual(outputs, [{ kind: 'renewed', vsiId: vsiId(1) }]);
   }
+});
+
+test('… also where the bridge has neither reflective relay nor GroupIDs, and its echo is nothing at all times', () => {
+  const bridge = connected({ evb: { ...evb, reflectiveRelay: false } });
+  const nothing = { bgid: false, rrcap: false, rrctr: false };
+  const knows = { ...stationEvb, bridge: nothing, station: { sgid: false, rrreq: true, rrstat: 0 } };
+  bridge.receive(station.lldp(knows), 9_600);
+  associate(bridge, 1, 1, 10_000);
+  bridge.receive(station.lldp(freshStationEvb), 10_050);
+  bridge.receive(station.lldp(knows), 10_060);
+  const outputs = told(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 10_070));
+  assert.deepEqual(outputs, [{ kind: 'renewed', vsiId: vsiId(1) }]);
 });
 
 test('a repeat is acknowledged again and not delivered, also one that the network kept back', () => {
@@ -574,6 +638,51 @@ test('a flood is cut off, and fills no log; strangers use up nothing', () => {
   );
 });
 
+test('before the station is known nobody who speaks LLDP keeps it out, nor uses up anything of its share', () => {
+  const bridge = bridgePort();
+  bridge.linkUp(0);
+  const flood = new Peer(vmMac(1)).lldp(null);
+  for (let i = 0; i < 20_000; i++) bridge.receive(flood, 1);
+  for (let n = 2; n < 1_000; n++) bridge.receive(new Peer(vmMac(n)).lldp(null), 1);
+  const { 'rate limit': cutOff, 'no EVB counterpart': lookedInto } = bridge.state().counters.ignored;
+  assert.deepEqual([cutOff, lookedInto], [19_950, 50 + 998]);
+  bridge.receive(station.lldp(stationEvb), 1);
+  assert.equal(bridge.state().neighbour?.mac, stationMac);
+  for (let seq = 1; seq <= 8_000; seq++) bridge.receive(station.ack(seq), 1);
+  assert.equal(bridge.state().counters.ignored['rate limit'], 19_950);
+});
+
+test('a station that forgets the bridge again and again is told of its VSIs once per second', () => {
+  const bridge = connected();
+  associate(bridge, 1, 1, 10_000);
+  const { keepAliveSupervision } = bridge.state().timers;
+  const forgets = (now: number) => {
+    const confirmed = sent(bridge.receive(station.lldp(freshStationEvb), now)).filter((f) => 'seq' in f);
+    for (const { seq } of confirmed) bridge.receive(station.ack(seq), now);
+    bridge.receive(station.lldp(stationEvb), now);
+    return confirmed.flatMap(vsisIn);
+  };
+  assert.deepEqual(
+    [0, 10, 20, 30].flatMap((ms) => forgets(10_800 + ms)),
+    [vsiId(1)],
+  );
+  const seen = pass(bridge, 10_830, 13_000).filter(({ output }) => output.kind !== 'send' || isVdp(output));
+  const [last, ...repeats] = seen.filter(({ output }) => output.kind === 'send');
+  assert.deepEqual([last?.at, repeats.length > 0], [11_800, true]);
+  assert.deepEqual(
+    seen.flatMap(({ at, output }) => (output.kind === 'released' ? [at] : [])),
+    [11_800 + keepAliveSupervision],
+    'supervised from then on',
+  );
+});
+
+test('of LLDPDUs of the station so many are looked into, and no more', () => {
+  const bridge = connected();
+  const before = bridge.state().counters.lldp.received;
+  for (let i = 0; i < 200; i++) bridge.receive(station.lldp(stationEvb), 20_000);
+  assert.equal(bridge.state().counters.lldp.received - before, 50);
+});
+
 test('a port holds so many VSIs and no more, a VSI so many filter entries', () => {
   const bridge = connected({ limits: { vsis: 2, filterEntries: 1 } });
   associate(bridge, 1, 1, 10_000);
@@ -592,6 +701,22 @@ test('a port holds so many VSIs and no more, a VSI so many filter entries', () =
   const outputs = bridge.receive(station.ecp(4, [asked('associate', wide)]), 10_140);
   assert.deepEqual(refusals(4, outputs), { code: 'insufficient resources', keep: true, hard: false });
   assert.equal(bridge.state().vsis.length, 2);
+});
+
+test('a request that cannot be granted, where something is held: refused with KEEP, which is an answer as any other', () => {
+  const bridge = connected({ limits: { vsis: 2, filterEntries: 1 } });
+  const { keepAlive } = bridge.state().timers;
+  associate(bridge, 1, 1, 10_000);
+  const before = tokenIn(bridge.receive(station.ecp(2, [asked('pre-associate', vsi(1))]), 10_100));
+  const entries = [...vsi(1).filter.entries, ...vsi(5).filter.entries];
+  const wide = { ...vsi(1), filter: { format: 'mac-vid', entries } } as const;
+  const at = 10_000 + 0.9 * keepAlive;
+  const outputs = bridge.receive(station.ecp(3, [asked('associate', wide)]), at);
+  assert.deepEqual(told(outputs), []);
+  bridge.receive(station.ack(sentSequence(outputs.slice(1))), at);
+  assert.equal(bridge.awaits(before), false, 'the station has given up what it asked for before');
+  assert.deepEqual(told(pass(bridge, at, at + keepAlive).map(({ output }) => output)), []);
+  assert.equal(bridge.state().vsis[0]?.association, 'associated', 'at least until the next keep-alive');
 });
 
 test('what is being decided on counts as what is held, and de-associating makes room', () => {
@@ -664,6 +789,17 @@ test('a request that cannot be read is refused with its own octets', () => {
   assert.ok(answer && 'seq' in answer && answer.tlvs[0]?.kind === 'unusable');
   assert.equal(answer.tlvs[0].refusal, 'invalid VID, GroupID or MAC address');
   assert.deepEqual(answer.tlvs[0].info.subarray(1), info.subarray(1));
+});
+
+test('an association that is too short costs none beside it', () => {
+  const bridge = connected();
+  const short = { kind: 'other', type: 3, info: new Uint8Array(20) } as const;
+  const outputs = bridge.receive(station.ecp(1, [short, asked('associate', vsi(1))]), 10_000);
+  assert.deepEqual(sent(outputs), [{ ack: 1 }]);
+  const [ignored, request] = told(outputs);
+  const detail = `from ${stationMac}: associate has 20 octets; it has at least 25`;
+  assert.deepEqual(ignored, { kind: 'ignored', reason: 'malformed', detail });
+  assert.equal(request?.kind === 'request' && request.vsiId, vsiId(1));
 });
 
 test("a filter that is no answer to the request is the agent's mistake", () => {

@@ -307,6 +307,23 @@ test('lldpad repeats a request until it has heard the answer: one on its way is 
   assert.equal(heard(bridge.answer(token, accept, 10_900)).length, 1, 'what is asked for anew is no repeat');
 });
 
+test('of what was answered so much is remembered, and no more, whatever a station lets go of', () => {
+  const bridge = bridgePort({ limits: { vsis: 1, filterEntries: 1 } });
+  bridge.linkUp(0);
+  bridge.receive(lldp(stationMac, agreed), 10);
+  let sequence = 0;
+  const letGo = (n: number) => {
+    const outputs = bridge.receive(ecp(stationMac, ++sequence, [asked('de-associate', draftVsi(n))]), 20);
+    const answered = bridge.state().counters.vdp.commandsSucceeded;
+    for (const frame of [...heard(outputs), ...heard(bridge.tick(24))])
+      if ('seq' in frame) bridge.receive(ecp(stationMac, frame.seq, null), 20);
+    return answered;
+  };
+  assert.deepEqual([1, 2, 3, 4, 5].map(letGo), [1, 2, 3, 4, 5]);
+  assert.equal(letGo(5), 5, 'a repeat');
+  assert.equal(letGo(1), 6, 'longer ago than four others');
+});
+
 test("other formats than the draft's are refused with their own octets", () => {
   const bridge = connected();
   const tlv = encodeDraftVdp(asked('associate', draftVsi(1)))!;
@@ -324,6 +341,31 @@ test("other formats than the draft's are refused with their own octets", () => {
   assert.deepEqual(ack, { ack: 9 });
   assert.ok(answer && 'seq' in answer && answer.tlvs[0]?.kind === 'unusable');
   assert.equal(answer.tlvs[0].refusal, 'invalid format');
+});
+
+test('an association that cannot be read costs none beside it', () => {
+  const { type, info } = encodeDraftVdp(asked('associate', draftVsi(1)))!;
+  const unknownMode = Uint8Array.from(info);
+  unknownMode[4] = 7;
+  for (const [broken, problem] of [
+    [info.subarray(0, 20), 'association has 20 octets; it has at least 30'],
+    [unknownMode, 'mode 7; it is 0 to 3'],
+  ] as const) {
+    const bridge = connected();
+    const right = encodeDraftVdp(asked('associate', draftVsi(2)))!;
+    const payload = encodeDraftEcpdu({
+      operation: 'request',
+      subtype: draftVdpSubtype,
+      sequence: 9,
+      payload: encodeTlvs([{ type, info: broken }, right]),
+    });
+    const [ignored, request] = told(
+      bridge.receive(frame(stationMac, nearestBridge, etherTypes.draftEcp, payload), 10_000),
+    );
+    const detail = `from ${stationMac}: ${problem}`;
+    assert.deepEqual(ignored, { kind: 'ignored', reason: 'malformed', detail });
+    assert.equal(request?.kind === 'request' && request.vsiId, vsiId(2));
+  }
 });
 
 test('a station that forgot the bridge begins anew; one that changes the version too', () => {
