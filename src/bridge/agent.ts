@@ -147,7 +147,9 @@ export class BridgeAgent {
     const { otherNeighbours, managementAddresses } = parts;
     const macs = this.#macs;
     for (const { name, secondStation, send } of parts.links) {
+      const before = this.#stations.at(name);
       const machine = new BridgePort({
+        ...(before && { station: before.mac }),
         get mac() {
           return macs.get(name)!;
         },
@@ -217,7 +219,13 @@ export class BridgeAgent {
     const { size } = this.entries;
     if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
     relay.watch((event) => this.#announced(event));
-    for (const { name, runs } of links) if (runs) this.linkChanged(name, true);
+    for (const { name, runs } of links) {
+      // a place is kept only where the station could not have been unplugged meanwhile
+      if (!runs || !this.#stations.at(name)?.pinned)
+        this.#ports.get(name)!.do((machine, now) => machine.linkDown(now));
+      if (runs) this.linkChanged(name, true);
+      else this.#notePlace(name);
+    }
   }
 
   #adopt(entry: VsiEntry): void {
@@ -259,6 +267,7 @@ export class BridgeAgent {
     else this.#running.delete(port);
     this.#parts.log('info', `link of ${port} is ${runs ? 'up' : 'down'}`);
     driver.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
+    this.#notePlace(port);
   }
 
   /**
@@ -405,6 +414,7 @@ export class BridgeAgent {
         return;
       case 'neighbour':
         if (output.neighbour) this.#met(port, output.neighbour);
+        this.#notePlace(port);
         changed(null);
         for (const { vsiId } of this.#book.at(port)) changed(vsiId);
         return;
@@ -424,6 +434,11 @@ export class BridgeAgent {
       case 'late answer':
         return; // `awaits` was asked before anything was set up
     }
+  }
+
+  /** Whose place the port is, for the next run. */
+  #notePlace(port: PortName): void {
+    this.#stations.pinned(port, this.#ports.get(port)!.machine.station);
   }
 
   /** A station that is not who was taken to be there may not have what is held there. */

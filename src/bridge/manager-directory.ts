@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
@@ -13,6 +13,7 @@ import type { PortProfile, TenantLimits } from '../domain/port-profile.ts';
 import { profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from './directory.ts';
+import { StateFile } from './state-file.ts';
 
 /** What the directory tells the agent of. */
 export interface DirectoryListener {
@@ -41,7 +42,7 @@ const copySchema = z.object({
  */
 export class ManagerDirectory implements Directory {
   readonly #api: ApiClient;
-  readonly #file: string;
+  readonly #file: StateFile<z.output<typeof copySchema>>;
   readonly #tenants = new Map<string, Tenant>();
   readonly #profiles = new Map<ProfileKey, PortProfile>();
   readonly #vsis = new Map<VsiId, VsiSpec>();
@@ -51,14 +52,14 @@ export class ManagerDirectory implements Directory {
   readonly #unlisted = new Set<Followed>(['tenants', 'profiles', 'vsis']);
   #isListed = false;
   readonly #stop = new AbortController();
-  #saving: NodeJS.Timeout | undefined;
   #listener: DirectoryListener | null = null;
 
   /** @throws an Error when the directory cannot be written */
   constructor(api: ApiClient, stateDirectory: string) {
     mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
     this.#api = api;
-    this.#file = join(stateDirectory, 'directory.json');
+    const path = join(stateDirectory, 'directory.json');
+    this.#file = new StateFile(path, copySchema, (message) => this.#listener?.log('warn', message));
   }
 
   /** Starts from the copy, then follows the manager until `close`. */
@@ -89,7 +90,7 @@ export class ManagerDirectory implements Directory {
 
   close(): void {
     this.#stop.abort();
-    if (this.#saving) this.#save();
+    this.#file.close();
   }
 
   known(vsiId: VsiId, ref: ProfileRef): Entitlement | null {
@@ -227,42 +228,20 @@ export class ManagerDirectory implements Directory {
   }
 
   #load(listener: DirectoryListener): void {
-    let text: string;
-    try {
-      text = readFileSync(this.#file, 'utf8');
-    } catch {
-      return; // the first start here
-    }
-    const copy = copySchema.safeParse(parseJson(text));
-    if (!copy.success) {
-      listener.log('warn', `${this.#file} is not a copy of ours; starting without`);
-      return;
-    }
-    for (const tenant of copy.data.tenants) this.#tenants.set(tenant.name, tenant);
-    for (const profile of copy.data.profiles) this.#profiles.set(profileKey(profile.ref), profile);
-    for (const vsi of copy.data.vsis) this.#vsis.set(vsi.vsiId, vsi);
+    const copy = this.#file.load();
+    if (!copy) return;
+    for (const tenant of copy.tenants) this.#tenants.set(tenant.name, tenant);
+    for (const profile of copy.profiles) this.#profiles.set(profileKey(profile.ref), profile);
+    for (const vsi of copy.vsis) this.#vsis.set(vsi.vsiId, vsi);
     listener.tenantsChanged(this.#tenants);
   }
 
-  /** Many changes at once are one write. */
   #changed(): void {
-    this.#saving ??= setTimeout(() => this.#save(), 50);
-  }
-
-  #save(): void {
-    clearTimeout(this.#saving);
-    this.#saving = undefined;
-    const copy = z.encode(copySchema, {
+    this.#file.changed(() => ({
       tenants: [...this.#tenants.values()],
       profiles: [...this.#profiles.values()],
       vsis: [...this.#vsis.values()],
-    });
-    try {
-      writeFileSync(`${this.#file}.new`, JSON.stringify(copy), { mode: 0o600 });
-      renameSync(`${this.#file}.new`, this.#file);
-    } catch (error) {
-      this.#listener?.log('warn', `the copy of the manager's database: ${(error as Error).message}`);
-    }
+    }));
   }
 }
 
@@ -271,12 +250,4 @@ const moved: ReadonlySet<Migration['state']> = new Set(['active', 'released', 'a
 function sameGrant(a: VsiSpec, b: VsiSpec): boolean {
   const grant = ({ macs, profile, hosts }: VsiSpec) => JSON.stringify([macs, profile, hosts]);
   return grant(a) === grant(b);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

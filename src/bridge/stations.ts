@@ -8,6 +8,8 @@ export interface Station {
   readonly mac: MacAddress;
   /** as LLDP tells it; null if it tells none */
   readonly name: string | null;
+  /** whether the port is its place, be it heard or not, so that nobody else is taken for it */
+  readonly pinned: boolean;
 }
 
 /**
@@ -42,9 +44,20 @@ export class Stations {
   met(port: PortName, { mac, systemName }: Neighbour): boolean {
     const name = cleanSystemName(systemName);
     const before = this.at(port);
-    if (before?.mac === mac && before.name === name) return false;
-    this.#met.set(port, { mac, name });
+    const isNews = before?.mac !== mac || before.name !== name;
+    if (isNews || !before.pinned) this.#put(port, { mac, name, pinned: true });
+    return isNews;
+  }
+
+  /** Whose place the port is now; null: whoever comes. */
+  pinned(port: PortName, mac: MacAddress | null): void {
+    const station = this.at(port);
+    const pinned = station?.mac === mac;
+    if (station && station.pinned !== pinned) this.#put(port, { ...station, pinned });
+  }
+
+  #put(port: PortName, station: Station): void {
+    this.#met.set(port, station);
     this.#changed(this.#met);
-    return true;
   }
 }
