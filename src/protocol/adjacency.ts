@@ -43,11 +43,11 @@ export interface AdjacencyOptions extends Identity {
   readonly evb: EvbParameters;
   /** whether an address belongs to a VM at this port; nothing from it is ever taken */
   readonly isVsiAddress?: (mac: MacAddress) => boolean;
-  /** ECPDUs taken per second; the default is 2,000, after a burst of 8,000. While there is no neighbour, as many new sources */
+  /** ECPDUs taken per second, and sources that LLDP is heard from anew; the default is 2,000, after a burst of 8,000 */
   readonly controlFrames?: TokenRate;
   /**
-   * Whose place a bridge's port is, as the agent remembers it (`BridgePort.station` of its last run): when the link is
-   * up at the start, no other becomes the station until an LLDPDU's TTL has passed without this one.
+   * Whose place a bridge's port is, as the agent remembers it (`BridgePort.station` of its last run): no other becomes
+   * the station until an LLDPDU's TTL has passed without this one, unless the first that is told is `linkDown`.
    */
   readonly station?: MacAddress;
   /** what becomes of the port when a second station speaks at it; the default is "ignore" */
@@ -121,7 +121,7 @@ export class Adjacency {
   #pinned: MacAddress | null = null;
   /** when the place of a station that is remembered, and was not heard since, is free */
   #pinExpires: number | null = null;
-  /** to be pinned if the link is up at the start */
+  /** to be pinned by the first `linkUp` */
   #remembered: MacAddress | null;
   #secondStation: SecondStation | null = null;
   readonly #listener: LldpListener;

@@ -8,7 +8,7 @@ import { etherTypes, nearestBridge, nearestCustomerBridge } from './ethernet.ts'
 import type { EvbRole } from './evb/ratified.ts';
 import type { Result } from './result.ts';
 import { encodeTlv } from './tlv.ts';
-import { decodeDraftVdp, encodeDraftVdp } from './vdp/draft.ts';
+import { decodeDraftVdp, encodeDraftVdp, isInDraft } from './vdp/draft.ts';
 import { decodeVdpdu, encodeVdpTlv, managerIdType } from './vdp/ratified.ts';
 import { managerIdOf, type AssociationTlv, type VdpTlv } from './vdp/tlv.ts';
 
@@ -28,6 +28,8 @@ export interface Dialect {
   readonly vdp: {
     /** the associations in an ECPDU, as the reader's role has it */
     decode(reader: EvbRole, payload: Uint8Array): Result<readonly VdpTlv[]>;
+    /** whether this version has words for it */
+    canSay(tlv: AssociationTlv): boolean;
     /** one whole TLV; null if this version cannot say it */
     encode(tlv: AssociationTlv): Uint8Array | null;
     /** what has to precede the TLV; those with the same lead may share an ECPDU */
@@ -52,6 +54,7 @@ const ratified: Dialect = {
       const vdpdu = decodeVdpdu(payload);
       return vdpdu.ok ? { ok: true, value: vdpdu.value.tlvs } : vdpdu;
     },
+    canSay: () => true,
     encode: (tlv) => encodeTlv(encodeVdpTlv(tlv)),
     lead: (tlv) => encodeTlv({ type: managerIdType, info: managerIdToBytes(managerIdOf(tlv)) }),
     isReadLate: true,
@@ -70,6 +73,7 @@ const draft: Dialect = {
   },
   vdp: {
     decode: decodeDraftVdp,
+    canSay: isInDraft,
     encode: (tlv) => {
       const encoded = encodeDraftVdp(tlv);
       return encoded && encodeTlv(encoded);

@@ -6,6 +6,7 @@ import { Aging } from '../aging.ts';
 import { earliest } from '../deadline.ts';
 import type { EvbOperation } from '../evb/parameters.ts';
 import { txTtl } from '../lldp/transmitter.ts';
+import { TokenBucket, type TokenRate } from '../token-bucket.ts';
 import {
   associationOf,
   modeOf,
@@ -116,7 +117,15 @@ interface Problem {
   readonly reason: string;
 }
 
-/** In ms: a station that forgets the bridge, or changes its version, as often as it can is not told of a thousand VSIs each time. */
+/**
+ * A host that is started or emptied asks for all its VSIs at once, reserved and then associated. After that: lldpad in
+ * the ratified version asks for no more than 390 per second, and libvirt, one by one, for fewer.
+ */
+function decisions({ vsis }: VdpLimits): TokenRate {
+  return { rate: 500, burst: 2 * vsis + 500 };
+}
+
+/** In ms: who forgets the bridge, or changes its version, as often as it can is not told of a thousand VSIs each time. */
 const confirmationInterval = 1_000;
 
 type AssociateRequest = VdpRequest & { readonly mode: AssociateMode };
@@ -138,10 +147,14 @@ export class VdpBridge {
   readonly #waiting = new Aging<VsiId>();
   /** in draft 0.2, what was granted a moment ago: each VSI in each mode at most */
   readonly #answered = new Aging<string>();
+  /** in draft 0.2, what the agent has refused, while the answer is on its way */
+  readonly #refused = new Map<VsiId, AssociateRequest>();
   /** de-associated by the bridge, and the station has not acknowledged it */
   readonly #leaving = new Set<VsiId>();
   /** what is held does not expire before, as its station may be there and not have been heard yet */
   #unheardUntil = -Infinity;
+  /** requests that the agent decides on */
+  readonly #decisions: TokenBucket;
   /** when the station is to be told what it holds; null: it was, or cannot be */
   #confirmAt: number | null = null;
   #lastConfirmed = -Infinity;
@@ -152,6 +165,7 @@ export class VdpBridge {
 
   constructor(options: VdpBridgeOptions) {
     this.#options = options;
+    this.#decisions = new TokenBucket(decisions(options.limits));
   }
 
   vsis(): BridgeVsi[] {
@@ -228,6 +242,7 @@ export class VdpBridge {
     for (const held of vsis) {
       const pending = this.#vsis.get(held.vsiId)?.pending ?? null;
       this.#vsis.set(held.vsiId, { held, pending });
+      this.#refused.delete(held.vsiId);
       if (!pending) this.#renewed.touch(held.vsiId, now);
     }
   }
@@ -241,6 +256,7 @@ export class VdpBridge {
   settled(tlvs: readonly AssociationTlv[]): void {
     for (const tlv of tlvs)
       if (tlv.kind === 'request') this.#leaving.delete(tlv.vsiId);
+      else if (tlv.kind === 'answer' && tlv.refusal) this.#refused.delete(tlv.vsiId);
       else if (tlv.kind === 'answer' && tlv.mode !== 'de-associate') this.#answered.delete(answerKey(tlv));
   }
 
@@ -273,6 +289,7 @@ export class VdpBridge {
     this.#confirmAt = null;
     this.#leaving.clear();
     this.#answered.clear();
+    this.#refused.clear();
   }
 
   #confirmIfDue(now: number): void {
@@ -318,6 +335,7 @@ export class VdpBridge {
     const vsi = this.#vsis.get(vsiId);
     if (this.#isRepeat(request, vsi, now)) return;
     this.#options.withdraw(vsiId);
+    this.#refused.delete(vsiId);
     if (!isAssociate(request)) {
       this.#succeed(request, request.filter, now);
       if (vsi) this.#forget(vsiId, vsi, 'requested');
@@ -355,7 +373,18 @@ export class VdpBridge {
     return null;
   }
 
+  /**
+   * Repeats and keep-alives are answered here and cost little, so lldpad may fill its ECPDUs with them; what the agent has
+   * to decide on costs it a look at the manager and a write to the relay. Above what any station needs, requests are
+   * refused. Silence would do less: without ECP's acknowledgement lldpad tries for 10 ms more and tells nobody, and
+   * without VDP's answer libvirt waits for 10 s, and lldpad's ratified VSI for ever; in draft 0.2 it would ask again in
+   * each ECPDU, which is more of the same.
+   */
   #ask(request: AssociateRequest, now: number): void {
+    if (!this.#decisions.take(now)) {
+      const reason = 'the station asks for more than can be decided on';
+      return this.#turnDown(request, { code: 'insufficient resources', keep: true, reason }, 'refused', now);
+    }
     const { mode, vsiId, profile, filter, hints } = request;
     const vsi = this.#vsis.get(vsiId) ?? { held: null, pending: null };
     this.#vsis.set(vsiId, vsi);
@@ -383,6 +412,8 @@ export class VdpBridge {
   #isRepeat(request: VdpRequest, vsi: Vsi | undefined, now: number): boolean {
     const { dialect, timing } = this.#options.operation();
     if (dialect !== 'draft') return false;
+    const refused = this.#refused.get(request.vsiId);
+    if (refused && sameRequest(refused, request)) return true;
     this.#answered.expire(timing.acknowledgement, now);
     if (this.#answered.since(answerKey(request)) === null) return false;
     return isAssociate(request) ? vsi?.held != null && renews(vsi.held, request) : vsi === undefined;
@@ -408,18 +439,22 @@ export class VdpBridge {
    * else the VSI is let go of, which is told with `lost`, if that is not null.
    */
   #turnDown(
-    { mode, vsiId, profile, filter }: AssociateRequest,
+    request: AssociateRequest,
     { code, reason, keep: mayKeep = false, hard = false }: Omit<Refused, 'kind'>,
     lost: ReleaseReason | null,
     now: number,
   ): void {
+    const { mode, vsiId, profile, filter } = request;
     const vsi = this.#vsis.get(vsiId);
     const keep = mayKeep && vsi !== undefined && this.#canKeep(vsi);
     this.lastRefusal = { vsiId, mode, code, reason, at: now };
     this.counters.commandsFailed++;
     if (keep) this.counters.commandReverts++;
-    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: { code, keep, hard } });
+    const { operation, put } = this.#options;
+    const answered = put({ kind: 'answer', mode, vsiId, profile, filter, refusal: { code, keep, hard } });
     if (!vsi) return;
+    if (answered && vsi.pending?.request === request && operation().dialect === 'draft')
+      this.#refused.set(vsiId, request);
     if (keep) {
       this.#settle(vsiId, vsi);
       this.#renewed.touch(vsiId, now);

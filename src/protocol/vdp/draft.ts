@@ -64,10 +64,18 @@ export function decodeDraftVdp(reader: EvbRole, bytes: Uint8Array): Result<VdpTl
   return ok(tlvs);
 }
 
+/** Whether the draft has words for it. */
+export function isInDraft(tlv: AssociationTlv): boolean {
+  if (managerIdOctet(managerIdOf(tlv)) === null) return false;
+  if (tlv.kind === 'unusable') return true;
+  const { format, entries } = tlv.filter;
+  return format === 'mac-vid' && fixedLength + entries.length * entryLength <= longestInfo;
+}
+
 /** Null if the draft has no words for it. */
 export function encodeDraftVdp(tlv: AssociationTlv): Tlv | null {
-  const managerId = managerIdOctet(managerIdOf(tlv));
-  if (managerId === null) return null;
+  if (!isInDraft(tlv)) return null;
+  const managerId = managerIdOctet(managerIdOf(tlv))!;
   if (tlv.kind === 'unusable') {
     const info = Uint8Array.from(tlv.info);
     if (tlv.refusal !== null && tlv.refusal !== refusalIn(info)) info[5] = responses[tlv.refusal];
@@ -75,8 +83,6 @@ export function encodeDraftVdp(tlv: AssociationTlv): Tlv | null {
   }
   const { mode, vsiId, profile, filter } = tlv;
   const refusal = tlv.kind === 'answer' ? tlv.refusal : null;
-  if (filter.format !== 'mac-vid' || fixedLength + filter.entries.length * entryLength > longestInfo)
-    return null;
   const info = Uint8Array.from([
     ...bigEndian(oui, 3),
     subtype,

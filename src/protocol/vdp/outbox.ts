@@ -11,8 +11,28 @@ interface Item {
   readonly rounds: number;
   /** one of these was acknowledged */
   readonly isAgain: boolean;
-  readonly lead: Uint8Array;
-  readonly octets: Uint8Array;
+  readonly encoded: Encoded;
+}
+
+/** What it is on the wire, made when it goes there: a station that asks too often has most answers replaced before. */
+class Encoded {
+  readonly #tlv: AssociationTlv;
+  readonly #vdp: Dialect['vdp'];
+  #lead: Uint8Array | null = null;
+  #octets: Uint8Array | null = null;
+
+  constructor(tlv: AssociationTlv, vdp: Dialect['vdp']) {
+    this.#tlv = tlv;
+    this.#vdp = vdp;
+  }
+
+  get lead(): Uint8Array {
+    return (this.#lead ??= this.#vdp.lead(this.#tlv));
+  }
+
+  get octets(): Uint8Array {
+    return (this.#octets ??= this.#vdp.encode(this.#tlv)!);
+  }
 }
 
 /** A TLV goes into so many ECPDUs before it is given up: a busy lldpad stalls for longer than one is repeated. */
@@ -51,10 +71,9 @@ export class VdpOutbox {
   put(tlv: AssociationTlv, { vdp }: Dialect): boolean {
     const key = keyOf(tlv);
     if (this.#waiting.size >= this.#limit && !this.#waiting.has(key)) return false;
-    const octets = vdp.encode(tlv);
-    if (octets === null) return false;
+    if (!vdp.canSay(tlv)) return false;
     this.#waiting.delete(key);
-    this.#waiting.set(key, { tlv, rounds: 0, isAgain: false, lead: vdp.lead(tlv), octets });
+    this.#waiting.set(key, { tlv, rounds: 0, isAgain: false, encoded: new Encoded(tlv, vdp) });
     return true;
   }
 
@@ -77,17 +96,18 @@ export class VdpOutbox {
     if (now < this.#unread.since + readAfter)
       this.#wait(this.#unread.items.map((item) => ({ ...item, isAgain: true })));
     this.#unread = { since: now, items: [] };
-    let room = longestPayload - reserved - first.lead.length - end.length;
+    const { lead } = first.encoded;
+    let room = longestPayload - reserved - lead.length - end.length;
     const taken: Item[] = [];
     for (const [key, item] of this.#waiting) {
-      if (!equal(item.lead, first.lead)) continue;
-      if (item.octets.length > room) break;
-      room -= item.octets.length;
+      if (!equal(item.encoded.lead, lead)) continue;
+      if (item.encoded.octets.length > room) break;
+      room -= item.encoded.octets.length;
       taken.push({ ...item, rounds: item.rounds + 1 });
       this.#waiting.delete(key);
     }
     this.#inFlight = taken;
-    return concat([first.lead, ...taken.map(({ octets }) => octets), end]);
+    return concat([lead, ...taken.map(({ encoded }) => encoded.octets), end]);
   }
 
   /** What was taken last has arrived, which does not mean that it is read at a station that does so late. Returns what it was. */

@@ -676,6 +676,42 @@ test('a station that forgets the bridge again and again is told of its VSIs once
   );
 });
 
+test('what the agent has to decide on is limited; the rest is refused, and what is held stays', () => {
+  const bridge = connected();
+  let seq = 0;
+  const ask = (mode: 'pre-associate' | 'associate', ns: readonly number[], now: number) => {
+    const requests = ns.map((n) => asked(mode, vsi(n)));
+    return bridge.receive(station.ecp(++seq, requests), now).filter((output) => output.kind === 'request');
+  };
+  const some = Array.from({ length: 32 }, (_, n) => n + 1);
+  for (let first = 0; first < 1024; first += some.length)
+    for (const mode of ['pre-associate', 'associate'] as const)
+      for (const { token } of ask(
+        mode,
+        some.map((n) => first + n),
+        10_000,
+      ))
+        bridge.answer(token, accept, 10_000);
+  assert.equal(bridge.state().vsis.length, 1024);
+  assert.equal(bridge.state().counters.vdp.commandsFailed, 0, 'a whole host, reserved and then associated');
+
+  let asks = 0;
+  for (let round = 0; round < 100; round++)
+    asks += ask(round % 2 ? 'associate' : 'pre-associate', some, 10_000).length;
+  assert.ok(asks <= 500, `${asks} more at once`);
+  const { lastRefusal, counters, vsis } = bridge.state();
+  assert.equal(lastRefusal?.code, 'insufficient resources');
+  assert.ok(counters.vdp.commandReverts > 0);
+  assert.equal(vsis.length, 1024);
+  const renewed = told(bridge.receive(station.ecp(++seq, [asked('associate', vsi(1000))]), 10_000));
+  assert.deepEqual(
+    renewed,
+    [{ kind: 'renewed', vsiId: vsiId(1000) }],
+    'what the agent is not asked for is free',
+  );
+  assert.equal(ask('pre-associate', some.slice(0, 5), 10_010).length, 5, '500 per second');
+});
+
 test('of LLDPDUs of the station so many are looked into, and no more', () => {
   const bridge = connected();
   const before = bridge.state().counters.lldp.received;

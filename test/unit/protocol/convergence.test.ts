@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Association } from '../../../src/domain/association.ts';
+import type { MacAddress } from '../../../src/domain/mac-address.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import type { BridgePort, BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
@@ -137,12 +138,12 @@ class World {
   #restartBridge(): void {
     const held = this.bridge.machine.state().vsis;
     this.bridge.stop();
-    this.bridge = this.#newBridge();
+    this.bridge = this.#newBridge(this.chance.pick([this.bridge.machine.station, null]));
     const kept = this.chance.next() < 0.5 ? held : [];
     this.relay.clear();
     for (const { vsiId } of kept) this.relay.set(vsiId, 'held');
     this.bridge.machine.adopt(kept, this.clock.now);
-    this.bridge.do((machine, now) => (this.link.up ? machine.linkUp(now) : []));
+    this.bridge.do((machine, now) => (this.link.up ? machine.linkUp(now) : machine.linkDown(now)));
   }
 
   #restartStation(): void {
@@ -156,10 +157,14 @@ class World {
     this.station.do((machine, now) => machine.linkUp(now));
   }
 
-  #newBridge(): BridgeEnd {
+  #newBridge(station: MacAddress | null = null): BridgeEnd {
     const end: BridgeEnd = new End(
       this.link,
-      bridgePort({ firstSequence: this.#firstSequence(), evb: { ...evb, timers } }),
+      bridgePort({
+        firstSequence: this.#firstSequence(),
+        evb: { ...evb, timers },
+        ...(station && { station }),
+      }),
       (output) => {
         if (output.kind === 'released') this.relay.delete(output.vsiId);
         if (output.kind === 'renewed') this.renewals++;

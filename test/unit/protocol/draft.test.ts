@@ -307,6 +307,26 @@ test('lldpad repeats a request until it has heard the answer: one on its way is 
   assert.equal(heard(bridge.answer(token, accept, 10_900)).length, 1, 'what is asked for anew is no repeat');
 });
 
+test('what was refused is not decided on again while lldpad repeats it and the refusal is on its way', () => {
+  const bridge = connected();
+  const ask = (sequence: number, mode: 'associate' | 'pre-associate', now: number) =>
+    bridge
+      .receive(ecp(stationMac, sequence, [asked(mode, draftVsi(1))]), now)
+      .flatMap((output) => (output.kind === 'request' ? [output.token] : []));
+  const [token] = ask(1, 'associate', 10_000);
+  const refusal = { kind: 'refuse', code: 'other failure', reason: 'no' } as const;
+  const [answer] = heard(bridge.answer(token!, refusal, 10_000));
+  assert.ok(answer && 'seq' in answer);
+  assert.deepEqual(ask(2, 'associate', 10_010), []);
+  assert.equal(bridge.state().counters.vdp.commandsFailed, 1);
+  bridge.receive(ecp(stationMac, answer.seq, null), 10_020);
+  assert.equal(ask(3, 'associate', 10_030).length, 1, 'acknowledged, and asked for anew');
+  const [other] = ask(4, 'pre-associate', 10_040);
+  bridge.answer(other!, refusal, 10_040);
+  assert.equal(ask(5, 'associate', 10_050).length, 1, 'another request than the refused one');
+  assert.equal(ask(6, 'pre-associate', 10_060).length, 1, 'whose refusal is not said any more');
+});
+
 test('of what was answered so much is remembered, and no more, whatever a station lets go of', () => {
   const bridge = bridgePort({ limits: { vsis: 1, filterEntries: 1 } });
   bridge.linkUp(0);
