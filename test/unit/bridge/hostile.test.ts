@@ -170,10 +170,13 @@ test('a station may call itself as LLDP lets it, and is told in one line', () =>
     peers.say('p1', said);
     assert.equal(peers.network.bridge.stationAt('p1'), name);
   }
-  peers.network.directory.grants.set(web1.vsiId, { ...web1, hosts: ['h'.repeat(200)] });
-  peers.say('p1', 'h'.repeat(200));
-  peers.ask('p1', 'associate');
-  assert.equal(peers.network.speaks('p1'), true);
+  peers.network.directory.grants.set(web1.vsiId, { ...web1, hosts: ['h'.repeat(200), 'a\u{fffd}b'] });
+  for (const name of ['h'.repeat(200), 'a\nb', 'other']) {
+    peers.say('p1', name);
+    peers.ask('p1', 'associate');
+    assert.equal(peers.network.speaks('p1'), name !== 'other', 'hosts can name it');
+    peers.ask('p1', 'de-associate');
+  }
 });
 
 test('a port speaks from the address that its interface has now', () => {
