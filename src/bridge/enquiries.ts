@@ -46,7 +46,7 @@ export class Enquiries {
 
   async #ask(vsiId: VsiId, here: Map<VsiId, Enquiry>): Promise<void> {
     const newest = () => here.get(vsiId)!;
-    let { profile } = newest();
+    let profile: ProfileRef;
     let failure: Error | null;
     do {
       ({ profile } = newest());
