@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { managerAt, managerUrlForm } from './manager-url.ts';
+import { socketPathOctets } from './local-socket.ts';
 import { strict } from './strict.ts';
 
 /** What the configuration files of bridge and station have in common. */
@@ -26,6 +28,7 @@ export const evb = strict({
   dialects: z
     .array(z.enum(dialectNames))
     .min(1)
+    .refine((names) => new Set(names).size === names.length, 'has one twice; each once would be right')
     .default([...dialectNames])
     .meta({ description: 'versions of 802.1Qbg to offer: of 2012 (ratified), or draft 0.2' }),
 }).prefault({});
@@ -41,8 +44,8 @@ export const managementAddresses = z
   .default([]);
 
 /** "http://manager:7470" or "unix:/run/hairpin/manager.sock" */
-export const managerUrl = z.string().refine((url) => /^(http:\/\/[^/]+|unix:\/.+)$/.test(url), {
-  error: (issue) => `is ${JSON.stringify(issue.input)}; http://HOST:PORT or unix:/PATH would be right`,
+export const managerUrl = z.string().refine((url) => managerAt(url) !== null, {
+  error: (issue) => `is ${JSON.stringify(issue.input)}; ${managerUrlForm} would be right`,
 });
 
 /** A Linux interface name. */
@@ -53,4 +56,10 @@ export const interfaceName = z.string().regex(/^[^\s/:]{1,15}$/, {
 
 export const absolutePath = z.string().regex(/^\//, {
   error: (issue) => `"${String(issue.input)}" is not an absolute path like /run/hairpin`,
+});
+
+/** Where a local socket is. */
+export const socketPath = absolutePath.refine((path) => Buffer.byteLength(path) <= socketPathOctets, {
+  error: (issue) =>
+    `has ${Buffer.byteLength(String(issue.input))} octets; a socket's path of at most ${socketPathOctets} would be right`,
 });

@@ -3,6 +3,7 @@ import { Invalid } from '../domain/invalid.ts';
 import { parseUnicastMac } from '../domain/mac-address.ts';
 import { parseManagerId } from '../domain/manager-id.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
+import { parseSystemName } from '../domain/system-name.ts';
 import { parseVid } from '../domain/vid.ts';
 import { parseVsiId } from '../domain/vsi-id.ts';
 import * as packet from './packet-forms.ts';
@@ -96,6 +97,9 @@ function parseTitle(value: string): string {
     throw new Invalid(`"${value}" does not fit; 1 to 64 characters in one line do`);
   return value;
 }
+
+/** What a system calls itself by LLDP: 1 to 255 characters in one line. */
+export const systemName = form(z.string(), parseSystemName, same).meta({ minLength: 1, maxLength: 255 });
 
 /** A sentence: up to 500 characters. */
 export const reason = z.string().max(500);

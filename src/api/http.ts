@@ -1,5 +1,6 @@
 import { Agent, request, type IncomingMessage, type RequestOptions } from 'node:http';
 import { ApiError } from './api-error.ts';
+import { managerAt, managerUrlForm } from './manager-url.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -27,7 +28,10 @@ export class HttpTransport {
   /** @throws ApiError unless `url` is "http://HOST:PORT" or "unix:/PATH" */
   constructor(url: string) {
     this.#url = url;
-    this.#where = whereOf(url);
+    const where = managerAt(url);
+    if (!where)
+      throw new ApiError(`"${url}" is not a manager's address; ${managerUrlForm} would be right`, null);
+    this.#where = where;
   }
 
   async send(asked: HttpRequest): Promise<HttpAnswer> {
@@ -106,17 +110,6 @@ const meanings: Readonly<Record<string, string>> = {
   ENOTFOUND: 'there is no such host',
   ECONNRESET: 'the connection broke',
 };
-
-function whereOf(url: string): RequestOptions {
-  if (/^unix:\/./.test(url)) return { socketPath: url.slice('unix:'.length) };
-  const parsed = URL.parse(url);
-  if (parsed?.protocol === 'http:' && parsed.pathname === '/' && !parsed.search && !parsed.username)
-    return { host: parsed.hostname.replace(/^\[(.*)\]$/, '$1'), port: parsed.port || 80 };
-  throw new ApiError(
-    `"${url}" is not a manager's address; http://HOST:PORT or unix:/PATH would be right`,
-    null,
-  );
-}
 
 async function bodyOf(response: IncomingMessage): Promise<string> {
   response.setEncoding('utf8');

@@ -20,6 +20,9 @@ export type LocalStreams = Readonly<
   Record<string, (body: unknown, gone: AbortSignal) => AsyncIterable<unknown>>
 >;
 
+/** Octets of a socket's path that sockaddr_un has room for, beside its final zero. */
+export const socketPathOctets = 107;
+
 /** What a caller may send; an answer is as long as it is. */
 const bodyLimit = 65_536;
 

@@ -5,11 +5,6 @@ import { backoff } from './backoff.ts';
 /** So many calls wait for a manager that is away; the oldest are forgotten first. */
 const limit = 10_000;
 
-interface Waiting {
-  readonly key: string | null;
-  readonly call: () => Promise<unknown>;
-}
-
 /**
  * Tells the manager what happened, in order, while the agent goes on with its work: calls wait while the manager is
  * away and are made when it is back. What the manager refuses is given up, with one line to `refused`.
@@ -17,7 +12,8 @@ interface Waiting {
 export class Reporter {
   readonly #refused: (message: string) => void;
   readonly #stop = new AbortController();
-  #queue: Waiting[] = [];
+  /** by key; a call without one is by a key of its own */
+  readonly #queue = new Map<string | symbol, () => Promise<unknown>>();
   #idle: Promise<void> = Promise.resolve();
   #running = false;
 
@@ -27,9 +23,10 @@ export class Reporter {
 
   /** With a `key`, the call takes the place of one under the same key that still waits: only the newest state counts. */
   tell(call: () => Promise<unknown>, key: string | null = null): void {
-    if (key !== null) this.#queue = this.#queue.filter((waiting) => waiting.key !== key);
-    this.#queue.push({ key, call });
-    if (this.#queue.length > limit) this.#queue.shift();
+    const under = key ?? Symbol();
+    this.#queue.delete(under);
+    this.#queue.set(under, call);
+    if (this.#queue.size > limit) this.#queue.delete(this.#queue.keys().next().value!);
     if (!this.#running) this.#idle = this.#run();
   }
 
@@ -44,21 +41,22 @@ export class Reporter {
     this.#running = true;
     await nextTurn(); // who tells has more urgent things to do first
     let waits = backoff(Math.random);
-    while (this.#queue.length && !this.#stop.signal.aborted) {
-      const next = this.#queue.shift()!;
-      try {
-        await next.call();
-        waits = backoff(Math.random);
-      } catch (error) {
-        if (!(error instanceof ApiError) || (error.status !== null && error.status < 500)) {
-          this.#refused((error as Error).message);
-          continue;
+    // what is told meanwhile comes last, and is reached
+    for (const [key, call] of this.#queue)
+      while (this.#queue.get(key) === call && !this.#stop.signal.aborted) {
+        try {
+          await call();
+          waits = backoff(Math.random);
+        } catch (error) {
+          if (!(error instanceof ApiError) || (error.status !== null && error.status < 500))
+            this.#refused((error as Error).message);
+          else {
+            await sleep(waits.next().value, undefined, { signal: this.#stop.signal }).catch(() => {});
+            continue;
+          }
         }
-        const overtaken = next.key !== null && this.#queue.some(({ key }) => key === next.key);
-        if (!overtaken) this.#queue.unshift(next);
-        await sleep(waits.next().value, undefined, { signal: this.#stop.signal }).catch(() => {});
+        if (this.#queue.get(key) === call) this.#queue.delete(key);
       }
-    }
     this.#running = false;
   }
 }

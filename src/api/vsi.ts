@@ -4,7 +4,7 @@ import type { MacAddress } from '../domain/mac-address.ts';
 import type { Timestamp } from '../domain/migration.ts';
 import type { ProfileKey } from '../domain/profile-ref.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
-import { ipAddress, mac, name, profile, timestamp, title, vsiId } from './forms.ts';
+import { ipAddress, mac, name, profile, systemName, timestamp, title, vsiId } from './forms.ts';
 import { optional, strict } from './strict.ts';
 
 /** What the administrator says of one VM NIC, and thereby all that the bridges may grant it. */
@@ -43,7 +43,7 @@ export const vsiStatusSchema: z.ZodType<VsiStatus> = strict({
   association: z.enum(associations),
   bridge: name,
   port: title,
-  station: title.nullable().default(null),
+  station: systemName.nullable().default(null),
   at: timestamp,
 }).meta({ id: 'VsiStatus' });
 
@@ -57,7 +57,7 @@ const spec = {
   macs: z.array(mac).min(1).max(64).refine(eachOnce, addressTwice),
   ips: optional(z.array(ipAddress).max(64).refine(eachOnce, addressTwice)),
   profile,
-  hosts: optional(z.array(title).max(1000)),
+  hosts: optional(z.array(systemName).max(1000)),
 };
 
 /** {vsiId, name, tenant, macs, ips?, profile: "dc1/17/1", hosts?, status} */

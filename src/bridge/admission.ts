@@ -6,6 +6,7 @@ import { nullVid, type NullVid, type Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import { objection, type Capabilities } from '../relay/capabilities.ts';
+import type { Station } from './stations.ts';
 
 /** What the manager's database grants a VSI. */
 export interface Grant {
@@ -24,8 +25,8 @@ export interface Application {
   readonly vsiId: VsiId;
   readonly profile: ProfileRef;
   readonly filter: FilterInfo;
-  /** the station's system name, by LLDP; null if it gave none */
-  readonly station: string | null;
+  /** null: none was met at the port yet, and what is there already goes on until one is */
+  readonly station: Pick<Station, 'name'> | null;
 }
 
 export type Admission =
@@ -68,8 +69,8 @@ export function admit(
       `VSI ${vsiId} asked for profile ${asked}; its profile is ${grant.profile}`,
     );
   if (!profile) return refuse('other failure', `profile ${asked} is not in the manager's database`);
-  if (grant.hosts && !(station && grant.hosts.includes(station)))
-    return refuse('other failure', `VSI ${vsiId} may not appear at station ${station ?? '(unnamed)'}`);
+  if (grant.hosts && station && !(station.name !== null && grant.hosts.includes(station.name)))
+    return refuse('other failure', `VSI ${vsiId} may not appear at station ${station.name ?? '(unnamed)'}`);
   return admitFilter(filter, grant, profile);
 }
 
@@ -132,6 +133,16 @@ const policies = new WeakMap<PortProfile, Map<number | undefined, Policy>>();
 
 function withPcp(policy: Policy, defaultPcp: number | undefined): Policy {
   return defaultPcp === undefined ? policy : { ...policy, marking: { ...policy.marking, defaultPcp } };
+}
+
+/** What is granted, unless it has a control address: whose frames are a VM's, him the bridge would not hear any more. */
+export function harmless(admission: Admission, speaks: (mac: MacAddress) => boolean): Admission {
+  const taken = admission.admitted ? admission.addresses.find(speaks) : undefined;
+  if (taken === undefined) return admission;
+  return refuse(
+    'invalid VID, GroupID or MAC address',
+    `address ${taken} is a bridge port's or a station's own; another one would be right`,
+  );
 }
 
 /** What is granted, unless the relay cannot do what it takes: a profile is never half-applied. */

@@ -4,6 +4,7 @@ import type { MacAddress } from '../domain/mac-address.ts';
 import type { BridgePort as PortLocation, PortCount, Timestamp } from '../domain/migration.ts';
 import { policyOf, type PortProfile, type TenantLimits } from '../domain/port-profile.ts';
 import { parseProfileKey, profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
+import { cleanSystemName } from '../domain/system-name.ts';
 import { nullVid, type NullVid, type Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
@@ -11,10 +12,11 @@ import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
 import type { SecondStationPolicy } from '../protocol/adjacency.ts';
 import { Driver, type Clock } from '../protocol/driver.ts';
 import type { EvbOperation, EvbParameters } from '../protocol/evb/parameters.ts';
+import type { Neighbour } from '../protocol/lldp/neighbour.ts';
 import type { ManagementAddress } from '../protocol/lldp/packet.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import { sameProfile } from '../protocol/vdp/filter.ts';
-import type { VdpLimits } from '../protocol/vdp/bridge.ts';
+import type { BridgeVsi, VdpLimits } from '../protocol/vdp/bridge.ts';
 import { objection } from '../relay/capabilities.ts';
 import {
   RelayError,
@@ -24,20 +26,25 @@ import {
   type RelayEvent,
   type RelayPort,
 } from '../relay/relay.ts';
-import { admit, feasible, policyFor, type Admission, type Application } from './admission.ts';
+import { admit, feasible, harmless, policyFor, type Admission, type Application } from './admission.ts';
 import { Announcements, type Heed } from './announcements.ts';
 import type { Directory, Entitlement } from './directory.ts';
+import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
 import { Owed } from './owed.ts';
+import { RequestLog } from './request-log.ts';
 import { lastFrame, whenSilent } from './silence.ts';
+import { Stations } from './stations.ts';
 import { difference, portCount, tally, type Tally } from './tally.ts';
 import { Tenants, type Change } from './tenants.ts';
 import {
   activate,
   detach,
+  isReleased,
   passages,
   places,
+  renew,
   reserve,
   type Attachment,
   type Passage,
@@ -76,6 +83,8 @@ export interface BridgeAgentParts {
   readonly ageingTime: number;
   readonly relay: Relay;
   readonly directory: Directory;
+  /** who was met before; absent: nobody */
+  readonly stations?: Stations;
   readonly clock: Clock;
   readonly timestamp: () => Timestamp;
   /** a moment of the data plane's clock (ns, CLOCK_MONOTONIC) as a time stamp */
@@ -107,6 +116,14 @@ export class BridgeAgent {
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   readonly #announcements: Announcements;
   readonly #owed: Owed;
+  readonly #requestLog: RequestLog;
+  readonly #stations: Stations;
+  /** the ports' own addresses */
+  readonly #macs: Map<PortName, MacAddress>;
+  /** what stations have asked for and the manager is asked about */
+  readonly #requests: Enquiries;
+  /** the same for VMs that have announced themselves */
+  readonly #arrivals: Enquiries;
   readonly #tenants = new Tenants();
   readonly #egress: ReadonlyMap<PortName, PortEgress>;
   /** changes that the data plane cannot do, by what was changed; what was before is still in force */
@@ -115,6 +132,11 @@ export class BridgeAgent {
 
   constructor(parts: BridgeAgentParts) {
     this.#parts = parts;
+    this.#requestLog = new RequestLog(parts.log);
+    this.#stations = parts.stations ?? new Stations();
+    this.#macs = new Map(parts.links.map(({ name, mac }) => [name, mac]));
+    this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
+    this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
     this.#egress = new Map(parts.links.map(({ name, egress }) => [name, egress]));
     this.#owed = new Owed(parts.clock, () => this.#apply(), parts.log);
     this.#announcements = new Announcements(
@@ -123,9 +145,14 @@ export class BridgeAgent {
       ),
     );
     const { otherNeighbours, managementAddresses } = parts;
-    for (const { name, mac, secondStation, send } of parts.links) {
+    const macs = this.#macs;
+    for (const { name, secondStation, send } of parts.links) {
+      const before = this.#stations.at(name);
       const machine = new BridgePort({
-        mac,
+        ...(before && { station: before.mac }),
+        get mac() {
+          return macs.get(name)!;
+        },
         ...(secondStation && { secondStation }),
         ...(otherNeighbours !== undefined && { otherNeighbours }),
         ...(managementAddresses && { managementAddresses }),
@@ -192,7 +219,13 @@ export class BridgeAgent {
     const { size } = this.entries;
     if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
     relay.watch((event) => this.#announced(event));
-    for (const { name, runs } of links) if (runs) this.linkChanged(name, true);
+    for (const { name, runs } of links) {
+      // a place is kept only where the station could not have been unplugged meanwhile
+      if (!runs || !this.#stations.at(name)?.pinned)
+        this.#ports.get(name)!.do((machine, now) => machine.linkDown(now));
+      if (runs) this.linkChanged(name, true);
+      else this.#notePlace(name);
+    }
   }
 
   #adopt(entry: VsiEntry): void {
@@ -220,6 +253,13 @@ export class BridgeAgent {
     this.#ports.get(port)?.receive(frame);
   }
 
+  /** The port's interface has another address: it was made anew, or given one. */
+  addressChanged(port: PortName, mac: MacAddress): void {
+    if (!this.#ports.has(port) || this.#macs.get(port) === mac) return;
+    this.#macs.set(port, mac);
+    this.#parts.log('info', `${port} has the address ${mac} now`);
+  }
+
   linkChanged(port: PortName, runs: boolean): void {
     const driver = this.#ports.get(port);
     if (!driver || this.#running.has(port) === runs) return;
@@ -227,6 +267,7 @@ export class BridgeAgent {
     else this.#running.delete(port);
     this.#parts.log('info', `link of ${port} is ${runs ? 'up' : 'down'}`);
     driver.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
+    this.#notePlace(port);
   }
 
   /**
@@ -299,9 +340,18 @@ export class BridgeAgent {
 
   /** The administrator took away the profile or the VSI, or changed what it is granted: what is not granted any more ends. */
   withdrawn(what: { profile: ProfileKey } | { vsiId: VsiId }): void {
+    if ('vsiId' in what) {
+      const entry = this.#book.get(what.vsiId);
+      if (entry) this.#reconsider(entry);
+      return;
+    }
     for (const entry of this.entries.values())
-      if ('vsiId' in what ? entry.vsiId === what.vsiId : profileKey(entry.profile) === what.profile)
-        this.#reconsider(entry);
+      if (profileKey(entry.profile) === what.profile) this.#reconsider(entry);
+  }
+
+  /** All is known that the administrator grants: what the data plane has held since before, and is not granted, ends. */
+  listed(): void {
+    for (const entry of this.entries.values()) this.#reconsider(entry);
   }
 
   /** The VM's IP addresses, for the address guard. */
@@ -332,7 +382,7 @@ export class BridgeAgent {
   /** What a VSI holds at a port, as if it were asked for. */
   #held(entry: VsiEntry, port: PortName, attachment: Attachment): Application {
     const { vsiId, profile } = entry;
-    return { vsiId, profile, filter: filterOf(entry, attachment), station: this.stationAt(port) };
+    return { vsiId, profile, filter: filterOf(entry, attachment), station: this.#stations.at(port) };
   }
 
   /** A migration that an announcement may complete was opened: what is counted from here on is its own. */
@@ -357,16 +407,16 @@ export class BridgeAgent {
         return; // a late keep-alive of the source must not move anything
       case 'released':
         this.#detach(output.vsiId, port, port);
-        log('info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
+        this.#said(port, 'info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
         return;
       case 'evb':
         this.#negotiated(port, output);
         return;
       case 'neighbour':
-        if (output.neighbour)
-          for (const event of this.#announcements.met(port, output.neighbour)) this.#announced(event);
+        if (output.neighbour) this.#met(port, output.neighbour);
+        this.#notePlace(port);
         changed(null);
-        for (const { vsiId, attachments } of this.entries.values()) if (attachments.has(port)) changed(vsiId);
+        for (const { vsiId } of this.#book.at(port)) changed(vsiId);
         return;
       case 'other neighbour':
         changed(null);
@@ -386,6 +436,19 @@ export class BridgeAgent {
     }
   }
 
+  /** Whose place the port is, for the next run. */
+  #notePlace(port: PortName): void {
+    this.#stations.pinned(port, this.#ports.get(port)!.machine.station);
+  }
+
+  /** A station that is not who was taken to be there may not have what is held there. */
+  #met(port: PortName, neighbour: Neighbour): void {
+    if (this.#stations.met(port, neighbour))
+      for (const entry of this.#book.at(port))
+        if (this.#parts.directory.known(entry.vsiId, entry.profile)) this.#reconsider(entry);
+    for (const event of this.#announcements.met(port, neighbour)) this.#announced(event);
+  }
+
   /**
    * What a station negotiates takes effect at once. A station that is gone (its agent restarts) leaves reflective relay as
    * it was for the VSIs it leaves behind: their frames go on.
@@ -403,27 +466,24 @@ export class BridgeAgent {
 
   #requested(port: PortName, request: Request): void {
     const at = this.#parts.timestamp();
-    this.#entitled(
-      request,
-      (entitlement) => this.#decide(port, request, at, entitlement),
-      (error) => this.#refuse(port, request, 'unable to contact VSI manager', error.message, true),
-    );
+    const { vsiId, profile } = request;
+    this.#entitled(this.#requests, port, {
+      vsiId,
+      profile,
+      answered: (entitlement) => this.#decide(port, request, at, entitlement),
+      failed: (error) => {
+        const isTooMuch = error instanceof TooManyEnquiries;
+        const code = isTooMuch ? 'insufficient resources' : 'unable to contact VSI manager';
+        this.#refuse(port, request, code, error.message, true);
+      },
+    });
   }
 
   /** What the manager grants: at once where that is known here. */
-  #entitled(
-    { vsiId, profile }: { readonly vsiId: VsiId; readonly profile: ProfileRef },
-    then: (entitlement: Entitlement) => void,
-    failed: (error: Error) => void,
-  ): void {
-    const { directory } = this.#parts;
-    const known = directory.known(vsiId, profile);
-    if (known) then(known);
-    // what became known meanwhile is newer than the answer
-    else
-      void directory
-        .fetch(vsiId, profile)
-        .then((fetched) => then(directory.known(vsiId, profile) ?? fetched), failed);
+  #entitled(enquiries: Enquiries, port: PortName, enquiry: Enquiry): void {
+    const known = this.#parts.directory.known(enquiry.vsiId, enquiry.profile);
+    if (known) enquiry.answered(known);
+    else enquiries.make(port, enquiry);
   }
 
   #decide(port: PortName, request: Request, at: Timestamp, { grant, profile }: Entitlement): void {
@@ -433,7 +493,7 @@ export class BridgeAgent {
       vsiId: request.vsiId,
       profile: request.profile,
       filter: request.filter,
-      station: this.stationAt(port),
+      station: this.#stations.at(port) ?? nobody,
     };
     const admission = this.#admit(application, { grant, profile });
     if (!admission.admitted) {
@@ -447,6 +507,8 @@ export class BridgeAgent {
       this.#report(vsiId, 'reserve', { source, destination: port }, { at });
     try {
       this.#commit(vsiId, port, (entry) => {
+        if (mode === 'associate' && entry && isReleased(entry, port) && describes(entry, request))
+          return renew(entry, port, admission.wireVid);
         if (mode === 'associate')
           return activate(newEntry(entry, vsiId, request.profile, admission), port, admission.wireVid);
         // prepare never harms the source: what it was granted stays until the cut-over
@@ -462,7 +524,7 @@ export class BridgeAgent {
     this.#ports
       .get(port)!
       .do((machine, now) => machine.answer(request.token, { kind: 'accept', filter: admission.filter }, now));
-    this.#parts.log('info', `VSI ${request.vsiId} ${request.mode} at ${port}: granted`);
+    this.#said(port, 'info', `VSI ${request.vsiId} ${request.mode} at ${port}: granted`);
   }
 
   /**
@@ -470,7 +532,8 @@ export class BridgeAgent {
    * goes on, and moves, with what is in force.
    */
   #admit(application: Application, { grant, profile }: Entitlement): Admission {
-    const admission = feasible(admit(application, grant, profile), this.#parts.relay.capabilities);
+    const granted = harmless(admit(application, grant, profile), (mac) => this.#speaksFor(mac));
+    const admission = feasible(granted, this.#parts.relay.capabilities);
     const entry = this.#book.get(application.vsiId);
     const isHeld = entry !== null && sameProfile(entry.profile, application.profile);
     if (admission.admitted || admission.code !== 'insufficient resources' || !profile || !isHeld)
@@ -478,10 +541,19 @@ export class BridgeAgent {
     return admit(application, grant, { ...profile, ...entry.policy });
   }
 
+  #said(port: PortName, level: 'info' | 'warn', message: string): void {
+    this.#requestLog.say(port, level, message, this.#parts.clock.now());
+  }
+
+  /** Whether control frames come from the address: a port's own, or a station's. */
+  #speaksFor(mac: MacAddress): boolean {
+    return this.#stations.has(mac) || [...this.#macs.values()].includes(mac);
+  }
+
   /** @param passing it may be granted when asked again: what the VSI holds here, it keeps */
   #refuse(port: PortName, request: Request, code: VdpErrorCode, reason: string, passing = false): void {
     if (this.#stopped || !this.#ports.get(port)!.machine.awaits(request.token)) return;
-    this.#parts.log('warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
+    this.#said(port, 'warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
     const keep = passing && this.entries.get(request.vsiId)?.attachments.has(port) === true;
     // a station that is refused for good forgets the VSI, and a half-granted profile is no profile
     if (!keep) this.#detach(request.vsiId, port, port);
@@ -495,11 +567,12 @@ export class BridgeAgent {
     if (armed.length && this.#announcements.counts(event))
       for (const { vsiId, profile, active } of armed)
         this.#unlessItSpeaks(event, vsiId, active, () =>
-          this.#entitled(
-            { vsiId, profile },
-            (entitlement) => this.#arrive(event, vsiId, active, entitlement),
-            (error) => this.#unheard(event, error.message),
-          ),
+          this.#entitled(this.#arrivals, event.port, {
+            vsiId,
+            profile,
+            answered: (entitlement) => this.#arrive(event, vsiId, active, entitlement),
+            failed: (error) => this.#unheard(event, error.message),
+          }),
         );
     this.#announcedUnarmed(event);
   }
@@ -512,15 +585,14 @@ export class BridgeAgent {
       if (source === event.port || !directory.followsAnnouncements(grant.vsiId)) continue;
       if (this.#ports.get(event.port)?.machine.isDisabled) continue;
       const profile = parseProfileKey(grant.profile);
-      this.#unlessItSpeaks(
-        event,
-        grant.vsiId,
-        source,
-        () =>
-          void directory.fetch(grant.vsiId, profile).then(
-            (entitlement) => this.#follow(event, { vsiId: grant.vsiId, profile, source }, entitlement),
-            (error: Error) => this.#unheard(event, error.message),
-          ),
+      const { vsiId } = grant;
+      this.#unlessItSpeaks(event, vsiId, source, () =>
+        this.#arrivals.make(event.port, {
+          vsiId,
+          profile,
+          answered: (entitlement) => this.#follow(event, { vsiId, profile, source }, entitlement),
+          failed: (error) => this.#unheard(event, error.message),
+        }),
       );
     }
   }
@@ -532,6 +604,13 @@ export class BridgeAgent {
     );
   }
 
+  /** While the manager was asked, the VM may have spoken at its source: the announcement was somebody else's. */
+  #hasSpokenSince(event: RelayEvent, vsiId: VsiId, source: PortName | null): boolean {
+    if (source === null || lastFrame(this.#parts.relay, vsiId, source) <= event.at) return false;
+    this.#unheard(event, `it still speaks on ${source}`);
+    return true;
+  }
+
   #unheard({ mac, port }: RelayEvent, reason: string): void {
     this.#parts.log('warn', `announcement of ${mac} on ${port} ignored: ${reason}`);
   }
@@ -541,6 +620,7 @@ export class BridgeAgent {
     const entry = this.#book.get(vsiId);
     // it was moved, or given up, meanwhile
     if (this.#stopped || !entry || entry.active !== source || !isArmedBy(entry, event)) return;
+    if (this.#hasSpokenSince(event, vsiId, source)) return;
     const { port } = event;
     const attachment = entry.attachments.get(port)!;
     const admission = this.#admit(this.#held(entry, port, attachment), entitlement);
@@ -563,7 +643,7 @@ export class BridgeAgent {
       format: 'mac-vid',
       entries: (grant?.macs ?? []).map((mac) => ({ mac, vid: event.wireVid })),
     };
-    const application = { vsiId, profile: ref, filter, station: this.stationAt(event.port) };
+    const application = { vsiId, profile: ref, filter, station: this.#stations.at(event.port) ?? nobody };
     const admission = this.#admit(application, { grant, profile });
     if (!admission.admitted) {
       this.#unheard(event, admission.reason);
@@ -571,9 +651,8 @@ export class BridgeAgent {
     }
     const known = this.#book.get(vsiId);
     if (this.#ports.get(event.port)?.machine.isDisabled) return;
-    // it was moved, or has spoken at the source again, meanwhile
-    if (this.#stopped || (known?.active ?? null) !== source) return;
-    if (source && lastFrame(this.#parts.relay, vsiId, source) > event.at) return;
+    if (this.#stopped || (known?.active ?? null) !== source) return; // it was moved meanwhile
+    if (this.#hasSpokenSince(event, vsiId, source)) return;
     const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
     if (!this.#attempt(vsiId, event.port, () => (source ? detach(arrived, source) : arrived))) return;
     // from now on its station has to keep it alive, as if it had asked for it
@@ -732,32 +811,36 @@ export class BridgeAgent {
   }
 
   /** What VDP holds at a port, by the entries. */
-  #heldAt(port: PortName) {
-    return [...this.entries.values()].flatMap((entry) => {
-      const attachment = entry.attachments.get(port);
-      return attachment
-        ? [
-            {
-              vsiId: entry.vsiId,
-              profile: entry.profile,
-              association: attachment.association,
-              filter: filterOf(entry, attachment),
-            },
-          ]
-        : [];
+  #heldAt(port: PortName): BridgeVsi[] {
+    return this.#book.at(port).map((entry) => {
+      const attachment = entry.attachments.get(port)!;
+      const { vsiId, profile } = entry;
+      return { vsiId, profile, association: attachment.association, filter: filterOf(entry, attachment) };
     });
   }
 
   /** The system name of the station at a port; null if there is none, or it does not say. */
   stationAt(port: PortName): string | null {
-    return this.#ports.get(port)?.machine.neighbour?.systemName ?? null;
+    const neighbour = this.#ports.get(port)?.machine.neighbour;
+    return neighbour ? cleanSystemName(neighbour.systemName) : null;
   }
 }
+
+/** Where none was met, there is none that may have what only some may. */
+const nobody = { name: null };
 
 const reservations = {
   'pre-associate': 'pre-associated',
   'pre-associate-rr': 'pre-associated with resource reservation',
 } as const satisfies Record<Exclude<Request['mode'], 'associate'>, Reservation>;
+
+/** Whether a station asks for what the VSI is granted, in whatever words: after a restart its own are not known any more. */
+function describes({ profile, addresses }: VsiEntry, request: Request): boolean {
+  return (
+    sameProfile(profile, request.profile) &&
+    request.filter.entries.every(({ mac }) => mac === undefined || addresses.includes(mac))
+  );
+}
 
 /** Whether the VSI is armed where it announces itself. */
 function isArmedBy(entry: VsiEntry, { reason, port, wireVid }: RelayEvent): boolean {

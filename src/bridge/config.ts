@@ -1,14 +1,20 @@
-import { join } from 'node:path';
 import { z } from 'zod';
-import { absolutePath, evb, interfaceName, managementAddresses, managerUrl } from '../api/agent-config.ts';
+import {
+  absolutePath,
+  evb,
+  interfaceName,
+  managementAddresses,
+  managerUrl,
+  socketPath,
+} from '../api/agent-config.ts';
 import * as form from '../api/forms.ts';
 import { profileSchema } from '../api/profile.ts';
 import { bitRate } from '../api/rate.ts';
 import { strict } from '../api/strict.ts';
 import { tenantSchema } from '../api/tenant.ts';
 import { vsiSpecSchema } from '../api/vsi.ts';
-import { profileKey } from '../domain/profile-ref.ts';
 import { defaultAgeingTime } from '../relay/relay.ts';
+import { contradictions, defaultControl } from './config-checks.ts';
 
 /** How frames leave by a port (PortEgress). */
 const egress = {
@@ -32,8 +38,14 @@ const port = z.discriminatedUnion('kind', [
     /** untagged frames belong to it; absent: they are dropped */
     nativeVlan: form.vlan.optional(),
     /** carried with a tag */
-    vlans: z.array(form.vlan).default([]),
+    vlans: z
+      .array(form.vlan)
+      .refine((vlans) => new Set(vlans).size === vlans.length, 'has a VLAN twice; each once would be right')
+      .default([]),
     ...egress,
+  }).refine(({ nativeVlan, vlans }) => nativeVlan === undefined || !vlans.includes(nativeVlan), {
+    path: ['vlans'],
+    message: "has the port's own nativeVlan; the other VLANs only would be right",
   }),
   strict({ kind: z.literal('mirror'), session: form.name }),
 ]);
@@ -54,7 +66,7 @@ export const bridgeConfig = strict({
   /** where the data plane is pinned and the copy of the manager's database is kept; not on a network file system */
   stateDirectory: absolutePath,
   /** the local socket of `hairpin bridge show`; absent: "control.sock" in the state directory */
-  control: absolutePath.optional(),
+  control: socketPath.optional(),
   evb,
   /** how long an address that was learned on a network port is remembered, in s */
   ageingTime: z.int().min(10).max(1_000_000).default(defaultAgeingTime),
@@ -75,63 +87,13 @@ export const bridgeConfig = strict({
       const sessions = Object.values(ports).flatMap((port) => (port.kind === 'mirror' ? [port.session] : []));
       return new Set(sessions).size === sessions.length;
     }, 'has two mirror ports of one session; one would be right'),
-}).superRefine(({ manager, tenants, profiles, vsis, ports }, context) => {
-  const refuse = (path: PropertyKey[], message: string) =>
-    context.addIssue({ code: 'custom', path, message });
-  for (const [name, port] of Object.entries(ports))
-    if (port.kind !== 'mirror' && port.shaper !== undefined && port.peerDelivery)
-      refuse(
-        ['ports', name, 'peerDelivery'],
-        'is there beside a shaper, which queues what peer delivery lets past it; one of the two would be right',
-      );
-  if (manager !== undefined) {
-    if (tenants ?? profiles ?? vsis)
-      refuse(['manager'], 'is given beside tenants, profiles and vsis; either of the two would be right');
-    return;
-  }
-  if (!profiles || !vsis) {
-    refuse(['manager'], 'is missing; a manager, or profiles and vsis, would be right');
-    return;
-  }
-  const keys = profiles.map(({ ref }) => profileKey(ref));
-  keys.forEach((key, i) => {
-    if (keys.indexOf(key) < i) refuse(['profiles', i], `${key} is there twice; once would be right`);
-  });
-  const guaranteed = (tenants ?? []).reduce((sum, { guaranteed }) => sum + (guaranteed ?? 0), 0);
-  for (const [name, port] of Object.entries(ports))
-    if (port.kind !== 'mirror' && port.shaper !== undefined && guaranteed > port.shaper)
-      refuse(
-        ['ports', name, 'shaper'],
-        `is ${port.shaper}, and the tenants are guaranteed ${guaranteed} together; at least that would be right`,
-      );
-  tenants?.forEach(({ name }, i) => {
-    if (tenants.findIndex((tenant) => tenant.name === name) < i)
-      refuse(['tenants', i, 'name'], `${name} is there twice; once would be right`);
-  });
-  vsis.forEach((vsi, i) => {
-    const { vsiId, profile: key, tenant, ips } = vsi;
-    if (vsis.findIndex((vsi) => vsi.vsiId === vsiId) < i)
-      refuse(['vsis', i, 'vsiId'], `${vsiId} is there twice; once would be right`);
-    const profile = profiles[keys.indexOf(key)];
-    if (!profile) {
-      refuse(['vsis', i, 'profile'], `${key} is not among the profiles; ${keys.join(' or ')} would be right`);
-      return;
-    }
-    if (profile.tenant !== tenant)
-      refuse(
-        ['vsis', i, 'tenant'],
-        `is ${tenant}, and profile ${key} is ${profile.tenant}'s; the same tenant would be right`,
-      );
-    if (profile.guards.address && !ips?.length)
-      refuse(
-        ['vsis', i, 'ips'],
-        `has no address, and profile ${key} guards addresses; the VM's IP addresses would be right`,
-      );
-  });
+}).superRefine((config, context) => {
+  for (const { path, message } of contradictions(config))
+    context.addIssue({ code: 'custom', path: [...path], message });
 });
 export type BridgeConfig = z.output<typeof bridgeConfig>;
 
 /** Where `hairpin bridge show` finds the agent. */
 export function controlPath({ control, stateDirectory }: BridgeConfig): string {
-  return control ?? join(stateDirectory, 'control.sock');
+  return control ?? defaultControl(stateDirectory);
 }

@@ -14,8 +14,10 @@ export interface Entitlement {
 export interface Directory {
   /** From the bridge's own copy, which the manager keeps up to date; null where the copy does not have all of it. */
   known(vsiId: VsiId, profile: ProfileRef): Entitlement | null;
-  /** Asks the manager, and keeps what it says. @throws ManagerUnreachable */
-  fetch(vsiId: VsiId, profile: ProfileRef): Promise<Entitlement>;
+  /** What the copy has, were it nothing: after a `fetch` that is all there is. */
+  kept(vsiId: VsiId, profile: ProfileRef): Entitlement;
+  /** Asks the manager, and keeps what it says, unless something newer is known by then. @throws ManagerUnreachable */
+  fetch(vsiId: VsiId, profile: ProfileRef): Promise<void>;
   /** The VSIs that own an address, by the bridge's own copy. */
   owners(mac: MacAddress): readonly Grant[];
   /** Whether a migration of the VSI is open that an announcement may complete (strategy `garp`). */

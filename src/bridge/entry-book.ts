@@ -1,5 +1,4 @@
 import type { MacAddress } from '../domain/mac-address.ts';
-import { Multiset } from '../domain/multiset.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { PortName, RelayVsi } from '../relay/relay.ts';
 import { toRelay } from './label.ts';
@@ -12,8 +11,8 @@ import type { VsiEntry } from './vsi-entry.ts';
 export class EntryBook {
   readonly #entries = new Map<VsiId, VsiEntry>();
   readonly #relayed = new Map<VsiId, RelayVsi>();
-  readonly #owners = new Map<MacAddress, Set<VsiId>>();
-  readonly #ports = new Multiset<PortName>();
+  readonly #owners = new Index<MacAddress>();
+  readonly #ports = new Index<PortName>();
   #unapplied: Set<VsiId> | null = null;
 
   /** The VSIs that may not be in the data plane as they are here; null: any may be so, as nothing was applied yet. */
@@ -45,7 +44,12 @@ export class EntryBook {
 
   /** The VSIs that have an address: in different VLANs there may be several. */
   owners(mac: MacAddress): VsiEntry[] {
-    return Array.from(this.#owners.get(mac) ?? [], (vsiId) => this.#entries.get(vsiId)!);
+    return this.#all(this.#owners.of(mac));
+  }
+
+  /** The VSIs that are attached at a port. */
+  at(port: PortName): VsiEntry[] {
+    return this.#all(this.#ports.of(port));
   }
 
   /** Whether a VSI is attached at the port. */
@@ -57,8 +61,8 @@ export class EntryBook {
   put(vsiId: VsiId, entry: VsiEntry | null): void {
     this.#unapplied?.add(vsiId);
     const before = this.#entries.get(vsiId);
-    for (const mac of before?.addresses ?? []) this.#disown(mac, vsiId);
-    for (const port of before?.attachments.keys() ?? []) this.#ports.delete(port);
+    for (const mac of before?.addresses ?? []) this.#owners.delete(mac, vsiId);
+    for (const port of before?.attachments.keys() ?? []) this.#ports.delete(port, vsiId);
     if (!entry) {
       this.#entries.delete(vsiId);
       this.#relayed.delete(vsiId);
@@ -66,19 +70,36 @@ export class EntryBook {
     }
     this.#entries.set(vsiId, entry);
     this.#relayed.set(vsiId, toRelay(entry));
-    for (const mac of entry.addresses) this.#own(mac, vsiId);
-    for (const port of entry.attachments.keys()) this.#ports.add(port);
+    for (const mac of entry.addresses) this.#owners.add(mac, vsiId);
+    for (const port of entry.attachments.keys()) this.#ports.add(port, vsiId);
   }
 
-  #own(mac: MacAddress, vsiId: VsiId): void {
-    const owners = this.#owners.get(mac);
-    if (owners) owners.add(vsiId);
-    else this.#owners.set(mac, new Set([vsiId]));
+  #all(vsiIds: Iterable<VsiId>): VsiEntry[] {
+    return Array.from(vsiIds, (vsiId) => this.#entries.get(vsiId)!);
+  }
+}
+
+/** The VSIs that have something, each once. */
+class Index<Key> {
+  readonly #vsis = new Map<Key, Set<VsiId>>();
+
+  has(key: Key): boolean {
+    return this.#vsis.has(key);
   }
 
-  #disown(mac: MacAddress, vsiId: VsiId): void {
-    const owners = this.#owners.get(mac);
-    owners?.delete(vsiId);
-    if (owners?.size === 0) this.#owners.delete(mac);
+  of(key: Key): Iterable<VsiId> {
+    return this.#vsis.get(key) ?? [];
+  }
+
+  add(key: Key, vsiId: VsiId): void {
+    const vsis = this.#vsis.get(key);
+    if (vsis) vsis.add(vsiId);
+    else this.#vsis.set(key, new Set([vsiId]));
+  }
+
+  delete(key: Key, vsiId: VsiId): void {
+    const vsis = this.#vsis.get(key);
+    vsis?.delete(vsiId);
+    if (vsis?.size === 0) this.#vsis.delete(key);
   }
 }

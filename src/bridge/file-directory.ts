@@ -19,8 +19,12 @@ export class FileDirectory implements Directory {
     return { grant: this.#vsis.get(vsiId), profile: this.#profiles.get(profileKey(ref)) };
   }
 
-  fetch(vsiId: VsiId, ref: ProfileRef): Promise<Entitlement> {
-    return Promise.resolve(this.known(vsiId, ref));
+  kept(vsiId: VsiId, ref: ProfileRef): Entitlement {
+    return this.known(vsiId, ref);
+  }
+
+  fetch(): Promise<void> {
+    return Promise.resolve();
   }
 
   owners(mac: MacAddress): readonly VsiSpec[] {
@@ -30,11 +34,5 @@ export class FileDirectory implements Directory {
   /** Only a manager knows of migrations. */
   followsAnnouncements(): boolean {
     return false;
-  }
-
-  /** Whether a VSI may still have what it was given by an earlier file. */
-  grants(vsiId: VsiId, profile: ProfileKey, addresses: readonly MacAddress[]): boolean {
-    const vsi = this.#vsis.get(vsiId);
-    return vsi?.profile === profile && addresses.every((mac) => vsi.macs.includes(mac));
   }
 }

@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ApiError } from '../api/api-error.ts';
-import type { ApiClient, WatchEvent } from '../api/client.ts';
+import type { ApiClient, Revision, Stored, WatchEvent } from '../api/client.ts';
 import { profileSchema } from '../api/profile.ts';
 import { tenantSchema, type Tenant } from '../api/tenant.ts';
 import { vsiSpecSchema, type Vsi, type VsiSpec } from '../api/vsi.ts';
@@ -13,6 +13,7 @@ import type { PortProfile, TenantLimits } from '../domain/port-profile.ts';
 import { profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from './directory.ts';
+import { StateFile } from './state-file.ts';
 
 /** What the directory tells the agent of. */
 export interface DirectoryListener {
@@ -21,9 +22,13 @@ export interface DirectoryListener {
   tenantsChanged(tenants: ReadonlyMap<string, TenantLimits>): void;
   ipsChanged(vsiId: VsiId, ips: readonly string[]): void;
   withdrawn(what: { profile: ProfileKey } | { vsiId: VsiId }): void;
+  /** for the first time, all that the manager grants is known */
+  listed(): void;
   migrationOpened(vsiId: VsiId): void;
   log(level: 'info' | 'warn', message: string): void;
 }
+
+type Followed = 'tenants' | 'profiles' | 'vsis' | 'migrations';
 
 const copySchema = z.object({
   tenants: z.array(tenantSchema),
@@ -37,20 +42,24 @@ const copySchema = z.object({
  */
 export class ManagerDirectory implements Directory {
   readonly #api: ApiClient;
-  readonly #file: string;
+  readonly #file: StateFile<z.output<typeof copySchema>>;
   readonly #tenants = new Map<string, Tenant>();
   readonly #profiles = new Map<ProfileKey, PortProfile>();
   readonly #vsis = new Map<VsiId, VsiSpec>();
   readonly #migrations = new Map<string, Migration>();
+  /** the last change of each that the watch has told */
+  readonly #seen: Record<Followed, Revision> = { tenants: 0, profiles: 0, vsis: 0, migrations: 0 };
+  readonly #unlisted = new Set<Followed>(['tenants', 'profiles', 'vsis']);
+  #isListed = false;
   readonly #stop = new AbortController();
-  #saving: NodeJS.Timeout | undefined;
   #listener: DirectoryListener | null = null;
 
   /** @throws an Error when the directory cannot be written */
   constructor(api: ApiClient, stateDirectory: string) {
     mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
     this.#api = api;
-    this.#file = join(stateDirectory, 'directory.json');
+    const path = join(stateDirectory, 'directory.json');
+    this.#file = new StateFile(path, copySchema, (message) => this.#listener?.log('warn', message));
   }
 
   /** Starts from the copy, then follows the manager until `close`. */
@@ -58,10 +67,18 @@ export class ManagerDirectory implements Directory {
     this.#listener = listener;
     this.#load(listener);
     const { signal } = this.#stop;
-    const follow = <Name extends 'tenants' | 'profiles' | 'vsis' | 'migrations'>(
-      name: Name,
-      changed: (event: WatchEvent<Name>) => void,
-    ) => void this.#api.watch(name, null, changed, signal);
+    const follow = <Name extends Followed>(name: Name, changed: (event: WatchEvent<Name>) => void) =>
+      void this.#api.watch(
+        name,
+        null,
+        (event) => {
+          if ('revision' in event) this.#seen[name] = event.revision;
+          changed(event);
+          if (event.kind === 'list') this.#unlisted.delete(name);
+          if (!this.#isListed) this.#noteListed(listener);
+        },
+        signal,
+      );
     follow('tenants', (event) => this.#tenantsChanged(event, listener));
     follow('profiles', (event) => {
       if (event.kind === 'disconnected') listener.log('warn', event.error);
@@ -73,40 +90,53 @@ export class ManagerDirectory implements Directory {
 
   close(): void {
     this.#stop.abort();
-    if (this.#saving) this.#save();
+    this.#file.close();
   }
 
   known(vsiId: VsiId, ref: ProfileRef): Entitlement | null {
-    const grant = this.#vsis.get(vsiId);
-    const profile = this.#profiles.get(profileKey(ref));
-    return grant && profile && this.#tenants.has(profile.tenant) ? { grant, profile } : null;
+    const kept = this.kept(vsiId, ref);
+    return kept.grant && kept.profile ? kept : null;
   }
 
-  async fetch(vsiId: VsiId, ref: ProfileRef): Promise<Entitlement> {
+  /** A profile counts when the limits of its tenant are known: its VSIs are never without them. */
+  kept(vsiId: VsiId, ref: ProfileRef): Entitlement {
+    const grant = this.#vsis.get(vsiId);
+    const profile = this.#profiles.get(profileKey(ref));
+    return { grant, profile: profile && this.#tenants.has(profile.tenant) ? profile : undefined };
+  }
+
+  async fetch(vsiId: VsiId, ref: ProfileRef): Promise<void> {
     try {
+      const key = profileKey(ref);
       const [vsi, profile] = await Promise.all([
         this.#api.get('vsis', vsiId),
-        this.#api.get('profiles', profileKey(ref)),
+        this.#api.get('profiles', key),
       ]);
-      // what is known already is kept up to date by the watch, and may be newer
-      if (vsi && !this.#vsis.has(vsiId)) this.#vsis.set(vsiId, vsi.value);
-      if (profile && !this.#profiles.has(profileKey(ref))) this.#profiles.set(profileKey(ref), profile.value);
-      if (profile) await this.#learnTenant(profile.value.tenant);
+      if (this.#isNews('vsis', this.#vsis.has(vsiId), vsi)) this.#vsis.set(vsiId, vsi.value);
+      if (this.#isNews('profiles', this.#profiles.has(key), profile)) this.#profiles.set(key, profile.value);
+      const { tenant } = this.#profiles.get(key) ?? {};
+      if (tenant !== undefined) await this.#learnTenant(tenant);
       this.#changed();
-      return { grant: vsi?.value, profile: profile?.value };
     } catch (error) {
       if (error instanceof ApiError) throw new ManagerUnreachable(error.message);
       throw error;
     }
   }
 
-  /** Its VSIs are never without its limits. */
   async #learnTenant(name: string): Promise<void> {
     if (this.#tenants.has(name)) return;
     const tenant = await this.#api.get('tenants', name);
-    if (!tenant || this.#tenants.has(name)) return;
+    if (!this.#isNews('tenants', this.#tenants.has(name), tenant)) return;
     this.#tenants.set(name, tenant.value);
     this.#listener?.tenantsChanged(this.#tenants);
+  }
+
+  /**
+   * Whether an answer tells more than the watch has. What is known is kept up to date by the watch, and may be newer; what
+   * the watch has come past and is not known was deleted after the answer was given.
+   */
+  #isNews<T>(name: Followed, isKnown: boolean, answer: Stored<T> | null): answer is Stored<T> {
+    return answer !== null && !isKnown && answer.revision >= this.#seen[name];
   }
 
   owners(mac: MacAddress): readonly VsiSpec[] {
@@ -117,6 +147,15 @@ export class ManagerDirectory implements Directory {
     for (const { vsiId: of, strategy, state } of this.#migrations.values())
       if (of === vsiId && strategy === 'garp' && !moved.has(state)) return true;
     return false;
+  }
+
+  /** The lists are of different moments: what one of them names may come to another only after that. */
+  #noteListed(listener: DirectoryListener): void {
+    if (this.#unlisted.size) return;
+    for (const { profile } of this.#vsis.values()) if (!this.#profiles.has(profile)) return;
+    for (const { tenant } of this.#profiles.values()) if (!this.#tenants.has(tenant)) return;
+    this.#isListed = true;
+    listener.listed();
   }
 
   #tenantsChanged(event: WatchEvent<'tenants'>, listener: DirectoryListener): void {
@@ -189,42 +228,20 @@ export class ManagerDirectory implements Directory {
   }
 
   #load(listener: DirectoryListener): void {
-    let text: string;
-    try {
-      text = readFileSync(this.#file, 'utf8');
-    } catch {
-      return; // the first start here
-    }
-    const copy = copySchema.safeParse(parseJson(text));
-    if (!copy.success) {
-      listener.log('warn', `${this.#file} is not a copy of ours; starting without`);
-      return;
-    }
-    for (const tenant of copy.data.tenants) this.#tenants.set(tenant.name, tenant);
-    for (const profile of copy.data.profiles) this.#profiles.set(profileKey(profile.ref), profile);
-    for (const vsi of copy.data.vsis) this.#vsis.set(vsi.vsiId, vsi);
+    const copy = this.#file.load();
+    if (!copy) return;
+    for (const tenant of copy.tenants) this.#tenants.set(tenant.name, tenant);
+    for (const profile of copy.profiles) this.#profiles.set(profileKey(profile.ref), profile);
+    for (const vsi of copy.vsis) this.#vsis.set(vsi.vsiId, vsi);
     listener.tenantsChanged(this.#tenants);
   }
 
-  /** Many changes at once are one write. */
   #changed(): void {
-    this.#saving ??= setTimeout(() => this.#save(), 50);
-  }
-
-  #save(): void {
-    clearTimeout(this.#saving);
-    this.#saving = undefined;
-    const copy = z.encode(copySchema, {
+    this.#file.changed(() => ({
       tenants: [...this.#tenants.values()],
       profiles: [...this.#profiles.values()],
       vsis: [...this.#vsis.values()],
-    });
-    try {
-      writeFileSync(`${this.#file}.new`, JSON.stringify(copy), { mode: 0o600 });
-      renameSync(`${this.#file}.new`, this.#file);
-    } catch (error) {
-      this.#listener?.log('warn', `the copy of the manager's database: ${(error as Error).message}`);
-    }
+    }));
   }
 }
 
@@ -233,12 +250,4 @@ const moved: ReadonlySet<Migration['state']> = new Set(['active', 'released', 'a
 function sameGrant(a: VsiSpec, b: VsiSpec): boolean {
   const grant = ({ macs, profile, hosts }: VsiSpec) => JSON.stringify([macs, profile, hosts]);
   return grant(a) === grant(b);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

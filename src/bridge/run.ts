@@ -18,6 +18,7 @@ import { controlPath, type BridgeConfig } from './config.ts';
 import { serveControl } from './control.ts';
 import { managed } from './managed.ts';
 import type { Source } from './source.ts';
+import { rememberedStations } from './station-file.ts';
 import { standalone } from './standalone.ts';
 
 /**
@@ -34,6 +35,11 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
   using cleanup = new DisposableStack();
   if (makeStateDirectory(config.stateDirectory)) cleanup.defer(() => removeIfEmpty(config.stateDirectory));
   const source = sourceOf(config, logger);
+  const memory = rememberedStations(
+    config.stateDirectory,
+    stationPorts.map(({ name }) => name),
+    (message) => logger.warn(message),
+  );
   const relay = EbpfRelay.open(join(config.stateDirectory, 'bpf'), failed);
   const isNew = relay.held().ports.size === 0;
   let started = false;
@@ -61,11 +67,22 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
       logger.warn(`${name} cannot be bound: ${(error as Error).message}`);
     }
   };
+  const readdress = (name: PortName): void => {
+    try {
+      agent.addressChanged(name, interfaceAddress(name));
+    } catch {
+      // it is gone again, which is told next
+    }
+  };
   // before the links are looked at, so that no change falls in between
   const stopMonitor = monitorLinks(({ index, name, exists, runs }) => {
     const bound = indexes.get(name);
     if (exists && bound !== undefined && bound !== index) rebind(name, index);
-    for (const port of sockets.keys()) if (indexes.get(port) === index) agent.linkChanged(port, runs);
+    for (const port of sockets.keys())
+      if (indexes.get(port) === index) {
+        if (exists) readdress(port);
+        agent.linkChanged(port, runs);
+      }
   }, failed);
   cleanup.defer(stopMonitor);
 
@@ -91,6 +108,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     ageingTime: config.ageingTime,
     relay,
     directory: source.directory,
+    stations: memory.stations,
     clock: systemClock,
     timestamp: now,
     stampOf: fromMonotonic,
@@ -107,6 +125,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     stampOf: fromMonotonic,
   });
   cleanup.defer(() => control.close());
+  cleanup.defer(() => memory.close());
   cleanup.defer(() => agent.stop());
   agent.start();
   source.follow(agent, relay);

@@ -1,7 +1,6 @@
 import type { Tenant } from '../api/tenant.ts';
 import type { VsiSpec } from '../api/vsi.ts';
 import type { PortProfile } from '../domain/port-profile.ts';
-import { profileKey } from '../domain/profile-ref.ts';
 import { FileDirectory } from './file-directory.ts';
 import type { Source } from './source.ts';
 
@@ -20,8 +19,7 @@ export function standalone(
       agent.tenantsChanged(new Map(tenants.map((tenant) => [tenant.name, tenant])));
       for (const profile of profiles) agent.profileChanged(profile);
       for (const { vsiId, ips = [] } of vsis) agent.ipsChanged(vsiId, ips);
-      for (const { vsiId, profile, addresses } of agent.entries.values())
-        if (!directory.grants(vsiId, profileKey(profile), addresses)) agent.withdrawn({ vsiId });
+      agent.listed();
     },
     close: () => Promise.resolve(),
   };

@@ -52,11 +52,7 @@ export function reserve(
   wireVid: Vid | NullVid,
   association: Reservation,
 ): VsiEntry {
-  const held = entry.attachments.get(port);
-  if (entry.active === port)
-    return held?.wireVid === wireVid
-      ? entry
-      : { ...entry, attachments: new Map([...entry.attachments, [port, { ...held!, wireVid }]]) };
+  if (entry.active === port) return renew(entry, port, wireVid);
   const others = [...entry.attachments].filter(
     ([at, held]) => at !== port && held.association === 'associated',
   );
@@ -75,6 +71,13 @@ export function activate(entry: VsiEntry, port: PortName, wireVid: Vid | NullVid
   return { ...entry, attachments, active: port };
 }
 
+/** Renews an association that is there, and moves nothing: a released port that is heard late stays released. */
+export function renew(entry: VsiEntry, port: PortName, wireVid: Vid | NullVid): VsiEntry {
+  const held = entry.attachments.get(port);
+  if (!held || held.wireVid === wireVid) return entry;
+  return { ...entry, attachments: new Map([...entry.attachments, [port, { ...held, wireVid }]]) };
+}
+
 /**
  * De-associates at `port`. Where the VSI was active there and its previous port has not let go of it, it is active
  * there again: a migration that fails after the cut-over leaves the source as it was. Null: nothing is left of it.
@@ -86,6 +89,11 @@ export function detach(entry: VsiEntry, port: PortName): VsiEntry | null {
   if (entry.active !== port) return { ...entry, attachments };
   const previous = [...attachments].find(([, { association }]) => association === 'associated');
   return { ...entry, attachments, active: previous?.[0] ?? null };
+}
+
+/** Whether the VSI has moved away from the port, which has not let go of it yet. */
+export function isReleased({ active, attachments }: VsiEntry, port: PortName): boolean {
+  return active !== port && attachments.get(port)?.association === 'associated';
 }
 
 export function places(entry: VsiEntry): Places {

@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { socketPathOctets } from '../api/local-socket.ts';
 import { strict, optional } from '../api/strict.ts';
 
 /** Where the manager listens: a TCP address, port 0 for one that is free, or a unix socket's path. */
@@ -23,8 +24,9 @@ const listen = z.codec(z.string(), z.custom<Listen>(), {
 function parseListen(text: string): Listen | undefined {
   if (text.startsWith('unix:')) {
     const path = text.slice('unix:'.length);
-    // 107 octets are what sockaddr_un has room for, beside its final zero
-    return isAbsolute(path) && Buffer.byteLength(path) <= 107 ? { kind: 'unix', path } : undefined;
+    return isAbsolute(path) && Buffer.byteLength(path) <= socketPathOctets
+      ? { kind: 'unix', path }
+      : undefined;
   }
   const [, six, four, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = six ?? four;

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { absolutePath, evb, interfaceName, managementAddresses, managerUrl } from '../api/agent-config.ts';
+import {
+  absolutePath,
+  evb,
+  interfaceName,
+  managementAddresses,
+  managerUrl,
+  socketPath,
+} from '../api/agent-config.ts';
 import * as form from '../api/forms.ts';
 import { strict } from '../api/strict.ts';
 
@@ -11,7 +18,7 @@ export const stationConfig = strict({
   /** of the manager, if it wants one */
   token: z.string().min(1).optional(),
   /** the local socket on which a toolstack announces what the station cannot see by itself */
-  control: absolutePath,
+  control: socketPath,
   evb,
   managementAddresses,
   /** where QEMU monitors for the station appear: a QMP socket NAME.SUFFIX for each VM */

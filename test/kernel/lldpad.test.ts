@@ -16,11 +16,15 @@ const sixty = Array.from({ length: 60 }, (_, i) => mac(0x2000 + i));
 const granted = { kind: 'granted' } as const;
 const rejected = (code: VdpErrorCode | null) => ({ kind: 'rejected', code }) as const;
 
-/** VSIs 1 to 39 have an address each, 40 has sixty, 41 that of VSI 1, 42 two; the stations of 43 and 44 are to tag. */
+/**
+ * VSIs 1 to 39 have an address each, 40 has sixty, 41 that of VSI 2 in another VLAN, 42 two; the stations of 43 and 44 are
+ * to tag.
+ */
 const book: Book = {
   profiles: [
     { managerId: 'mgr1', typeId: 17, vlan },
     { managerId: 'mgr1', typeId: 18, vlan, tagged: true },
+    { managerId: 'mgr1', typeId: 19, vlan: 200 },
   ],
   vsis: [
     ...Array.from({ length: 39 }, (_, i) => ({
@@ -29,7 +33,7 @@ const book: Book = {
       profile: 'mgr1/17/1',
     })),
     { vsiId: vsiId(40), macs: sixty, profile: 'mgr1/17/1' },
-    { vsiId: vsiId(41), macs: [mac(1)], profile: 'mgr1/17/1' },
+    { vsiId: vsiId(41), macs: [mac(2)], profile: 'mgr1/19/1' },
     { vsiId: vsiId(42), macs: [mac(0x42), mac(0x43)], profile: 'mgr1/17/1' },
     { vsiId: vsiId(43), macs: [mac(0x44)], profile: 'mgr1/18/1' },
     { vsiId: vsiId(44), macs: [mac(0x45)], profile: 'mgr1/18/1' },
@@ -163,7 +167,6 @@ test('the bridge agent and lldpad', async (t) => {
         [10, ['100', '200'], 'invalid VID, GroupID or MAC address', /asked for VLAN 100, 200/],
         [10, ['100--7', '100--8'], 'invalid VID, GroupID or MAC address', /groups 7, 8; it can be in one/],
         [10, [`100-${mac(11)}`], 'invalid VID, GroupID or MAC address', /is not VSI/],
-        [41, [`100-${mac(1)}`], 'insufficient resources', /belongs to/],
         [999, [`100-${mac(10)}`], 'other failure', /not in the manager's database/],
       ];
       for (const [n, filters, code, reason] of cases) {
@@ -178,6 +181,9 @@ test('the bridge agent and lldpad', async (t) => {
         assert.equal(await station.held(vsiId(n)), '');
         assert.equal(await association(n), undefined);
       }
+      const untagged = asked(41, [`0-${mac(2)}`], { typeId: 19 });
+      assert.deepEqual(await station.request('associate', untagged), rejected('insufficient resources'));
+      assert.match((await agent.port('p1')).lastRefusal!.reason, /belongs to/);
       const other = asked(10, [`100-${mac(10)}`], { typeVersion: 2 });
       assert.deepEqual(await station.request('associate', other), rejected('other failure'));
     },

@@ -212,6 +212,7 @@ export class SimulatedLab implements Lab {
       tenantsChanged: (tenants) => agent.tenantsChanged(tenants),
       ipsChanged: (vsiId, ips) => agent.ipsChanged(vsiId, ips),
       withdrawn: (what) => agent.withdrawn(what),
+      listed: () => agent.listed(),
       migrationOpened: (vsiId) => agent.migrationOpened(vsiId),
       log: () => {},
     });

@@ -15,7 +15,7 @@ const asked: Application = {
   vsiId: grant.vsiId,
   profile: profile.ref,
   filter: { format: 'mac-vid', entries: [{ mac, vid: nullVid }] },
-  station: 'h1',
+  station: { name: 'h1' },
 };
 
 test('what the database grants is admitted, and the null VID is answered as it came', () => {
@@ -130,6 +130,10 @@ test('what the relay cannot do is refused as a want of resources, with the reaso
   });
 });
 
+test('who is at the port is not asked where none was met there yet', () => {
+  assert.ok(admit({ ...asked, station: null }, grant, profile).admitted);
+});
+
 const refusals: [string, Partial<Application>, Grant | undefined, PortProfile | undefined, string, RegExp][] =
   [
     ['an unknown VSI', {}, undefined, profile, 'other failure', /not in the manager's database/],
@@ -142,8 +146,15 @@ const refusals: [string, Partial<Application>, Grant | undefined, PortProfile | 
       /its profile is dc1\/17\/1/,
     ],
     ['a profile without settings', {}, grant, undefined, 'other failure', /profile dc1\/17\/1 is not/],
-    ['another host', { station: 'h3' }, grant, profile, 'other failure', /may not appear at station h3/],
-    ['a station without a name', { station: null }, grant, profile, 'other failure', /\(unnamed\)/],
+    [
+      'another host',
+      { station: { name: 'h3' } },
+      grant,
+      profile,
+      'other failure',
+      /may not appear at station h3/,
+    ],
+    ['a station without a name', { station: { name: null } }, grant, profile, 'other failure', /\(unnamed\)/],
     [
       'another VLAN',
       { filter: { format: 'mac-vid', entries: [entry(200)] } },

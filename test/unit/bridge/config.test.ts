@@ -55,7 +55,63 @@ const refusals: [object, string][] = [
     { vsis: [{ ...vsi, profile: 'dc1/18/1' }] },
     'vsis.0.profile: dc1/18/1 is not among the profiles; dc1/17/1 would be right',
   ],
+  [
+    { vsis: [vsi, { ...vsi, vsiId: 'fa9b7fff-b0a0-4893-8e0e-beef4ff18f90' }] },
+    "vsis.1.macs: has 52:54:00:00:00:0a in VLAN 100, which is VSI fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f's; another address would be right",
+  ],
+  [
+    {
+      profiles: [profile, { ...profile, typeId: 18, vlan: 200, trunk: [100] }],
+      vsis: [vsi, { ...vsi, vsiId: 'fa9b7fff-b0a0-4893-8e0e-beef4ff18f90', profile: 'dc1/18/1' }],
+    },
+    "vsis.1.macs: has 52:54:00:00:00:0a in VLAN 100, which is VSI fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f's; another address would be right",
+  ],
+  [{ evb: { dialects: ['ratified', 'ratified'] } }, 'evb.dialects: has one twice; each once would be right'],
+  [
+    { ports: { ...standalone.ports, n1: { kind: 'network', vlans: [10, 10] } } },
+    'ports.n1.vlans: has a VLAN twice; each once would be right',
+  ],
+  [
+    { ports: { ...standalone.ports, n1: { kind: 'network', nativeVlan: 10, vlans: [10] } } },
+    "ports.n1.vlans: has the port's own nativeVlan; the other VLANs only would be right",
+  ],
+  [
+    { profiles: [{ ...profile, mirror: { session: 'tap' } }] },
+    'profiles.0.mirror.session: tap has no port; a mirror port of that session would be right',
+  ],
+  [
+    {
+      ports: { ...standalone.ports, m1: { kind: 'mirror', session: 'tap' } },
+      profiles: [{ ...profile, mirror: { session: 'tab' } }],
+    },
+    'profiles.0.mirror.session: tab has no port; tap would be right',
+  ],
+  [{ token: 'secret' }, 'token: is given without a manager; a manager, or none, would be right'],
+  [
+    { control: `/${'c'.repeat(107)}` },
+    "control: has 108 octets; a socket's path of at most 107 would be right",
+  ],
+  [
+    { stateDirectory: `/${'s'.repeat(94)}` },
+    'stateDirectory: is so long that the path of its control.sock has 108 octets, of 107; a shorter one, or a control of its own, would be right',
+  ],
+  ...[
+    'http://mgr:notaport',
+    'http://mgr:7470/v1',
+    'mgr:7470',
+    'unix:run/m.sock',
+    `unix:/${'m'.repeat(107)}`,
+  ].map((manager): [object, string] => [
+    { manager, tenants: undefined, profiles: undefined, vsis: undefined },
+    `manager: is "${manager}"; http://HOST:PORT or unix:/PATH would be right`,
+  ]),
 ];
+
+test('a manager may be named as one names a web site', () => {
+  const { tenants: _, profiles: __, vsis: ___, ...managed } = standalone;
+  for (const manager of ['http://mgr:7470', 'http://mgr:7470/', 'http://[::1]:7470', 'unix:/run/m.sock'])
+    assert.equal(bridgeConfig.parse({ ...managed, manager }).manager, manager);
+});
 
 test('what does not fit together is refused by name', () => {
   for (const [change, line] of refusals) {

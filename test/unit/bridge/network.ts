@@ -2,10 +2,11 @@ import { BridgeAgent } from '../../../src/bridge/agent.ts';
 import type { Grant } from '../../../src/bridge/admission.ts';
 import type { Heed } from '../../../src/bridge/announcements.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from '../../../src/bridge/directory.ts';
+import { Stations, type Station } from '../../../src/bridge/stations.ts';
 import type { MigrationReport } from '../../../src/api/migration.ts';
 import { macToBytes, parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
 import { plainForwarding, type PortProfile } from '../../../src/domain/port-profile.ts';
-import { parseProfileKey, profileKey } from '../../../src/domain/profile-ref.ts';
+import { parseProfileKey, profileKey, type ProfileRef } from '../../../src/domain/profile-ref.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId, type VsiId } from '../../../src/domain/vsi-id.ts';
 import type { HypervisorEventKind } from '../../../src/hypervisors/event.ts';
@@ -17,7 +18,7 @@ import { defaultTimers } from '../../../src/protocol/evb/timers.ts';
 import { features, type Feature } from '../../../src/relay/capabilities.ts';
 import { encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
 import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
-import { RelayError, type DropSample, type RelayState } from '../../../src/relay/relay.ts';
+import { RelayError, type DropSample, type RelayEvent, type RelayState } from '../../../src/relay/relay.ts';
 import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
 import { VirtualClock } from '../protocol/simulated-link.ts';
 
@@ -45,15 +46,23 @@ export class TestDirectory implements Directory {
   hasCopy = true;
   away = false;
   garp = false;
+  /** what the manager was asked for, and when it answers */
+  readonly fetched: string[] = [];
+  answer: Promise<void> = Promise.resolve();
 
   known(vsiId: VsiId): Entitlement | null {
     const grant = this.grants.get(vsiId);
     return this.hasCopy && grant && this.profile ? { grant, profile: this.profile } : null;
   }
 
-  fetch(vsiId: VsiId): Promise<Entitlement> {
-    if (this.away) return Promise.reject(new ManagerUnreachable('nothing listens there'));
-    return Promise.resolve({ grant: this.grants.get(vsiId), profile: this.profile });
+  kept(vsiId: VsiId): Entitlement {
+    return { grant: this.grants.get(vsiId), profile: this.profile };
+  }
+
+  async fetch(vsiId: VsiId, of: ProfileRef): Promise<void> {
+    this.fetched.push(`${vsiId} ${profileKey(of)}`);
+    await this.answer;
+    if (this.away) throw new ManagerUnreachable('nothing listens there');
   }
 
   owners(mac: MacAddress): Grant[] {
@@ -79,6 +88,14 @@ export class TestRelay extends ReferenceRelay {
     if (objection !== null) throw new RelayError(objection);
     super.apply(state);
     this.told = state;
+  }
+
+  #agent: ((event: RelayEvent) => void) | null = null;
+
+  /** Only the newest agent hears of it: one that is killed hears nothing more. */
+  override watch(listener: (event: RelayEvent) => void): void {
+    if (!this.#agent) super.watch((event) => this.#agent!(event));
+    this.#agent = listener;
   }
 
   readonly #watchers = new Set<(drop: DropSample) => void>();
@@ -114,6 +131,8 @@ export class TestNetwork {
   /** frames from a station's side towards the bridge are lost while it is false */
   listening = true;
   readonly #heed: Heed | undefined;
+  /** what the bridge's agent has kept over its restart */
+  #met: ReadonlyMap<string, Station> = new Map();
 
   /** @param heed what the station ports do with announcements; absent: as the stations are, which is Hairpin's own */
   constructor(heed?: Heed) {
@@ -130,8 +149,9 @@ export class TestNetwork {
     this.time.runUntil(this.time.now + ms);
   }
 
-  /** Another agent takes the place of the bridge's, which was killed. */
-  restartBridge(): void {
+  /** Another agent takes the place of the bridge's, which was killed; without what it kept, if that is lost. */
+  restartBridge({ forgets = false } = {}): void {
+    if (forgets) this.#met = new Map();
     this.bridge = this.#bridge();
     this.bridge.start();
   }
@@ -235,6 +255,7 @@ export class TestNetwork {
       ageingTime: 300,
       relay: this.relay,
       directory: this.directory,
+      stations: new Stations(this.#met, (met) => void (this.#met = new Map(met))),
       clock: this.#clock(() => agent === this.bridge),
       timestamp: () => Math.round(this.time.now * 1000),
       stampOf: (ns) => Number(ns / 1000n),

@@ -1,0 +1,18 @@
+import { Invalid } from './invalid.ts';
+
+/** LLDP's system name has so many octets at most (802.1AB 8.5.6). */
+const most = 255;
+
+/** @throws Invalid unless it may be what a system calls itself by LLDP: 1 to 255 characters in one line. */
+export function parseSystemName(value: string): string {
+  if (value.length < 1 || value.length > most || /\p{Cc}/u.test(value))
+    throw new Invalid(
+      `"${value}" is not a system's name; 1 to ${most} characters in one line are, like host7`,
+    );
+  return value;
+}
+
+/** What a system calls itself, with each control character replaced; null for one that says nothing. */
+export function cleanSystemName(said: string | null): string | null {
+  return said?.replaceAll(/\p{Cc}/gu, '\u{fffd}').slice(0, most) || null;
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { rememberedStations } from '../../../src/bridge/station-file.ts';
+import { parseMac } from '../../../src/domain/mac-address.ts';
+import type { Neighbour } from '../../../src/protocol/lldp/neighbour.ts';
+import { temporaryDirectory } from '../manager/support.ts';
+import { outside, TestNetwork } from './network.ts';
+
+const mac = parseMac('02:00:00:00:02:01');
+const neighbourOf = (network: TestNetwork) => network.bridge.portStates()[0]!.state.neighbour?.mac;
+
+test('a VM that speaks LLDP first after a restart of the agent is not the station', async () => {
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  network.restartBridge();
+  network.secondStation('p1');
+  assert.equal(neighbourOf(network), undefined);
+  network.pass(40_000);
+  assert.equal(neighbourOf(network), mac);
+  assert.equal(network.speaks('p1'), true);
+});
+
+test('a station that has said good-bye, or whose link was down, has no place to come back to', () => {
+  for (const leaves of [
+    (network: TestNetwork) => {
+      network.stations.p1.stop();
+      network.pass(1);
+    },
+    (network: TestNetwork) => {
+      network.bridge.linkChanged('p1', false);
+      network.stations.p1.linkChanged(false);
+    },
+  ]) {
+    const network = new TestNetwork();
+    leaves(network);
+    network.restartBridge();
+    network.secondStation('p1');
+    assert.equal(neighbourOf(network), outside, leaves.toString());
+  }
+});
+
+test('an agent that ends has its stations for the next, and one that ends later too', () => {
+  const network = new TestNetwork();
+  network.bridge.stop();
+  for (let run = 0; run < 2; run++) {
+    network.restartBridge();
+    network.secondStation('p1');
+    assert.equal(neighbourOf(network), undefined);
+  }
+});
+
+const h1 = { mac, systemName: 'h1' } as Neighbour;
+const file = (directory: string) => join(directory, 'stations.json');
+
+/** What is remembered of p1 and p2, and what was warned of. */
+function remembered(directory: string, ports = ['p1', 'p2']) {
+  const warnings: string[] = [];
+  const { stations, close } = rememberedStations(directory, ports, (message) => warnings.push(message));
+  return { stations, close, warnings };
+}
+
+test('stations are remembered in a file, of the ports that there are', () => {
+  const directory = temporaryDirectory();
+  const { stations, close } = remembered(directory);
+  assert.equal(stations.met('p1', h1), true);
+  assert.equal(stations.met('p1', h1), false);
+  stations.met('p2', { ...h1, systemName: null });
+  stations.pinned('p2', null);
+  close();
+  assert.deepEqual(readdirSync(directory), ['stations.json'], 'and no half of one beside it');
+  const again = remembered(directory);
+  assert.deepEqual(again.stations.at('p1'), { mac, name: 'h1', pinned: true });
+  assert.deepEqual(again.stations.at('p2'), { mac, name: null, pinned: false });
+  assert.deepEqual(again.warnings, []);
+  const fewer = remembered(directory, ['p1']);
+  assert.equal(fewer.stations.at('p2'), null);
+});
+
+test('a file that is not ours, or half a file, is started without, and replaced', () => {
+  const directory = temporaryDirectory();
+  for (const text of ['', '{"p1":', '[]', '{"p1":{"mac":"x","name":"h1","pinned":true}}', '{"p1":null}']) {
+    writeFileSync(file(directory), text);
+    const { stations, close, warnings } = remembered(directory);
+    assert.equal(stations.at('p1'), null);
+    assert.deepEqual(warnings, [`${file(directory)} is not what was kept there; starting without`]);
+    stations.met('p1', h1);
+    close();
+    assert.match(readFileSync(file(directory), 'utf8'), /"h1"/);
+  }
+});
+
+test('a file that cannot be written is warned of, and stops nothing', () => {
+  const { stations, close, warnings } = remembered(join(temporaryDirectory(), 'gone'));
+  stations.met('p1', h1);
+  close();
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0]!, /stations\.json cannot be written: ENOENT/);
+  assert.equal(stations.at('p1')?.name, 'h1');
+});
