@@ -4,7 +4,6 @@ import type { MacAddress } from '../domain/mac-address.ts';
 import type { BridgePort as PortLocation, PortCount, Timestamp } from '../domain/migration.ts';
 import { policyOf, type PortProfile, type TenantLimits } from '../domain/port-profile.ts';
 import { parseProfileKey, profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
-import { cleanSystemName } from '../domain/system-name.ts';
 import { nullVid, type NullVid, type Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
@@ -821,8 +820,7 @@ export class BridgeAgent {
 
   /** The system name of the station at a port; null if there is none, or it does not say. */
   stationAt(port: PortName): string | null {
-    const neighbour = this.#ports.get(port)?.machine.neighbour;
-    return neighbour ? cleanSystemName(neighbour.systemName) : null;
+    return this.#ports.get(port)?.machine.neighbour?.systemName ?? null;
   }
 }
 

@@ -7,6 +7,7 @@ import { Invalid } from '../domain/invalid.ts';
 import { fromMonotonic, monotonicMs, now, systemClock } from '../linux/clock.ts';
 import { interfaceAddress, interfaceIndex, interfaceRuns } from '../linux/interfaces.ts';
 import { monitorLinks } from '../linux/link-monitor.ts';
+import { hasMountsOfItsOwn } from '../linux/namespace.ts';
 import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
 import { etherTypes, groupAddresses } from '../protocol/ethernet.ts';
 import { evbParameters } from '../protocol/evb/parameters.ts';
@@ -42,6 +43,11 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
   );
   const relay = EbpfRelay.open(join(config.stateDirectory, 'bpf'), failed);
   const isNew = relay.held().ports.size === 0;
+  if (hasMountsOfItsOwn())
+    logger.warn(
+      'the data plane will end with this agent: its pins are mounted in a mount namespace of its own, as "ip netns exec" ' +
+        'or a sandbox of systemd makes one; "nsenter --net=/run/netns/NAME" makes none',
+    );
   let started = false;
   // an agent that cannot start leaves no data plane behind that was not there before
   cleanup.defer(() => (started || !isNew ? relay.close() : relay.destroy()));

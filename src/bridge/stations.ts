@@ -1,5 +1,4 @@
 import type { MacAddress } from '../domain/mac-address.ts';
-import { cleanSystemName } from '../domain/system-name.ts';
 import type { Neighbour } from '../protocol/lldp/neighbour.ts';
 import type { PortName } from '../relay/relay.ts';
 
@@ -41,8 +40,7 @@ export class Stations {
   }
 
   /** A station has said who it is. True if that is news. */
-  met(port: PortName, { mac, systemName }: Neighbour): boolean {
-    const name = cleanSystemName(systemName);
+  met(port: PortName, { mac, systemName: name }: Neighbour): boolean {
     const before = this.at(port);
     const isNews = before?.mac !== mac || before.name !== name;
     if (isNews || !before.pinned) this.#put(port, { mac, name, pinned: true });

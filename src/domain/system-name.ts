@@ -12,7 +12,7 @@ export function parseSystemName(value: string): string {
   return value;
 }
 
-/** What a system calls itself, with each control character replaced; null for one that says nothing. */
-export function cleanSystemName(said: string | null): string | null {
+/** What a system says of itself, its name for one, with each control character replaced; null for one that says nothing. */
+export function cleanText(said: string | null): string | null {
   return said?.replaceAll(/\p{Cc}/gu, '\u{fffd}').slice(0, most) || null;
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { check, libc } from './libc.ts';
 import { run } from './run.ts';
@@ -60,6 +60,11 @@ export function inNamespace<T>(name: string, body: () => T): T {
   } finally {
     close(outside);
   }
+}
+
+/** Whether its mounts are this process's own, as under `ip netns exec` or in a sandbox of systemd's, and go with it. */
+export function hasMountsOfItsOwn(): boolean {
+  return readlinkSync('/proc/self/ns/mnt') !== readlinkSync('/proc/1/ns/mnt');
 }
 
 /** The command line that runs a command in the namespace: by setns alone, so that /sys and mounts stay as they are. */

@@ -1,10 +1,11 @@
 import { macFromBytes, type MacAddress } from '../../domain/mac-address.ts';
+import { cleanText } from '../../domain/system-name.ts';
 import { capabilitiesOf, type Capability } from './capabilities.ts';
 import { hex } from '../octets.ts';
 import { managementText } from './management.ts';
 import type { Identifier, LldpTlv, Lldpdu } from './packet.ts';
 
-/** Who is at the other end of the link, by its last LLDPDU. */
+/** Who is at the other end of the link, by its last LLDPDU; each text in one line, without control characters. */
 export interface Neighbour {
   /** source address of its frames */
   readonly mac: MacAddress;
@@ -47,7 +48,7 @@ function textOf(
   tlvs: readonly LldpTlv[],
   kind: 'system name' | 'system description' | 'port description',
 ): string | null {
-  for (const tlv of tlvs) if (tlv.kind === kind) return tlv.text;
+  for (const tlv of tlvs) if (tlv.kind === kind) return cleanText(tlv.text);
   return null;
 }
 

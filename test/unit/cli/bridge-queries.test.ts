@@ -135,6 +135,6 @@ it('bridge drops --follow ends with the agent, and says so', async () => {
   const { child, output, ended } = await following(1);
   while (!output.stdout) await once(child.stdout, 'data');
   bridge.control.close();
-  assert.equal(await ended, 0);
+  assert.equal(await ended, 1);
   assert.equal(output.stderr, 'hairpin: the bridge agent has ended\n');
 });

@@ -62,8 +62,8 @@ test('a neighbour tells its name, what it is and where it is managed', () => {
   bridge.receive(
     lldp([
       { kind: 'port description', text: 'uplink' },
-      { kind: 'system name', text: 'host1' },
-      { kind: 'system description', text: 'Debian 12' },
+      { kind: 'system name', text: 'host1\u001b[2J' },
+      { kind: 'system description', text: 'Debian\n12' },
       {
         kind: 'system capabilities',
         system: capabilityBits('bridge', 'station only'),
@@ -80,8 +80,8 @@ test('a neighbour tells its name, what it is and where it is managed', () => {
     mac: stationMac,
     chassisId: 'rack 7',
     portId: 'ens1f0',
-    systemName: 'host1',
-    systemDescription: 'Debian 12',
+    systemName: 'host1\u{fffd}[2J',
+    systemDescription: 'Debian\u{fffd}12',
     portDescription: 'uplink',
     capabilities: ['station only'],
     managementAddresses: ['192.0.2.7', '2001:db8::9', '02:00:00:00:00:01', '0x010203'],
