@@ -1,4 +1,4 @@
-import { existsSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { check, libc } from './libc.ts';
 import { run } from './run.ts';
@@ -62,9 +62,21 @@ export function inNamespace<T>(name: string, body: () => T): T {
   }
 }
 
-/** Whether its mounts are this process's own, as under `ip netns exec` or in a sandbox of systemd's, and go with it. */
+/**
+ * Whether an ancestor of this process has other mounts, as under `ip netns exec` or in a sandbox of systemd's: what is
+ * mounted here then goes with the last process that sees it.
+ */
 export function hasMountsOfItsOwn(): boolean {
-  return readlinkSync('/proc/self/ns/mnt') !== readlinkSync('/proc/1/ns/mnt');
+  const mounts = (pid: number) => readlinkSync(`/proc/${pid}/ns/mnt`);
+  const parent = (pid: number) =>
+    Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  try {
+    for (let pid = process.ppid; pid > 0; pid = parent(pid))
+      if (mounts(pid) !== mounts(process.pid)) return true;
+  } catch {
+    // an ancestor that this process may not look into
+  }
+  return false;
 }
 
 /** The command line that runs a command in the namespace: by setns alone, so that /sys and mounts stay as they are. */
