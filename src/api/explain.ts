@@ -18,9 +18,19 @@ export function lineOf({ field, error }: Problem): string {
   return field ? `${field}: ${error}` : error;
 }
 
-/** What is wrong with `input`; without it, the types of wrong values are told in place of the values. */
+/**
+ * What is wrong with `input`, one thing of each field; without `input`, the types of wrong values are told in place of
+ * the values.
+ */
 export function problemsOf(error: z.ZodError, input?: unknown): Problem[] {
-  return error.issues.flatMap((issue) => problemsOfIssue(issue, input));
+  const first = new Map<string, { readonly code: Issue['code']; readonly problem: Problem }>();
+  for (const issue of error.issues)
+    for (const problem of problemsOfIssue(issue, input)) {
+      const { code = issue.code } = first.get(problem.field) ?? {};
+      // what is of the wrong type has no right size; of two bounds, the schema's own comes after its type's
+      if (code === issue.code) first.set(problem.field, { code, problem });
+    }
+  return Array.from(first.values(), ({ problem }) => problem);
 }
 
 type Issue = z.core.$ZodIssue;
@@ -61,6 +71,7 @@ function rightOf(issue: Issue): string | undefined {
     case 'too_big':
       return `${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}${unitOf(issue.origin)}`;
     case 'invalid_union': {
+      if ('options' in issue) return list(issue.options.map((option) => JSON.stringify(option)));
       const rights = issue.errors.map(([first]) => first && rightOf(first));
       return list(rights.filter((right) => right !== undefined));
     }

@@ -1,12 +1,20 @@
-import { lstatSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { Invalid } from '../domain/invalid.ts';
 
 /** A local socket could not be had, or who serves it said no. */
 export class LocalSocketError extends Error {
   override name = 'LocalSocketError';
+  /** nobody serves it, so that to start somebody may help */
+  readonly unserved: boolean;
+
+  constructor(message: string, unserved = false) {
+    super(message);
+    this.unserved = unserved;
+  }
 }
 
 /** What a local socket offers: POST /NAME with a JSON body. An Invalid that it throws is the caller's fault. */
@@ -123,6 +131,8 @@ async function read(stream: IncomingMessage, limit = Infinity): Promise<string> 
 }
 
 async function listen(server: Server, path: string): Promise<void> {
+  const fault = socketFault(path);
+  if (fault) throw new LocalSocketError(`${path}: ${fault}`);
   await refuseIfServed(path);
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there && !there.isSocket()) throw new LocalSocketError(`${path}: is there already, and is no socket`);
@@ -138,6 +148,15 @@ async function listen(server: Server, path: string): Promise<void> {
   } finally {
     process.umask(mask);
   }
+}
+
+/** Why no socket can be made at the path, for which the system has but EACCES or EINVAL to say; null if it can. */
+export function socketFault(path: string): string | null {
+  const octets = Buffer.byteLength(path);
+  if (octets > socketPathOctets)
+    return `is ${octets} octets long; ${socketPathOctets} at most would be right`;
+  const directory = dirname(path);
+  return existsSync(directory) ? null : `there is no directory ${directory}; one that exists would be right`;
 }
 
 /** @throws LocalSocketError if a running process serves the socket */
@@ -190,17 +209,17 @@ function post(path: string, name: string, body: object, signal?: AbortSignal): P
       { socketPath: path, path: `/${name}`, method: 'POST', agent: false, ...(signal && { signal }) },
       resolve,
     );
-    outgoing.on('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        new LocalSocketError(
-          error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
-            ? `${path}: nobody serves it`
-            : `${path}: ${error.message}`,
-        ),
-      ),
-    );
+    outgoing.on('error', (error: NodeJS.ErrnoException) => reject(callError(path, error)));
     outgoing.end(JSON.stringify(body));
   });
+}
+
+function callError(path: string, { code, message }: NodeJS.ErrnoException): LocalSocketError {
+  if (code === 'ENOENT' || code === 'ECONNREFUSED')
+    return new LocalSocketError(`${path}: nobody serves it`, true);
+  if (code === 'EACCES')
+    return new LocalSocketError(`${path}: is not ours to use; to run as root would be right`);
+  return new LocalSocketError(`${path}: ${socketFault(path) ?? message}`);
 }
 
 async function replyOf(path: string, incoming: IncomingMessage): Promise<unknown> {

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { refuseIfServed } from '../api/local-socket.ts';
 import { Invalid } from '../domain/invalid.ts';
@@ -150,10 +150,18 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
 /** True if it was not there before. */
 function makeStateDirectory(path: string): boolean {
   try {
-    return mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
+    return makeDirectory(path);
   } catch (error) {
     throw new Invalid(`stateDirectory: ${path} cannot be made (${(error as NodeJS.ErrnoException).code})`);
   }
+}
+
+/** With those above it. Node.js's own way to do that never ends where nothing can be made (/proc). */
+function makeDirectory(path: string): boolean {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return false;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+  return true;
 }
 
 /** A bridge that could not start leaves nothing behind. */

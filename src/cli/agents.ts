@@ -5,12 +5,21 @@ import { bridgeConfig } from '../bridge/config.ts';
 import { hypervisorEventKinds } from '../hypervisors/event.ts';
 import { managerConfigSchema } from '../manager/config.ts';
 import { stationConfig } from '../station/config.ts';
+import type { Outcome } from '../station/agent.ts';
 import { callLocal } from '../api/local-socket.ts';
 import { parseUnicastMac } from '../domain/mac-address.ts';
 import { addBridgeQueries } from './bridge-queries.ts';
 import { readConfig } from './config-file.ts';
+import { refuseUnknown } from './help.ts';
 import { print } from './output.ts';
 import { needRoot } from './root.ts';
+import { ask } from './server.ts';
+
+interface AnnounceOptions {
+  readonly control?: string;
+  readonly mac?: string[];
+  readonly json?: boolean;
+}
 
 interface Running {
   close(): Promise<void>;
@@ -23,8 +32,10 @@ export function agentCommands(): Command[] {
 }
 
 function managerCommand(): Command {
-  return agent('manager', 'the VSI manager: port profiles, VSIs and migrations, behind a REST API').action(
-    async ({ config }: { config: string }) => {
+  return agent(
+    'manager',
+    'the VSI manager: port profiles, VSIs and migrations, behind a REST API',
+    async (config) => {
       const parsed = readConfig(config, managerConfigSchema);
       const { startManager } = await import('../manager/manager.ts');
       await serve('manager', (logger) => startManager(parsed, logger));
@@ -33,8 +44,10 @@ function managerCommand(): Command {
 }
 
 function bridgeCommand(): Command {
-  const command = agent('bridge', 'the EVB bridge agent, in the network namespace of the switch').action(
-    async ({ config }: { config: string }) => {
+  const command = agent(
+    'bridge',
+    'the EVB bridge agent, in the network namespace of the switch',
+    async (config) => {
       const parsed = readConfig(config, bridgeConfig);
       needRoot('the bridge agent loads the data plane into the kernel');
       // An agent answers seldom, and would for its first hundreds of VSIs be interpreted.
@@ -49,48 +62,71 @@ function bridgeCommand(): Command {
 }
 
 function stationCommand(): Command {
-  const command = agent('station', 'the EVB station agent of a host').action(
-    async ({ config }: { config: string }) => {
-      const parsed = readConfig(config, stationConfig);
-      needRoot('the station agent sends frames on the uplink');
-      const { runStation } = await import('../station/run.ts');
-      await serve('station', (logger) => runStation(parsed, logger));
-    },
-  );
+  const command = agent('station', 'the EVB station agent of a host', async (config) => {
+    const parsed = readConfig(config, stationConfig);
+    needRoot('the station agent sends frames on the uplink');
+    const { runStation } = await import('../station/run.ts');
+    await serve('station', (logger) => runStation(parsed, logger));
+  });
   command
     .command('announce')
     .description('tell the station of a VM, from a toolstack that it cannot watch; waits for the bridge')
     .addArgument(new Argument('<event>').choices(hypervisorEventKinds))
     .argument('<vm>', "the VM's name")
-    .requiredOption('--control <path>', "the station's control socket")
-    .requiredOption('--mac <address...>', "the addresses of the VM's NICs")
+    .option('--control <path>', "the station's control socket (required)")
+    .option('--mac <address...>', "the addresses of the VM's NICs (required)")
     .option('--json', 'print JSON')
-    .action(
-      async (event: string, vm: string, options: { control: string; mac: string[]; json?: boolean }) => {
-        const macs = options.mac.map(parseUnicastMac);
-        const outcome = (await callLocal(options.control, 'announce', { event, vm, macs })) as {
-          granted: boolean;
-          reason?: string;
-        };
-        print(outcome, options.json, () => (outcome.granted ? 'granted' : `refused: ${outcome.reason}`));
-        if (!outcome.granted) process.exitCode = 1;
-      },
-    );
+    .action(async (event: string, vm: string, { control, mac, json }: AnnounceOptions, announce: Command) => {
+      // not by commander, which would ask for them before it looks at the event
+      if (control === undefined || mac === undefined)
+        return announce.error(
+          `error: required option '${control === undefined ? '--control <path>' : '--mac <address...>'}' not specified`,
+        );
+      const macs = mac.map(parseUnicastMac);
+      const station = {
+        socket: control,
+        absent: 'no station agent runs there',
+        start: 'hairpin station --config FILE',
+      };
+      const outcome = await ask(
+        station,
+        (socket) => callLocal(socket, 'announce', { event, vm, macs }) as Promise<Outcome>,
+      );
+      print(outcome, json, () => (outcome.granted ? 'granted' : `refused: ${outcome.reason}`));
+      if (!outcome.granted) process.exitCode = 1;
+    });
   return command;
 }
 
-function agent(name: string, description: string): Command {
+/** The command that runs an agent; what else the agent is asked is a command below it. */
+function agent(name: string, description: string, run: (config: string) => Promise<void>): Command {
   return new Command(name)
     .description(description)
-    .option('--config <file>', 'YAML or JSON; see docs/configuration.md', `/etc/hairpin/${name}.yaml`);
+    .option('--config <file>', 'YAML or JSON; see docs/configuration.md', `/etc/hairpin/${name}.yaml`)
+    .allowExcessArguments() // which are no arguments, but commands that there are not
+    .action(async ({ config }: { config: string }, command: Command) => {
+      const [unknown] = command.args;
+      if (unknown !== undefined) refuseUnknown(command, unknown);
+      await run(config);
+    });
+}
+
+const mostLogged = 1 << 20;
+
+/** Standard output. An agent whose log cannot be written goes on: a full disk stops no traffic. */
+function log() {
+  const destination = pino.destination({ sync: true, maxLength: mostLogged });
+  let told = false;
+  destination.on('error', ({ message }: Error) => {
+    if (!told) console.error(`hairpin: the log cannot be written: ${message}`);
+    told = true;
+  });
+  return destination;
 }
 
 /** Runs an agent until SIGTERM or SIGINT, or until the lab that started it is gone. */
 async function serve(name: string, start: (logger: Logger) => Promise<Running>): Promise<void> {
-  const logger = pino(
-    { name, level: process.env['HAIRPIN_LOG'] ?? 'info' },
-    pino.destination({ sync: true }),
-  );
+  const logger = pino({ name, level: process.env['HAIRPIN_LOG'] ?? 'info' }, log());
   const { promise, resolve } = Promise.withResolvers<string>();
   process.once('SIGTERM', resolve).once('SIGINT', resolve);
   const running = await start(logger);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ControlReport } from '../bench/control/control.ts';
-import { benchmark, conditionsText, finish, interruptible, type BenchOptions } from './benchmark.ts';
+import { benchmark, conditionsText, finish, measured, type BenchOptions } from './benchmark.ts';
 import { Failure } from './failure.ts';
 import { table } from './output.ts';
 
@@ -11,7 +11,7 @@ export function controlBenchCommand(): Command {
     'answers to associations, against lldpad: how soon, how many, how many VSIs',
   ).action(async (options: BenchOptions) => {
     const { benchControl, hasLldpad } = await import('../bench/control/control.ts');
-    const report = await interruptible((stop) => {
+    const report = await measured((stop) => {
       if (!hasLldpad()) throw new Failure('the benchmark needs lldpad: install the package "lldpad"');
       return benchControl(options.quick, stop);
     });

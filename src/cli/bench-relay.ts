@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import type { OffloadReport } from '../bench/offload/offload.ts';
 import type { RelayReport } from '../bench/relay/relay.ts';
 import { positive } from './arguments.ts';
-import { benchmark, conditionsText, finish, interruptible, type BenchOptions } from './benchmark.ts';
+import { benchmark, conditionsText, finish, measured, type BenchOptions } from './benchmark.ts';
 import { table } from './output.ts';
 
 const mostNumber = 9_999_999;
@@ -26,7 +26,7 @@ export function relayBenchCommand(): Command {
     ),
   ).action(async (options: BenchOptions & Rounds) => {
     const { benchRelay } = await import('../bench/relay/relay.ts');
-    finish(await interruptible((stop) => benchRelay({ ...options, stop })), options, relayText);
+    finish(await measured((stop) => benchRelay({ ...options, stop })), options, relayText);
   });
 }
 
@@ -42,7 +42,7 @@ export function offloadBenchCommand(): Command {
     )
     .action(async ({ pps, ...options }: BenchOptions & Rounds & { readonly pps: number }) => {
       const { benchOffload } = await import('../bench/offload/offload.ts');
-      const report = await interruptible((stop) => benchOffload({ ...options, framesPerSecond: pps, stop }));
+      const report = await measured((stop) => benchOffload({ ...options, framesPerSecond: pps, stop }));
       finish(report, options, offloadText);
     });
 }

@@ -2,7 +2,7 @@ import { accessSync, constants, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Conditions } from '../bench/report.ts';
-import { Failure } from './failure.ts';
+import { interruptible } from './interrupt.ts';
 import { print } from './output.ts';
 import { needRoot } from './root.ts';
 
@@ -21,18 +21,9 @@ export function benchmark(name: string, description: string): Command {
     .option('--json', 'print JSON');
 }
 
-/** A signal takes down what was set up before it ends the process. */
-export async function interruptible<R>(measure: (stop: AbortSignal) => Promise<R>): Promise<R> {
+export function measured<R>(measure: (stop: AbortSignal) => Promise<R>): Promise<R> {
   needRoot('the benchmark makes network namespaces and loads eBPF programs');
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => stop.abort(new Failure('interrupted')));
-  try {
-    return await measure(stop.signal);
-  } catch (error) {
-    stop.signal.throwIfAborted(); // what the signal did to our children is no other error
-    throw error;
-  }
+  return interruptible(measure);
 }
 
 export function finish<R extends Conditions>(

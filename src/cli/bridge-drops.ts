@@ -36,6 +36,7 @@ export function onlyVsi(bridge: ShownBridge, text: string): ShownBridge {
   if (!vsis.length)
     throw new Failure(
       `no VSI "${text}" is there; what nobody has associated is dropped as "unassociated", and --follow shows it`,
+      2,
     );
   return { ...bridge, ports: [], vsis };
 }

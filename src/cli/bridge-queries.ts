@@ -10,6 +10,7 @@ import { askBridge, bridgeText } from './bridge-show.ts';
 import { readConfig } from './config-file.ts';
 import { Failure } from './failure.ts';
 import { print } from './output.ts';
+import { ask, type Server } from './server.ts';
 
 /** What a running bridge agent can be asked: `hairpin bridge show|rules|drops`. */
 export function addBridgeQueries(command: Command): void {
@@ -24,7 +25,7 @@ export function addBridgeQueries(command: Command): void {
         port?: string;
         json?: boolean;
       }>();
-      const bridge = await askBridge(controlPath(readConfig(config, bridgeConfig)), port);
+      const bridge = await ask(agentOf(config), (socket) => askBridge(socket, port));
       print(bridge, json, () => bridgeText(bridge));
     });
   command
@@ -34,11 +35,24 @@ export function addBridgeQueries(command: Command): void {
     .option('--json', 'print JSON')
     .action(async (vsi: string, _, rules: Command) => {
       const { config, json } = rules.optsWithGlobals<{ config: string; json?: boolean }>();
-      const socket = controlPath(readConfig(config, bridgeConfig));
-      const lists = (await callLocal(socket, 'rules', { vsi })) as RuleCounts[];
+      const lists = await ask(
+        agentOf(config),
+        (socket) => callLocal(socket, 'rules', { vsi }) as Promise<RuleCounts[]>,
+      );
       print(lists, json, () => rulesText(lists));
     });
   command.addCommand(dropsCommand());
+  // they are asked of the agent that --config is of
+  for (const query of command.commands) query.configureHelp({ showGlobalOptions: true });
+}
+
+/** Who answers: the agent that has this configuration file. */
+function agentOf(config: string): Server {
+  return {
+    socket: controlPath(readConfig(config, bridgeConfig)),
+    absent: 'the bridge agent does not run',
+    start: `hairpin bridge --config ${config}`,
+  };
 }
 
 interface DropsOptions {
@@ -72,13 +86,13 @@ function dropsCommand(): Command {
         return;
       }
       if (count !== undefined && !follow) throw new Failure('--count: goes with --follow', 2);
-      const socket = controlPath(readConfig(config, bridgeConfig));
       const { port, vsi } = which;
       if (follow) {
-        await followDrops(socket, { port, vsi, reason }, { json, count: count ?? Infinity });
+        const options = { json, count: count ?? Infinity };
+        await ask(agentOf(config), (socket) => followDrops(socket, { port, vsi, reason }, options));
         return;
       }
-      const bridge = await askBridge(socket, port);
+      const bridge = await ask(agentOf(config), (socket) => askBridge(socket, port));
       const counts = dropCounts(vsi === undefined ? bridge : onlyVsi(bridge, vsi), reason);
       print(counts, json, () => dropCountsText(counts));
     });

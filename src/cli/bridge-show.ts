@@ -10,7 +10,7 @@ export async function askBridge(socket: string, port: string | undefined): Promi
   if (port === undefined) return bridge;
   const ports = bridge.ports.filter(({ name }) => name === port);
   const names = bridge.ports.map(({ name }) => name).join(', ');
-  if (!ports.length) throw new Failure(`${bridge.name} has no port ${port}; it has ${names}`);
+  if (!ports.length) throw new Failure(`${bridge.name} has no port ${port}; it has ${names}`, 2);
   const vsis = bridge.vsis.flatMap((vsi) => {
     const places = vsi.places.filter((place) => place.port === port);
     return places.length ? [{ ...vsi, places }] : [];

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { z } from 'zod';
+import type { ApiError } from '../api/api-error.ts';
 import { ApiClient } from '../api/client.ts';
 import {
   collections,
@@ -181,14 +182,23 @@ function writable<Name extends WritableName>(noun: Noun<Name>, collection: Name)
         const input = readYaml(file);
         const parsed = writeSchemas[collection].safeParse(input);
         if (!parsed.success) throw new Failure(explainIssues(file, parsed.error, input).join('\n'), 2);
-        await api.put(collection, parsed.data);
+        try {
+          await api.put(collection, parsed.data);
+        } catch (error) {
+          // the manager knows the key, and not the file
+          const { field, message } = error as ApiError;
+          throw field === undefined ? error : new Failure(`${file}: ${message}`);
+        }
         console.log(`${noun.command} ${described.keyOf(parsed.data as never)} is set`);
       }),
     );
   withManager(command.command('rm').description('remove one'))
     .argument('<key>')
     .action((key: string, options: ClientOptions) =>
-      withClient(options, (api) => api.delete(collection, described.parseKey(key))),
+      withClient(options, async (api) => {
+        await api.delete(collection, described.parseKey(key));
+        console.log(`${noun.command} ${key} is removed`);
+      }),
     );
   return command;
 }

@@ -20,8 +20,17 @@ export function readYaml(path: string): unknown {
   } catch (error) {
     throw new Failure(`${path}: ${(error as Error).message.replace(/^\w+: ([^,]*).*$/, '$1')}`, 2);
   }
-  const document = parseDocument(text, { uniqueKeys: true });
+  try {
+    return valueOf(parseDocument(text, { uniqueKeys: true, logLevel: 'error' }));
+  } catch (error) {
+    throw new Failure(`${path}: ${(error as Error).message.split('\n')[0]!.replace(/:$/, '')}`, 2);
+  }
+}
+
+/** @throws an Error whose first line says what is wrong */
+function valueOf(document: ReturnType<typeof parseDocument>): unknown {
   const [error] = document.errors;
-  if (error) throw new Failure(`${path}: ${error.message.split('\n')[0]!.replace(/:$/, '')}`, 2);
-  return document.toJS() as unknown;
+  if (error?.code === 'MULTIPLE_DOCS') throw new Error('has several documents; one would be right');
+  if (error) throw error;
+  return document.toJS() as unknown; // which is when it finds an alias that stands for nothing, or for too much
 }

@@ -1,10 +1,10 @@
 /** Something the user can mend: printed as one line, without a stack. */
 export class Failure extends Error {
   override name = 'Failure';
-  /** 2: the command line or a file of the user's is wrong; 1: what was asked for did not work */
-  readonly exitCode: 1 | 2;
+  /** 2: the command line or a file of the user's is wrong; 130: a signal came first; 1: it did not work */
+  readonly exitCode: 1 | 2 | 130;
 
-  constructor(message: string, exitCode: 1 | 2 = 1) {
+  constructor(message: string, exitCode: 1 | 2 | 130 = 1) {
     super(message);
     this.exitCode = exitCode;
   }
@@ -15,6 +15,7 @@ const expected = new Set([
   'BenchError',
   'CommandError',
   'Failure',
+  'GuestError',
   'Invalid',
   'LabError',
   'LldpadError',

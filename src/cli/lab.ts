@@ -1,20 +1,22 @@
 import { spawn } from 'node:child_process';
-import { openSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { strategies, type Strategy } from '../domain/migration.ts';
 import { compare, type Comparison } from '../lab/compare.ts';
 import { labClient, serveLab } from '../lab/daemon.ts';
-import type { Lab, LabOptions, LabStatus, VmKind } from '../lab/lab.ts';
+import { endedText, type Lab, type LabOptions, type LabStatus, type VmKind } from '../lab/lab.ts';
 import type { MigrationRun } from '../lab/migrate.ts';
-import { labDirectory, labSocket, mayUseKernel } from '../lab/place.ts';
+import { labDirectory, labName, labSocket, mayUseKernel } from '../lab/place.ts';
 import { sweep } from '../lab/sweep.ts';
 import { namesOf } from '../lab/topology.ts';
 import { answers } from '../api/local-socket.ts';
-import { defaultListen } from '../manager/config.ts';
+import { defaultListen, parseListen } from '../manager/config.ts';
 import { positive } from './arguments.ts';
 import { Failure } from './failure.ts';
+import { interruptible, interruption } from './interrupt.ts';
 import { print, table } from './output.ts';
+import { ask, type Server } from './server.ts';
 
 interface UpOptions {
   id: string;
@@ -32,7 +34,7 @@ export function labCommand(): Command {
     lab.command(name).description(description).option('--id <id>', 'which lab', labId, 'lab');
 
   withVms(named('up', 'set the lab up and run it until Ctrl-C'))
-    .option('--listen <address>', 'where the manager listens', defaultListen)
+    .option('--listen <address>', 'where the manager listens', listenAddress, defaultListen)
     .option('--detach', 'come back when it is up; "hairpin lab down" ends it')
     .option('--json', 'print JSON')
     .action(up);
@@ -40,8 +42,9 @@ export function labCommand(): Command {
   named('status', 'what is there')
     .option('--json', 'print JSON')
     .action(async ({ id, json }: { id: string; json?: boolean }) => {
-      const status = await labClient(labSocket(id)).status();
+      const status = await ask(labServer(id), (socket) => labClient(socket).status());
       print(status, json, () => statusText(status));
+      if (status.ended.length) throw new Failure(endedText(status.ended));
     });
   named('migrate', 'move a running VM to another host, and measure it')
     .argument('<vm>')
@@ -54,7 +57,7 @@ export function labCommand(): Command {
         host: string,
         { id, strategy, json }: { id: string; strategy: Strategy; json?: boolean },
       ) => {
-        const run = await labClient(labSocket(id)).migrate({ vm, host, strategy });
+        const run = await ask(labServer(id), (socket) => labClient(socket).migrate({ vm, host, strategy }));
         print(run, json, () => runText(run));
       },
     );
@@ -80,26 +83,39 @@ async function up(options: UpOptions): Promise<void> {
     await detach(options);
     return;
   }
-  const stop = new AbortController();
-  const interrupted = () => stop.abort();
-  for (const signal of endings) process.on(signal, interrupted);
-  const lab = await newLab(options, options.vms, options.listen);
-  await lab.up();
+  const stop = interruption();
+  const lab = await interruptible(async () => {
+    const made = await newLab(options, options.vms, options.listen);
+    await made.up();
+    return made;
+  }, stop);
+  const lookout = lookAfter(lab);
   try {
-    if (stop.signal.aborted) return;
-    const served = serveLab(lab, labSocket(options.id), stop.signal);
+    stop.throwIfAborted();
+    const served = serveLab(lab, labSocket(options.id), stop);
     process.send?.(lab.status());
     process.disconnect?.();
     print(lab.status(), options.json, () => `${statusText(lab.status())}\n\n${hint(options.id)}`);
     await served;
   } finally {
+    clearInterval(lookout);
     console.error('taking the lab down');
     await lab.down();
   }
 }
 
-/** What a person or a terminal that goes away ends a lab with; it is taken down in order then. */
-const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const lookMs = 1000;
+
+/** Says which of the lab's agents and VMs have ended, as soon as they have. */
+function lookAfter(lab: Lab): NodeJS.Timeout {
+  let told: readonly string[] = [];
+  return setInterval(() => {
+    const { ended } = lab.status();
+    const news = ended.filter((each) => !told.includes(each));
+    if (news.length) note(endedText(news));
+    told = ended;
+  }, lookMs);
+}
 
 /** Runs `lab up` in a process of its own and returns when that is up. */
 async function detach({ id, vms, listen, simulated, json }: UpOptions): Promise<void> {
@@ -111,11 +127,15 @@ async function detach({ id, vms, listen, simulated, json }: UpOptions): Promise<
     [entry, 'lab', 'up', '--id', id, '--vms', vms, '--listen', listen, ...(simulated ? ['--simulated'] : [])],
     { stdio: ['ignore', output, output, 'ipc'], detached: true },
   );
-  const status = await new Promise<LabStatus>((resolve, reject) => {
-    child.once('message', (message) => resolve(message as LabStatus));
-    child.once('exit', () => {
-      const words = readFileSync(log, 'utf8').trim().split('\n');
-      reject(new Failure(words.at(-1)?.replace(/^hairpin: /, '') ?? 'the lab did not start'));
+  const status = await interruptible(async (stop) => {
+    stop.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
+    return new Promise<LabStatus>((resolve, reject) => {
+      child.once('message', (message) => resolve(message as LabStatus));
+      child.once('exit', () => {
+        const words = readFileSync(log, 'utf8').trim().split('\n');
+        if (stop.aborted) rmSync(log);
+        reject(new Failure(words.at(-1)?.replace(/^hairpin: /, '') ?? 'the lab did not start'));
+      });
     });
   });
   child.unref();
@@ -128,12 +148,21 @@ async function detach({ id, vms, listen, simulated, json }: UpOptions): Promise<
 
 async function down({ id }: { id: string }): Promise<void> {
   const socket = labSocket(id);
-  if (await answers(socket)) {
+  const wasUp = await answers(socket);
+  if (wasUp) {
     const { pid } = await labClient(socket).down();
     while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  const isLeft = existsSync(labDirectory(id));
   if (mayUseKernel()) await sweep(namesOf(id), labDirectory(id));
+  else rmSync(labDirectory(id), { recursive: true, force: true });
   rmSync(detachedLog(id), { force: true });
+  const what = wasUp
+    ? 'is down'
+    : isLeft
+      ? 'was not up any more; what was left of it is removed'
+      : 'is not up';
+  console.log(`${labName(id)} ${what}`);
 }
 
 function isRunning(pid: number): boolean {
@@ -163,16 +192,22 @@ async function compareStrategies({
 }): Promise<void> {
   // a lab of its own, beside one that may be up
   const own = id === 'lab' ? 'cmp' : id;
-  const lab = await newLab({ id: own, simulated: simulated ?? false }, vms, '127.0.0.1:0');
-  const stop = new AbortController();
-  for (const signal of endings) process.on(signal, () => stop.abort());
-  await lab.up();
-  try {
-    const result = await compare(lab, runs, note, stop.signal);
-    print(result, json, () => comparisonText(result));
-  } finally {
-    await lab.down();
-  }
+  await interruptible(async (stop) => {
+    const lab = await newLab({ id: own, simulated: simulated ?? false }, vms, '127.0.0.1:0');
+    await lab.up();
+    try {
+      const result = await compare(lab, runs, note, stop);
+      print(result, json, () => comparisonText(result));
+    } finally {
+      await lab.down();
+    }
+  });
+}
+
+/** Who serves what `lab status` and the like ask. */
+function labServer(id: string): Server {
+  const more = id === 'lab' ? '' : ` --id ${id}`;
+  return { socket: labSocket(id), absent: `${labName(id)} is not up`, start: `hairpin lab up${more}` };
 }
 
 /** What a lab is made of is loaded only for one: the other commands are quick. */
@@ -289,5 +324,14 @@ function comparisonText({ strategies }: Comparison): string {
 function labId(value: string): string {
   if (!/^[a-z0-9]{1,6}$/.test(value))
     throw new InvalidArgumentError('1 to 6 small letters and digits would be right.');
+  return value;
+}
+
+function listenAddress(value: string): string {
+  try {
+    parseListen(value);
+  } catch {
+    throw new InvalidArgumentError(`${defaultListen}, [::1]:7470 or unix:/run/hairpin.sock would be right.`);
+  }
   return value;
 }

@@ -3,7 +3,9 @@ import { agentCommands } from './agents.ts';
 import { benchCommand } from './bench.ts';
 import { clientCommands } from './clients.ts';
 import { explain } from './failure.ts';
+import { addHelp } from './help.ts';
 import { labCommand } from './lab.ts';
+import { failIfUnwritten } from './output.ts';
 
 const program = new Command('hairpin')
   .description('Virtual switch offload and port profile management for VMs, on IEEE 802.1Qbg')
@@ -12,7 +14,8 @@ const program = new Command('hairpin')
 program.addCommand(labCommand());
 program.addCommand(benchCommand());
 for (const command of [...agentCommands(), ...clientCommands()]) program.addCommand(command);
-complainAlike(program, 'hairpin');
+speakAlike(program, 'hairpin');
+failIfUnwritten();
 
 try {
   await program.parseAsync();
@@ -21,8 +24,8 @@ try {
   else process.exitCode = explain(error);
 }
 
-/** Every level complains of its command line in one line like any other complaint, and leaves the exit code to us. */
-function complainAlike(command: Command, path: string): void {
+/** Every level has help, and complains of its command line in one line like any other; the exit code is left to us. */
+function speakAlike(command: Command, path: string): void {
   command.exitOverride().configureOutput({
     outputError: (text, write) => {
       const wrong = text
@@ -32,5 +35,6 @@ function complainAlike(command: Command, path: string): void {
       write(`hairpin: ${wrong.replace(/\.$/, '')}; see ${path} --help\n`);
     },
   });
-  for (const child of command.commands) complainAlike(child, `${path} ${child.name()}`);
+  if (command.commands.length) addHelp(command);
+  for (const child of command.commands) speakAlike(child, `${path} ${child.name()}`);
 }

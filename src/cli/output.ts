@@ -1,3 +1,12 @@
+/** A result that did not get where it was to go is no result; that a reader has heard enough is nothing to tell. */
+export function failIfUnwritten(): void {
+  process.stdout.once('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') return;
+    console.error(`hairpin: standard output: ${message.replace(/^\w+: ([^,]*).*$/, '$1')}`);
+    process.exitCode = 1;
+  });
+}
+
 /** Prints a result: as JSON where that is asked for, otherwise as `text` has it for people. */
 export function print(result: unknown, json: boolean | undefined, text: () => string): void {
   console.log(json ? JSON.stringify(result, null, 2) : text());

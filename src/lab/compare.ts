@@ -1,5 +1,5 @@
 import { strategies, type Strategy } from '../domain/migration.ts';
-import { LabError, type Lab } from './lab.ts';
+import type { Lab } from './lab.ts';
 import type { MigrationRun } from './migrate.ts';
 
 type Measured = Pick<
@@ -33,7 +33,7 @@ export async function compare(
   const measured: Record<Strategy, Measured[]> = { 'profile-first': [], garp: [] };
   for (let run = 1; run <= runs; run++)
     for (const strategy of strategies) {
-      if (stop.aborted) throw new LabError('interrupted');
+      stop.throwIfAborted();
       const host = lab.status().vms.find(({ name }) => name === vm)!.host === 'h1' ? 'h2' : 'h1';
       const { stopMs, haltedMs, gapMs, networkAddedMs, heldMs, lost, droppedAtSwitch, duplicated } =
         await lab.migrate(vm, host, strategy);

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ApiClient } from '../api/client.ts';
-import { answers, callLocal } from '../api/local-socket.ts';
+import { callLocal } from '../api/local-socket.ts';
 import type { Strategy } from '../domain/migration.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
 import { now } from '../linux/clock.ts';
@@ -10,10 +10,18 @@ import type { Outcome } from '../station/agent.ts';
 import { bridgeConfig, filesOf, managerConfig, stationConfig, type LabFiles } from './agent-configs.ts';
 import { guestImages } from './guest/images.ts';
 import { QemuVm } from './guest/qemu-vm.ts';
-import { LabError, vmStatus, type Lab, type LabOptions, type LabStatus } from './lab.ts';
+import {
+  endedText,
+  LabError,
+  refuseIfUp,
+  vmStatus,
+  type Lab,
+  type LabOptions,
+  type LabStatus,
+} from './lab.ts';
 import { migrate, type MigrationRun } from './migrate.ts';
 import { NetnsVm } from './netns-vm.ts';
-import { labDirectory, labSocket } from './place.ts';
+import { labDirectory } from './place.ts';
 import { populate } from './populate.ts';
 import { Processes } from './processes.ts';
 import { bridgeName, hosts, measurable, parseHost, vms, type HostName, type LabVmPlan } from './scenario.ts';
@@ -57,8 +65,7 @@ export class KernelLab implements Lab {
 
   async up(): Promise<void> {
     const { id, progress } = this.#options;
-    if (await answers(labSocket(id)))
-      throw new LabError(`lab ${id} is up already; "hairpin lab down" ends it, and --id NAME makes another`);
+    await refuseIfUp(id);
     await sweep(this.names, this.directory);
     try {
       mkdirSync(this.directory, { recursive: true, mode: 0o700 });
@@ -93,8 +100,9 @@ export class KernelLab implements Lab {
       manager: this.#manager,
       processes: ['manager', bridgeName, ...hosts.map(({ name }) => name)].map((name) => ({
         name,
-        pid: this.#processes.pid(name) ?? null,
+        pid: this.#processes.pid(name),
       })),
+      ended: this.#ended(),
       vms: this.#vms.map(vmStatus),
     };
   }
@@ -102,6 +110,7 @@ export class KernelLab implements Lab {
   async migrate(name: string, to: string, strategy: Strategy): Promise<MigrationRun> {
     const vm = this.vm(name);
     const host = parseHost(to);
+    this.#insistOnAll();
     const ground = {
       api: this.api,
       openStreams: ({ address }: LabVmPlan) =>
@@ -114,7 +123,25 @@ export class KernelLab implements Lab {
       announce: (host: HostName, event: HypervisorEvent) => this.#announce(host, event),
       timestamp: now,
     };
-    return migrate(ground, vm, host, strategy);
+    try {
+      return await migrate(ground, vm, host, strategy);
+    } catch (error) {
+      this.#insistOnAll(); // or that is why
+      throw error;
+    }
+  }
+
+  #ended(): string[] {
+    const vms = this.#vms.flatMap(({ plan, ended }) =>
+      ended === null ? [] : [`VM ${plan.name} (${ended})`],
+    );
+    return [...this.#processes.ended(), ...vms];
+  }
+
+  /** @throws LabError if one has ended */
+  #insistOnAll(): void {
+    const ended = this.#ended();
+    if (ended.length) throw new LabError(endedText(ended));
   }
 
   /** @throws Invalid for a VM that the lab does not have, or that its peer does not hear */

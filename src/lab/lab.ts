@@ -1,5 +1,7 @@
+import { answers } from '../api/local-socket.ts';
 import type { Strategy } from '../domain/migration.ts';
 import type { MigrationRun } from './migrate.ts';
+import { labName, labSocket } from './place.ts';
 import type { HostName } from './scenario.ts';
 import type { LabVm } from './vm.ts';
 
@@ -20,6 +22,8 @@ export interface LabStatus {
   readonly vmKind: VmKind | 'simulated';
   readonly manager: string;
   readonly processes: readonly { readonly name: string; readonly pid: number | null }[];
+  /** agents and VMs that ended though nobody stopped them, and how: "sw (SIGKILL)", "VM a (exit 1)" */
+  readonly ended: readonly string[];
   readonly vms: readonly {
     readonly name: string;
     readonly tenant: string;
@@ -36,6 +40,11 @@ export function vmStatus({ plan, host }: Pick<LabVm, 'plan' | 'host'>): LabStatu
   return { name, tenant, mac, address, vlan: profile.vlan, host };
 }
 
+/** What is to be said of a lab of which not all runs. */
+export function endedText(ended: readonly string[]): string {
+  return `${ended.join(', ')} ended though nobody stopped it; "hairpin lab down" and "lab up" make the lab anew`;
+}
+
 /** A laboratory: a switch, two hosts, three VMs of two tenants, and the agents that look after them. */
 export interface Lab {
   /** @throws an Error when it cannot; nothing of it is left then */
@@ -45,6 +54,14 @@ export interface Lab {
   status(): LabStatus;
   /** @throws Invalid for a VM or a host that does not exist, or a VM that is there already */
   migrate(vm: string, to: string, strategy: Strategy): Promise<MigrationRun>;
+}
+
+/** @throws LabError if a lab of that name is up */
+export async function refuseIfUp(id: string): Promise<void> {
+  if (await answers(labSocket(id)))
+    throw new LabError(
+      `${labName(id)} is up already; "hairpin lab down" ends it, and "--id NAME --listen 127.0.0.1:0" makes another`,
+    );
 }
 
 /** The lab cannot be what was asked for; one line. */

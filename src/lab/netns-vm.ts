@@ -6,6 +6,7 @@ import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../linux
 import { ip, run } from '../linux/run.ts';
 import { setNetworkParameter } from '../linux/sysctl.ts';
 import { prefixLength, uplink, type HostName, type LabVmPlan } from './scenario.ts';
+import { endOf } from './ended.ts';
 import { LabError } from './lab.ts';
 import { move } from './move.ts';
 import { vmSideCommand } from './stream/vm-side-command.ts';
@@ -31,6 +32,10 @@ export class NetnsVm implements LabVm {
 
   get host(): HostName | null {
     return this.#host;
+  }
+
+  get ended(): string | null {
+    return this.#process && endOf(this.#process);
   }
 
   get #namespace(): string {
@@ -78,7 +83,7 @@ export class NetnsVm implements LabVm {
 
   async stop(): Promise<void> {
     this.#host = null;
-    if (this.#process && this.#process.exitCode === null && this.#process.signalCode === null) {
+    if (this.#process && endOf(this.#process) === null) {
       this.#process.kill('SIGKILL'); // a stopped process takes no other
       await once(this.#process, 'exit');
     }

@@ -6,6 +6,11 @@ export function mayUseKernel(): boolean {
   return process.platform === 'linux' && process.getuid?.() === 0;
 }
 
+/** As people are told of it; "lab" is the one that nobody has named. */
+export function labName(id: string): string {
+  return id === 'lab' ? 'the lab' : `lab ${id}`;
+}
+
 /** Where a lab keeps its sockets, logs and files while it is up. */
 export function labDirectory(id: string): string {
   return mayUseKernel() ? `/run/hp-${id}` : join(tmpdir(), `hp-${id}-${process.getuid?.() ?? 0}`);

@@ -3,6 +3,7 @@ import { openSync, closeSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { nsenter } from '../linux/namespace.ts';
+import { endOf } from './ended.ts';
 
 const executable = fileURLToPath(new URL('../../hairpin', import.meta.url));
 const graceMs = 3000;
@@ -25,8 +26,17 @@ export class Processes {
     this.#directory = directory;
   }
 
-  pid(name: string): number | undefined {
-    return this.#running.get(name)?.pid;
+  /** Null while it does not run. */
+  pid(name: string): number | null {
+    const child = this.#running.get(name);
+    return child && endOf(child) === null ? (child.pid ?? null) : null;
+  }
+
+  /** Those that ended though nobody stopped them: "sw (SIGKILL)". */
+  ended(): string[] {
+    return Array.from(this.#running, ([name, child]) => [name, endOf(child)] as const).flatMap(
+      ([name, how]) => (how === null ? [] : [`${name} (${how})`]),
+    );
   }
 
   /** Starts an agent and waits until it is ready. @throws ProcessError with its last words */
@@ -52,7 +62,7 @@ export class Processes {
   async stop(name: string, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.#running.get(name);
     this.#running.delete(name);
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || endOf(child) !== null) return;
     const exited = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
     const force = setTimeout(() => child.kill('SIGKILL'), graceMs);

@@ -28,6 +28,8 @@ export interface LabVm {
   readonly watched: boolean;
   /** null while it does not run */
   readonly host: HostName | null;
+  /** how its process ended though nobody stopped it: "SIGKILL" */
+  readonly ended: string | null;
   start(): Promise<void>;
   /**
    * @param unannounced nobody at the destination is to learn of it until `reveal`

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
-import { socketPathOctets } from '../api/local-socket.ts';
 import { strict, optional } from '../api/strict.ts';
+import { Invalid } from '../domain/invalid.ts';
 
 /** Where the manager listens: a TCP address, port 0 for one that is free, or a unix socket's path. */
 export type Listen =
@@ -12,25 +12,25 @@ export const defaultListen = '127.0.0.1:7470';
 
 const listen = z.codec(z.string(), z.custom<Listen>(), {
   decode: (text, context) => {
-    const parsed = parseListen(text);
-    if (parsed) return parsed;
-    const message = `"${text}" is not an address; ${defaultListen}, [::1]:7470 or unix:/run/hairpin.sock would be right`;
-    context.issues.push({ code: 'custom', message, input: text });
-    return z.NEVER;
+    try {
+      return parseListen(text);
+    } catch (error) {
+      context.issues.push({ code: 'custom', message: (error as Invalid).message, input: text });
+      return z.NEVER;
+    }
   },
   encode: (value) => (value.kind === 'unix' ? `unix:${value.path}` : hostAndPort(value.host, value.port)),
 });
 
-function parseListen(text: string): Listen | undefined {
-  if (text.startsWith('unix:')) {
-    const path = text.slice('unix:'.length);
-    return isAbsolute(path) && Buffer.byteLength(path) <= socketPathOctets
-      ? { kind: 'unix', path }
-      : undefined;
-  }
+/** @throws Invalid */
+export function parseListen(text: string): Listen {
+  if (text.startsWith('unix:/')) return { kind: 'unix', path: text.slice('unix:'.length) };
   const [, six, four, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = six ?? four;
-  return host !== undefined && Number(port) <= 0xffff ? { kind: 'tcp', host, port: Number(port) } : undefined;
+  if (host !== undefined && Number(port) <= 0xffff) return { kind: 'tcp', host, port: Number(port) };
+  throw new Invalid(
+    `"${text}" is not an address; ${defaultListen}, [::1]:7470 or unix:/run/hairpin.sock would be right`,
+  );
 }
 
 /** "127.0.0.1:7470", "[::1]:7470" */
@@ -41,11 +41,14 @@ export function hostAndPort(host: string, port: number): string {
 /** The manager's configuration: {database, listen?, token?, keepMigrations?, history?}. */
 export const managerConfigSchema = strict({
   /** the database's file, or ":memory:" */
-  database: z.string().min(1),
+  database: z.string().refine((path) => path === ':memory:' || isAbsolute(path), {
+    error: (issue) =>
+      `"${String(issue.input)}" is not an absolute path like /var/lib/hairpin/manager.db, nor ":memory:"`,
+  }),
   listen: z
     .array(listen)
     .min(1)
-    .default([parseListen(defaultListen)!]),
+    .default([parseListen(defaultListen)]),
   /** what clients have to show (Authorization: Bearer …); absent: nothing, so listen only where friends are */
   token: optional(
     z.string().regex(/^[!-~]{8,}$/, 'does not fit; 8 or more characters without blanks would be right'),

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { existsSync, lstatSync, unlinkSync } from 'node:fs';
+import { lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { socketFault } from '../api/local-socket.ts';
 import { hostAndPort, type Listen } from './config.ts';
 import { ManagerError } from './manager-error.ts';
 
@@ -18,6 +18,8 @@ const graceMs = 2000;
 
 /** @throws ManagerError when the address is in use or may not be listened on */
 export async function listen(where: Listen, serve: RequestListener): Promise<Listener> {
+  const fault = where.kind === 'unix' && socketFault(where.path);
+  if (fault) throw new ManagerError(`listen: ${where.path}: ${fault}`);
   const server = createServer(serve);
   server.maxConnections = mostConnections;
   try {
@@ -60,9 +62,6 @@ async function isLeftBehind(path: string): Promise<boolean> {
 
 function explain(where: Listen, { code, message }: NodeJS.ErrnoException): string {
   const name = where.kind === 'unix' ? where.path : hostAndPort(where.host, where.port);
-  // libuv says EACCES for a socket whose directory is not there
-  if (where.kind === 'unix' && !existsSync(dirname(where.path)))
-    return `listen: the directory of ${name} does not exist; one that does would be right`;
   switch (code) {
     case 'EADDRINUSE':
       return `listen: ${name} is in use; stop what listens there, or another address would be right`;

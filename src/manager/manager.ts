@@ -1,4 +1,5 @@
 import { existsSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { openSqlite } from '../store/sqlite.ts';
@@ -45,6 +46,11 @@ export async function startManager(config: ManagerConfig, logger: Logger): Promi
 }
 
 function open({ database, history }: ManagerConfig) {
+  const directory = dirname(database);
+  if (!existsSync(directory))
+    throw new ManagerError(
+      `database: ${database}: there is no directory ${directory}; one that exists would be right`,
+    );
   try {
     return openSqlite(database, { history });
   } catch (error) {

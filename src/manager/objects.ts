@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { collections, type WritableName, type Writes } from '../api/collections.ts';
+import { collections, type CollectionName, type WritableName, type Writes } from '../api/collections.ts';
 import type { Vsi, VsiStatus } from '../api/vsi.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { Entry, Revision, Store } from '../store/store.ts';
@@ -63,8 +63,8 @@ export async function putStatus(store: Store, vsiId: VsiId, status: VsiStatus): 
   });
 }
 
-export function notFound(name: string, key: string): Refusal {
-  return new Refusal(404, `there is no ${key} in ${name}`);
+export function notFound(name: CollectionName, key: string): Refusal {
+  return new Refusal(404, `there is no ${name.slice(0, -1)} ${key}`);
 }
 
 /** Writes what `next` makes of the entry; what is as it was is not written, and wakes no watcher. */

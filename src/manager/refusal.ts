@@ -1,6 +1,9 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
-/** A request that is refused: the HTTP status, and one line that says what is wrong and what would be right. */
+/**
+ * A request that is refused: the HTTP status, and one line that says what is wrong and what would be right. It starts
+ * with the key that is wrong, if it is one.
+ */
 export class Refusal extends Error {
   override name = 'Refusal';
   readonly status: ContentfulStatusCode;
@@ -8,7 +11,7 @@ export class Refusal extends Error {
   readonly field: string | undefined;
 
   constructor(status: ContentfulStatusCode, message: string, field?: string) {
-    super(message);
+    super(field ? `${field}: ${message}` : message);
     this.status = status;
     this.field = field;
   }

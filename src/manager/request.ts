@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { collections, type CollectionName } from '../api/collections.ts';
-import { lineOf, problemsOf } from '../api/explain.ts';
+import { problemsOf } from '../api/explain.ts';
 import { Invalid } from '../domain/invalid.ts';
 import type { Revision } from '../store/store.ts';
 import type { Precondition } from './objects.ts';
@@ -16,7 +16,7 @@ export async function bodyOf<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [problem] = problemsOf(parsed.error, json);
-  throw new Refusal(400, lineOf(problem!), problem!.field);
+  throw new Refusal(400, problem!.error, problem!.field);
 }
 
 const mostOctets = 4 * 1024 * 1024;
@@ -75,6 +75,6 @@ export function watchedFrom(c: Context): Revision | undefined {
   if (asked === undefined) return undefined;
   const text = c.req.header('last-event-id') ?? asked; // set by a browser that connects again
   if (!/^\d{1,15}$/.test(text))
-    throw new Refusal(400, `watch is "${text}"; a revision like 17 would be right`, 'watch');
+    throw new Refusal(400, `is "${text}"; a revision like 17 would be right`, 'watch');
   return Number(text);
 }

@@ -83,7 +83,17 @@ describe('"hairpin lab up --detach"', () => {
       c: 'h2',
     });
 
-    assert.deepEqual(await hairpin(['lab', 'down', ...own]), { code: 0, stdout: '', stderr: '' });
+    const sw = status.processes.find(({ name }) => name === 'sw')!;
+    process.kill(sw.pid!, 'SIGKILL');
+    await until('its end', () => !lives(sw.pid!));
+    for (const args of [['status'], ['migrate', 'a', 'h1']]) {
+      const { code, stderr } = await hairpin(['lab', ...args, ...own]);
+      assert.match(stderr, /^hairpin: sw \(SIGKILL\) ended though nobody stopped it; [^\n]*$/);
+      assert.equal(code, 1);
+    }
+
+    const down = { code: 0, stdout: `lab ${id} is down\n`, stderr: '' };
+    assert.deepEqual(await hairpin(['lab', 'down', ...own]), down);
     assert.deepEqual(await remains(), []);
     for (const { name, pid } of status.processes) assert.equal(lives(pid!), false, name);
   });
@@ -108,7 +118,8 @@ describe('a lab in the foreground', () => {
     const { processes } = await json<LabStatus>(['lab', 'status', '--json', ...own]);
     await ended(lab, 'SIGKILL');
     assert.ok((await remains()).length > 0, 'it could not clean up');
-    assert.deepEqual(await hairpin(['lab', 'down', ...own]), { code: 0, stdout: '', stderr: '' });
+    const { code, stdout } = await hairpin(['lab', 'down', ...own]);
+    assert.deepEqual([code, stdout], [0, `lab ${id} was not up any more; what was left of it is removed\n`]);
     assert.deepEqual(await remains(), []);
     for (const { name, pid } of processes) assert.equal(lives(pid!), false, name);
   });
@@ -116,7 +127,7 @@ describe('a lab in the foreground', () => {
   it('that is interrupted while it comes up leaves nothing either', async () => {
     lab = start();
     await until('its first namespaces', async () => (await listNamespaces(`hp-${id}-`)).length > 2);
-    assert.equal(await ended(lab, 'SIGINT'), 0);
+    assert.equal(await ended(lab, 'SIGINT'), 130);
     assert.deepEqual(await remains(), []);
   });
 });

@@ -6,6 +6,7 @@ import type { MacAddress } from '../../domain/mac-address.ts';
 import { QmpClient, QmpError } from '../../hypervisors/qemu/qmp-client.ts';
 import type { QmpEvent } from '../../hypervisors/qemu/qmp-message.ts';
 import { nsenter } from '../../linux/namespace.ts';
+import { endOf } from '../ended.ts';
 import type { GuestImages } from './images.ts';
 import { upLine } from './initramfs.ts';
 import { Macvtap } from './macvtap.ts';
@@ -110,6 +111,11 @@ export class QemuGuest {
       clearTimeout(timer);
       changes.close();
     }
+  }
+
+  /** How QEMU ended; null while it runs. */
+  get ended(): string | null {
+    return endOf(this.#process);
   }
 
   /** Runs a QMP command. @throws QmpError */

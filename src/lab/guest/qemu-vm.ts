@@ -33,6 +33,10 @@ export class QemuVm implements LabVm {
     return this.#host;
   }
 
+  get ended(): string | null {
+    return this.#guest?.ended ?? null;
+  }
+
   async start(): Promise<void> {
     const { host } = this.plan;
     this.#guest = await this.#place(host, false, this.#monitor(host));

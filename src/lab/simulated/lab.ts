@@ -3,7 +3,6 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { ApiClient } from '../../api/client.ts';
-import { answers } from '../../api/local-socket.ts';
 import { Reporter } from '../../api/reporter.ts';
 import { BridgeAgent } from '../../bridge/agent.ts';
 import { ManagerDirectory } from '../../bridge/manager-directory.ts';
@@ -19,9 +18,9 @@ import { defaultAgeingTime } from '../../relay/relay.ts';
 import { StationAgent } from '../../station/agent.ts';
 import { VsiDirectory } from '../../station/vsi-directory.ts';
 import { bridgeConfig, filesOf } from '../agent-configs.ts';
-import { LabError, vmStatus, type Lab, type LabOptions, type LabStatus } from '../lab.ts';
+import { LabError, refuseIfUp, vmStatus, type Lab, type LabOptions, type LabStatus } from '../lab.ts';
 import { migrate, type MigrationRun } from '../migrate.ts';
-import { labDirectory, labSocket } from '../place.ts';
+import { labDirectory } from '../place.ts';
 import { populate } from '../populate.ts';
 import {
   bridgeName,
@@ -70,8 +69,7 @@ export class SimulatedLab implements Lab {
 
   async up(): Promise<void> {
     const { id, listen, progress } = this.#options;
-    if (await answers(labSocket(id)))
-      throw new LabError(`lab ${id} is up already; "hairpin lab down" ends it, and --id NAME makes another`);
+    await refuseIfUp(id);
     rmSync(this.#directory, { recursive: true, force: true });
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     this.#stack.defer(() => rmSync(this.#directory, { recursive: true, force: true }));
@@ -104,6 +102,7 @@ export class SimulatedLab implements Lab {
       vmKind: 'simulated',
       manager: this.#manager?.addresses[0] ?? '-',
       processes: [{ name: 'lab', pid: process.pid }],
+      ended: [],
       vms: this.#vms.map(vmStatus),
     };
   }

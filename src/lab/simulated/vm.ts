@@ -11,6 +11,7 @@ import { gratuitousArp, udpFrame, udpPayload, type Endpoint } from './frames.ts'
 /** A VM that is an object: it answers the streams, announces itself when its NIC comes up, and can be halted. */
 export class SimulatedVm implements LabVm {
   readonly plan: LabVmPlan;
+  readonly ended = null;
   readonly watched = false;
   readonly #send: (host: HostName, frame: Uint8Array) => void;
   readonly #peer: Endpoint;

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { nsenter } from '../../linux/namespace.ts';
+import { LabError } from '../lab.ts';
 import type { StreamResult } from './accounting.ts';
 import { siblingScript } from './sibling-script.ts';
 
@@ -22,11 +23,11 @@ export interface PeerOptions {
 
 /** The two streams between the peer and one VM. */
 export interface Streams {
-  /** Stops sending, waits for what is still on its way, and counts. @throws an Error if the process has failed */
+  /** Stops sending, waits for what is still on its way, and counts. @throws LabError if the process has failed */
   stop(): Promise<StreamResult>;
 }
 
-/** Starts both streams. @throws an Error unless both flow in time */
+/** Starts both streams. @throws LabError unless both flow in time */
 export async function openStreams(options: PeerOptions): Promise<Streams> {
   const { namespace, link, address, entries = [], timeoutMs = 5000 } = options;
   const [command, ...args] = nsenter(namespace, [
@@ -45,7 +46,7 @@ export async function openStreams(options: PeerOptions): Promise<Streams> {
   const failed = new Promise<never>((_, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) =>
-      reject(new Error(`the streams to ${address} ended (${signal ?? code}): ${complaint.trim()}`)),
+      reject(new LabError(`the streams to ${address} ended (${signal ?? code}): ${complaint.trim()}`)),
     );
   });
   failed.catch(() => {}); // after a result nobody waits for the end
@@ -58,7 +59,7 @@ export async function openStreams(options: PeerOptions): Promise<Streams> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Error(`no streams with ${address} from ${namespace} within ${timeoutMs} ms`)),
+      () => reject(new LabError(`no streams with ${address} from ${namespace} within ${timeoutMs} ms`)),
       timeoutMs,
     );
   });

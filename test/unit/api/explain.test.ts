@@ -47,6 +47,20 @@ describe('explaining what is wrong', () => {
     assert.deepEqual(lines([1]), ['f.yaml: is a list of 1; a mapping would be right']);
   });
 
+  it('has one line for each field', () => {
+    assert.deepEqual(lines({ name: 'ab', size: 1e18, list: 'long' }), [
+      'f.yaml: size: is 1000000000000000000; at most 10 would be right',
+      'f.yaml: list: is "long"; a list would be right',
+    ]);
+    const either = z.discriminatedUnion('kind', [
+      strict({ kind: z.literal('a') }),
+      strict({ kind: z.literal('b') }),
+    ]);
+    const line = (input: unknown) => explainIssues('f', either.safeParse(input).error!, input);
+    assert.deepEqual(line({ kind: 'c' }), ['f: kind: is "c"; "a" or "b" would be right']);
+    assert.deepEqual(line({}), ['f: kind: is missing; "a" or "b" would be right']);
+  });
+
   it('tells types where it was not given the value', () => {
     assert.deepEqual(lines({ name: 5, size: 11, mode: 'c' }, false), [
       'f.yaml: name: is a number; a text would be right',

@@ -27,6 +27,18 @@ test('a call is answered, and what is wrong with it is told in its own words', a
   await assert.rejects(followLocal(path, 'echo', {}, never).next(), /nobody serves it/);
 });
 
+test('a path at which no socket can be says why, to who serves as to who calls', async () => {
+  const nowhere = join(directory, 'none', 'x.sock');
+  const long = join(directory, `${'x'.repeat(107)}.sock`);
+  await assert.rejects(
+    serveLocal(nowhere, {}),
+    /x\.sock: there is no directory \S+none; one that exists would/,
+  );
+  await assert.rejects(serveLocal(long, {}), /x\.sock: is \d+ octets long; 107 at most would be right$/);
+  await assert.rejects(callLocal(long, 'echo'), /x\.sock: is \d+ octets long; 107 at most would be right$/);
+  await assert.rejects(callLocal(nowhere, 'echo'), { unserved: true });
+});
+
 test('a stream is read value by value, by several readers, until it ends', async () => {
   const served = await serveLocal(
     path,

@@ -80,7 +80,7 @@ it('bridge drops counts by reason', async () => {
     vsis: [{ vsiId: web1.vsiId, vm: 'web1', port: 'p1', dropped: {} }],
   });
   const missing = await ask('drops', '--vsi', 'web2');
-  assert.deepEqual([missing.code, missing.stderr.startsWith('hairpin: no VSI "web2" is there')], [1, true]);
+  assert.deepEqual([missing.code, missing.stderr.startsWith('hairpin: no VSI "web2" is there')], [2, true]);
 });
 
 /** `hairpin bridge drops --follow …`, which sees `samples` dropped frames as soon as it follows. */

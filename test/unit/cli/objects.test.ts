@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { running, temporaryDirectory } from '../manager/support.ts';
+import { acme, running, temporaryDirectory } from '../manager/support.ts';
 import { hairpin } from './hairpin.ts';
 
 const docs = readFileSync(fileURLToPath(new URL('../../../docs/configuration.md', import.meta.url)), 'utf8');
@@ -56,6 +56,24 @@ it('the examples of the documentation can be put as it says, and are listed with
     },
     truncate: 128,
     sample: 100,
+  });
+});
+
+it('what the manager refuses is told with file and key, and what is removed is said', async () => {
+  await using run = await running();
+  const ask = (...args: string[]) => hairpin([...args, '--manager', run.url]);
+  const file = join(directory, 'web.yaml');
+  writeFileSync(file, 'managerId: dc1\ntypeId: 1\ntypeVersion: 1\nname: web\ntenant: red\nvlan: 10\n');
+  assert.deepEqual(await ask('profile', 'put', file), {
+    code: 1,
+    stdout: '',
+    stderr: `hairpin: ${file}: tenant: there is no tenant red; one that exists would be right`,
+  });
+  await run.client.put('tenants', acme);
+  assert.deepEqual(await ask('tenant', 'rm', 'acme'), {
+    code: 0,
+    stdout: 'tenant acme is removed\n',
+    stderr: '',
   });
 });
 

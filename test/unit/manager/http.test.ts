@@ -112,7 +112,7 @@ describe('over HTTP', () => {
       [await send(`${url}/v1/tenants/-x`, 'GET'), 400, /^"-x" is not a name; /],
       [await send(`${url}/v1/profiles/dc1/17/256`, 'GET'), 400, /^VSI type version 256 does not fit; /],
       [await send(`${url}/v1/vsis/1`, 'DELETE'), 400, /^"1" is not a VSIID; /],
-      [await send(`${url}/v1/tenants/acme`, 'GET'), 404, /^there is no acme in tenants$/],
+      [await send(`${url}/v1/tenants/acme`, 'GET'), 404, /^there is no tenant acme$/],
       [await send(`${url}/nowhere`, 'GET'), 404, /^there is no \/nowhere; /],
     ] as const) {
       assert.match(answer.json.error, error);

@@ -64,7 +64,7 @@ describe('objects', () => {
     );
     assert.deepEqual(await client.put('tenants', acme, first.revision), first);
     await client.delete('tenants', 'acme', first.revision);
-    await assert.rejects(client.delete('tenants', 'acme'), status(404, /there is no acme/));
+    await assert.rejects(client.delete('tenants', 'acme'), status(404, /there is no tenant acme/));
     await assert.rejects(client.put('tenants', acme, first.revision), status(412, /does not exist/));
   });
 
@@ -215,7 +215,7 @@ describe('objects', () => {
     assert.deepEqual((await client.get('vsis', vsiIdOf(1)))?.value, { ...edited, status: placed });
     await client.putStatus(vsiIdOf(1), { ...placed, association: 'none', at: 6 });
     assert.equal((await client.get('vsis', vsiIdOf(1)))?.value.status, null);
-    await assert.rejects(client.putStatus(vsiIdOf(2), placed), status(404, /there is no 4a1b/));
+    await assert.rejects(client.putStatus(vsiIdOf(2), placed), status(404, /there is no vsi 4a1b/));
   });
 
   it('take what a bridge says of itself, details and all', async () => {

@@ -14,8 +14,8 @@ import { acme, config, logger, temporaryDirectory, tenant } from './support.ts';
 
 describe('the configuration', () => {
   it('has defaults for all but the database', () => {
-    assert.deepEqual(managerConfigSchema.parse({ database: 'x.db' }), {
-      database: 'x.db',
+    assert.deepEqual(managerConfigSchema.parse({ database: '/x.db' }), {
+      database: '/x.db',
       listen: [{ kind: 'tcp', host: '127.0.0.1', port: 7470 }],
       keepMigrations: 1000,
       history: 10_000,
@@ -24,6 +24,7 @@ describe('the configuration', () => {
 
   it('is refused with a line for each mistake', () => {
     const bad = {
+      database: 'x.db',
       listen: ['127.0.0.1', 'unix:relative', '[::1]:99999', '[::1]:7470'],
       token: 'short',
       keepMigrations: 0,
@@ -31,7 +32,7 @@ describe('the configuration', () => {
     };
     const { error } = managerConfigSchema.safeParse(bad);
     assert.deepEqual(explainIssues('m.yaml', error!, bad), [
-      'm.yaml: database: is missing; a text would be right',
+      'm.yaml: database: "x.db" is not an absolute path like /var/lib/hairpin/manager.db, nor ":memory:"',
       ...['127.0.0.1', 'unix:relative', '[::1]:99999'].map(
         (text, i) =>
           `m.yaml: listen.${i}: "${text}" is not an address; 127.0.0.1:7470, [::1]:7470 or unix:/run/hairpin.sock would be right`,
@@ -81,9 +82,11 @@ describe('a manager', () => {
       [{ database, listen: [`unix:${file}`] }, /^listen: .*file is in use;/],
       [
         { database, listen: [`unix:${directory}/none/x`] },
-        /^listen: the directory of .* does not exist; one that/,
+        /^listen: .*none\/x: there is no directory .*none; one that/,
       ],
       [{ database, listen: ['192.0.2.1:0'] }, /^listen: 192.0.2.1:0 is not an address of this machine; /],
+      [{ database, listen: [`unix:/${'x'.repeat(107)}`] }, /^listen: .*x: is 108 octets long; 107 at most/],
+      [{ database: join(directory, 'none', 'x.db') }, /^database: .*x.db: there is no directory .*none; one/],
       [{ database: file }, /^database: .*file: is not a database; /],
       [{ database: join(directory, 'a.db') }, /^database: .*a.db: is in use by another manager; /],
       [{ database: join(directory, 'folder') }, /^database: .*folder: cannot be opened for writing/],

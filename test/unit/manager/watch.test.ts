@@ -206,7 +206,7 @@ describe('a watch', () => {
     const bad = await fetch(`${url}/v1/tenants?watch=soon`);
     assert.deepEqual(
       [bad.status, await bad.json()],
-      [400, { error: 'watch is "soon"; a revision like 17 would be right', field: 'watch' }],
+      [400, { error: 'watch: is "soon"; a revision like 17 would be right', field: 'watch' }],
     );
   });
 });
