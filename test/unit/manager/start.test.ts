@@ -63,14 +63,16 @@ describe('a manager', () => {
     assert.equal(existsSync(socket), false);
   });
 
-  it('says in one line why it cannot start, and leaves nothing open', async () => {
+  it('says in one line why it cannot start, and leaves nothing open', async (test) => {
     const directory = temporaryDirectory();
     const taken = createServer().listen(join(directory, 'taken.sock'));
+    test.after(() => taken.close());
     await once(taken, 'listening');
     const file = join(directory, 'file');
     writeFileSync(file, 'not a socket');
     mkdirSync(join(directory, 'folder'));
     const first = await startManager(config({ database: join(directory, 'a.db') }), logger);
+    test.after(() => first.close());
     const port = new URL(first.addresses[0]!).port;
     const database = join(directory, 'b.db');
     for (const [more, message] of [
@@ -100,8 +102,6 @@ describe('a manager', () => {
     }
     const again = await startManager(config({ database }), logger);
     await again.close();
-    await first.close();
-    taken.close();
   });
 
   it('loses no acknowledged write when it is killed, and takes over the socket it left', async () => {
