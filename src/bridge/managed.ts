@@ -23,7 +23,7 @@ export interface ManagerAccess {
 export function managed({ name, manager, token, stateDirectory }: ManagerAccess, logger: Logger): Source {
   const api = new ApiClient(manager, { token });
   const reporter = new Reporter((refused) => logger.warn(`the manager refused: ${refused}`));
-  const directory = new ManagerDirectory(api, stateDirectory);
+  const directory = new ManagerDirectory(api, stateDirectory, (message) => logger.warn(message));
   const whereabouts = new Whereabouts(name);
   let running: { agent: BridgeAgent; relay: Relay; timer: NodeJS.Timeout } | null = null;
 
@@ -41,15 +41,7 @@ export function managed({ name, manager, token, stateDirectory }: ManagerAccess,
     report: (report) => reporter.tell(() => api.report(report)),
     follow(agent, relay) {
       running = { agent, relay, timer: setInterval(() => changed(null), statusIntervalMs) };
-      directory.open({
-        profileChanged: (profile) => agent.profileChanged(profile),
-        tenantsChanged: (tenants) => agent.tenantsChanged(tenants),
-        ipsChanged: (vsiId, ips) => agent.ipsChanged(vsiId, ips),
-        listed: () => agent.listed(),
-        withdrawn: (what) => agent.withdrawn(what),
-        migrationOpened: (vsiId) => agent.migrationOpened(vsiId),
-        log: (level, message) => logger[level](message),
-      });
+      directory.open(agent);
       changed(null);
       for (const vsiId of agent.entries.keys()) changed(vsiId);
     },

@@ -15,7 +15,7 @@ import type { VsiId } from '../domain/vsi-id.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from './directory.ts';
 import { StateFile } from './state-file.ts';
 
-/** What the directory tells the agent of. */
+/** What the directory tells of, as the agent takes it. */
 export interface DirectoryListener {
   profileChanged(profile: PortProfile): void;
   /** all of them */
@@ -25,7 +25,6 @@ export interface DirectoryListener {
   /** for the first time, all that the manager grants is known */
   listed(): void;
   migrationOpened(vsiId: VsiId): void;
-  log(level: 'info' | 'warn', message: string): void;
 }
 
 type Followed = 'tenants' | 'profiles' | 'vsis' | 'migrations';
@@ -52,14 +51,15 @@ export class ManagerDirectory implements Directory {
   readonly #unlisted = new Set<Followed>(['tenants', 'profiles', 'vsis']);
   #isListed = false;
   readonly #stop = new AbortController();
+  readonly #warn: (message: string) => void;
   #listener: DirectoryListener | null = null;
 
   /** @throws an Error when the directory cannot be written */
-  constructor(api: ApiClient, stateDirectory: string) {
+  constructor(api: ApiClient, stateDirectory: string, warn: (message: string) => void) {
     mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
     this.#api = api;
-    const path = join(stateDirectory, 'directory.json');
-    this.#file = new StateFile(path, copySchema, (message) => this.#listener?.log('warn', message));
+    this.#warn = warn;
+    this.#file = new StateFile(join(stateDirectory, 'directory.json'), copySchema, warn);
   }
 
   /** Starts from the copy, then follows the manager until `close`. */
@@ -81,7 +81,7 @@ export class ManagerDirectory implements Directory {
       );
     follow('tenants', (event) => this.#tenantsChanged(event, listener));
     follow('profiles', (event) => {
-      if (event.kind === 'disconnected') listener.log('warn', event.error);
+      if (event.kind === 'disconnected') this.#warn(event.error);
       this.#profilesChanged(event, listener);
     });
     follow('vsis', (event) => this.#vsisChanged(event, listener));

@@ -128,7 +128,7 @@ export class SimulatedLab implements Lab {
   #connect(api: ApiClient): void {
     const config = bridgeConfig(filesOf(this.#directory));
     const reporter = this.#reporter();
-    const directory = new ManagerDirectory(api, config.stateDirectory);
+    const directory = new ManagerDirectory(api, config.stateDirectory, () => {});
     const whereabouts = new Whereabouts(bridgeName);
     const evb = { reflectiveRelay: true, groupIds: false, timers: defaultTimers };
     const toStation = new Map(
@@ -206,15 +206,7 @@ export class SimulatedLab implements Lab {
       agent.stop();
     });
     agent.start();
-    directory.open({
-      profileChanged: (profile) => agent.profileChanged(profile),
-      tenantsChanged: (tenants) => agent.tenantsChanged(tenants),
-      ipsChanged: (vsiId, ips) => agent.ipsChanged(vsiId, ips),
-      withdrawn: (what) => agent.withdrawn(what),
-      listed: () => agent.listed(),
-      migrationOpened: (vsiId) => agent.migrationOpened(vsiId),
-      log: () => {},
-    });
+    directory.open(agent);
     for (const station of this.#stations.values()) station.linkChanged(true);
   }
 

@@ -35,7 +35,7 @@ class Followed implements Disposable {
 
   constructor(url: string, state: string) {
     this.client = new SlowClient(url);
-    this.directory = new ManagerDirectory(this.client, state);
+    this.directory = new ManagerDirectory(this.client, state, () => {});
     const told = () => {
       this.#told.resolve();
       this.#told = Promise.withResolvers();
@@ -59,7 +59,6 @@ class Followed implements Disposable {
         told();
       },
       migrationOpened: () => {},
-      log: () => {},
     });
   }
 
