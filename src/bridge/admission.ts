@@ -135,7 +135,7 @@ function withPcp(policy: Policy, defaultPcp: number | undefined): Policy {
   return defaultPcp === undefined ? policy : { ...policy, marking: { ...policy.marking, defaultPcp } };
 }
 
-/** What is granted, unless it has a control address: whose frames are a VM's, him the bridge would not hear any more. */
+/** What is granted, unless control frames come from an address of its: a VM's are ignored, and so whoever speaks would be. */
 export function harmless(admission: Admission, speaks: (mac: MacAddress) => boolean): Admission {
   const taken = admission.admitted ? admission.addresses.find(speaks) : undefined;
   if (taken === undefined) return admission;

@@ -11,7 +11,7 @@ import { labDirectory, labName, labSocket, mayUseKernel } from '../lab/place.ts'
 import { sweep } from '../lab/sweep.ts';
 import { namesOf } from '../lab/topology.ts';
 import { answers } from '../api/local-socket.ts';
-import { defaultListen, parseListen } from '../manager/config.ts';
+import { defaultListen, listenForms, parseListen } from '../manager/config.ts';
 import { positive } from './arguments.ts';
 import { Failure } from './failure.ts';
 import { interruptible, interruption } from './interrupt.ts';
@@ -331,7 +331,7 @@ function listenAddress(value: string): string {
   try {
     parseListen(value);
   } catch {
-    throw new InvalidArgumentError(`${defaultListen}, [::1]:7470 or unix:/run/hairpin.sock would be right.`);
+    throw new InvalidArgumentError(`${listenForms} would be right.`);
   }
   return value;
 }

@@ -422,7 +422,6 @@ export function unmountBpffs(directory: string): void {
 }
 
 const longestTestFrame = 16_384;
-const interrupted = -4; // EINTR
 
 /** Runs a tc program on frames that no device received (BPF_PROG_TEST_RUN), as if one of the namespace's had. */
 export class TestRun {
@@ -454,6 +453,7 @@ export class TestRun {
     this.#view.setUint32(28, 0, true); // the room for results, of which the last run has left its size
     this.#view.setUint32(52, 0, true);
     this.#view.setUint32(60, repeat, true);
+    const interrupted = -koffi.os.errno['EINTR']!;
     let result = interrupted;
     // a signal ends many runs early, and whoever asked for them wants them all
     while (result === interrupted) result = libbpf().testRun(this.#programFd, this.#options);

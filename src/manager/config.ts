@@ -9,6 +9,7 @@ export type Listen =
   | { readonly kind: 'unix'; readonly path: string };
 
 export const defaultListen = '127.0.0.1:7470';
+export const listenForms = `${defaultListen}, [::1]:7470 or unix:/run/hairpin.sock`;
 
 const listen = z.codec(z.string(), z.custom<Listen>(), {
   decode: (text, context) => {
@@ -28,9 +29,7 @@ export function parseListen(text: string): Listen {
   const [, six, four, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = six ?? four;
   if (host !== undefined && Number(port) <= 0xffff) return { kind: 'tcp', host, port: Number(port) };
-  throw new Invalid(
-    `"${text}" is not an address; ${defaultListen}, [::1]:7470 or unix:/run/hairpin.sock would be right`,
-  );
+  throw new Invalid(`"${text}" is not an address; ${listenForms} would be right`);
 }
 
 /** "127.0.0.1:7470", "[::1]:7470" */

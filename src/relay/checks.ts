@@ -77,9 +77,9 @@ export function checkVsi(
   const seen = new Set<string>();
   for (const ip of vsi.ips) {
     if (!ipaddr.isValid(ip)) fail(`"${ip}" is no IP address`);
-    const octets = ipaddr.parse(ip).toByteArray().join();
-    if (seen.has(octets)) fail(`IP address ${ip} is there twice; once would be right`);
-    seen.add(octets);
+    const address = ipaddr.parse(ip).toByteArray().join();
+    if (seen.has(address)) fail(`IP address ${ip} is there twice; once would be right`);
+    seen.add(address);
   }
   if (octets(vsi.label) > limits.labelOctets) fail(`a label of more than ${limits.labelOctets} octets`);
   checkPolicy(vsi.policy, `VSI ${id}`);

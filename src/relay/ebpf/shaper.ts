@@ -54,7 +54,12 @@ export function unshape(port: PortName): void {
 /** The interfaces of this thread's namespace that have our HTB. */
 export function shapedInterfaces(): Set<PortName> {
   const shown = show(['qdisc show']) ?? '';
-  return new Set(Array.from(shown.matchAll(/^qdisc htb 4850: dev (\S+) root /gm), ([, name]) => name!));
+  return new Set(
+    Array.from(
+      shown.matchAll(new RegExp(`^qdisc htb ${handle}: dev (\\S+) root `, 'gm')),
+      ([, name]) => name!,
+    ),
+  );
 }
 
 interface HeldClass {
@@ -67,7 +72,9 @@ interface HeldClass {
 function shaperOf(port: PortName): HeldClass[] | null {
   const shown = show([`qdisc show dev ${port} root`, `class show dev ${port}`]);
   if (!shown?.startsWith(`qdisc htb ${handle}: `)) return null;
-  const classes = shown.matchAll(/^class htb 4850:(\w+) .*? rate (\w+) [^]*?^ backlog \w+ (\d+)p/gm);
+  const classes = shown.matchAll(
+    new RegExp(`^class htb ${handle}:(\\w+) .*? rate (\\w+) [^]*?^ backlog \\w+ (\\d+)p`, 'gm'),
+  );
   return Array.from(classes, ([, id, rate, backlog]) => ({
     id: id!,
     isLeft: rate === `${restRate / 1000}Kbit` && backlog === '0',
