@@ -34,6 +34,7 @@ import { LldpTransmitter, txTtl } from './lldp/transmitter.ts';
 import { equal } from './octets.ts';
 import { SourceShares } from './source-shares.ts';
 import { TokenBucket, type TokenRate } from './token-bucket.ts';
+import type { Trust } from './trust.ts';
 import { VdpCarrier } from './vdp/carrier.ts';
 import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';
 
@@ -189,6 +190,11 @@ export class Adjacency {
 
   get pinned(): MacAddress | null {
     return this.#pinned;
+  }
+
+  /** Why the neighbour is believed; null: there is none. */
+  get trust(): Trust | null {
+    return this.#pinned ? 'first use' : null;
   }
 
   get otherNeighbours(): readonly OtherNeighbour[] {

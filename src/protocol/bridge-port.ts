@@ -4,6 +4,7 @@ import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjace
 import { earliest } from './deadline.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
 import { portState, type PortState } from './port-state.ts';
+import type { Trust } from './trust.ts';
 import {
   defaultLimits,
   VdpBridge,
@@ -110,6 +111,11 @@ export class BridgePort {
    */
   get station(): MacAddress | null {
     return this.#adjacency.pinned;
+  }
+
+  /** Why the station at this port is believed; null: there is none. */
+  get trust(): Trust | null {
+    return this.#adjacency.trust;
   }
 
   /** A second station spoke, and since then the link was not down: nothing is to be set up here. */
