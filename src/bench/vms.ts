@@ -1,5 +1,5 @@
 import { parseUnicastMac } from '../domain/mac-address.ts';
-import { udpFrame, type Endpoint } from '../lab/simulated/frames.ts';
+import { udpFrame, type Endpoint } from '../lab/stream/frames.ts';
 
 const headers = 42; // Ethernet, IPv4, UDP
 export const udpPort = 40_000;

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { strategies, type Strategy } from '../domain/migration.ts';
-import { compare, type Comparison } from '../lab/compare.ts';
+import { strategies, type Migration, type Strategy } from '../domain/migration.ts';
+import { addedText, compare, type Comparison } from '../lab/compare.ts';
 import { labClient, serveLab } from '../lab/daemon.ts';
 import { endedText, type Lab, type LabOptions, type LabStatus, type VmKind } from '../lab/lab.ts';
 import type { MigrationRun } from '../lab/migrate.ts';
@@ -63,6 +63,7 @@ export function labCommand(): Command {
     );
   withVms(named('compare', 'set a lab up, move a VM by each strategy in turn, take it down'))
     .addOption(new Option('--runs <n>', 'by each strategy').argParser(positive(9999)).default(5))
+    .option('--silent', 'the VM only receives while it moves, and nobody announces it')
     .option('--json', 'print JSON')
     .action(compareStrategies);
   return lab;
@@ -177,30 +178,30 @@ function detachedLog(id: string): string {
   return `${labDirectory(id)}.log`;
 }
 
-async function compareStrategies({
-  id,
-  vms,
-  runs,
-  simulated,
-  json,
-}: {
+interface CompareOptions {
   id: string;
   vms: VmKind;
   runs: number;
   simulated?: boolean;
+  silent?: boolean;
   json?: boolean;
-}): Promise<void> {
+}
+
+async function compareStrategies(options: CompareOptions): Promise<void> {
+  const { id, vms, runs, simulated = false, silent = false, json } = options;
   // a lab of its own, beside one that may be up
   const own = id === 'lab' ? 'cmp' : id;
   await interruptible(async (stop) => {
-    const lab = await newLab({ id: own, simulated: simulated ?? false }, vms, '127.0.0.1:0');
+    await using stack = new AsyncDisposableStack();
+    const lab = await newLab({ id: own, simulated }, vms, '127.0.0.1:0');
     await lab.up();
-    try {
-      const result = await compare(lab, runs, note, stop);
-      print(result, json, () => comparisonText(result));
-    } finally {
-      await lab.down();
-    }
+    stack.defer(() => lab.down());
+    const learningLab =
+      simulated || !mayUseKernel() ? null : await newLearningLab(`${own.slice(0, 5)}l`, vms);
+    await learningLab?.up();
+    stack.defer(() => learningLab?.down());
+    const result = await compare({ lab, learningLab, runs, silent }, note, stop);
+    print(result, json, () => comparisonText(result));
   });
 }
 
@@ -230,6 +231,13 @@ async function newLab(
     throw new Failure('--vms qemu needs root on Linux; the simulated lab has VMs of its own', 2);
   const { SimulatedLab } = await import('../lab/simulated/lab.ts');
   return new SimulatedLab(options);
+}
+
+/** A second laboratory, whose switch is a plain learning bridge. */
+async function newLearningLab(id: string, vms: VmKind) {
+  const { LearningLab } = await import('../lab/learning-lab.ts');
+  note('the same hosts at a plain learning bridge');
+  return new LearningLab({ id, vms, progress: note });
 }
 
 /** Progress goes beside the result, not into it. */
@@ -264,6 +272,17 @@ function hint(id: string): string {
 
 function runText(run: MigrationRun): string {
   const { report } = run;
+  return [
+    `VM ${run.vm}, ${run.from} to ${run.to}, ${run.strategy}: ${report?.state ?? 'not told of'}`,
+    ...(report ? reportLines(report) : []),
+    'the streams, 1 frame each ms in each direction',
+    `  lost        ${run.lost.toVm} to the VM, ${run.lost.fromVm} from it; twice: ${run.duplicated}`,
+    `  to the VM   ${lossText(run.lost)}`,
+    `  gap         ${milliseconds(run.gapMs)} = the VM's own stop ${milliseconds(run.stopMs)} + the network ${milliseconds(run.networkAddedMs)}`,
+  ].join('\n');
+}
+
+function reportLines(report: Migration): string[] {
   const start = Math.min(...Object.values(report.times));
   const times = Object.entries(report.times)
     .sort(([, a], [, b]) => a - b)
@@ -273,16 +292,20 @@ function runText(run: MigrationRun): string {
     const drops = Object.entries(count?.dropped ?? {}).map(([reason, frames]) => `${frames} ${reason}`);
     return `  ${end.padEnd(12)}${(report[end]?.port ?? '-').padEnd(6)}from VM ${count?.framesFromVm ?? '-'}, to VM ${count?.framesToVm ?? '-'}, dropped ${drops.join(', ') || 'none'}`;
   });
+  return [...times, 'at the switch', ...counts];
+}
+
+function lossText({ sourceTap, beforeFlip, queueFull, afterFlip }: MigrationRun['lost']): string {
   return [
-    `VM ${run.vm}, ${run.from} to ${run.to}, ${run.strategy}: ${report.state}`,
-    ...times,
-    'at the switch',
-    ...counts,
-    'the streams, 1 frame each ms in each direction',
-    `  lost        ${run.lost.toVm} to the VM, ${run.lost.fromVm} from it; twice: ${run.duplicated}`,
-    `  gap         ${run.gapMs.toFixed(1)} ms = the VM's own stop ${run.stopMs.toFixed(1)} ms + the network ${run.networkAddedMs.toFixed(1)} ms`,
-    `  waited      ${run.heldMs.toFixed(1)} ms of its stop for the bridge's answer`,
-  ].join('\n');
+    `${sourceTap} in the source's tap`,
+    `${beforeFlip} sent to the source after the VM stopped there`,
+    `${queueFull} that the destination's queue did not keep`,
+    `${afterFlip} others`,
+  ].join(', ');
+}
+
+function milliseconds(ms: number | null): string {
+  return ms === null ? 'without end' : `${ms.toFixed(1)} ms`;
 }
 
 function comparisonText({ strategies }: Comparison): string {
@@ -291,9 +314,11 @@ function comparisonText({ strategies }: Comparison): string {
       strategy,
       i + 1,
       run.stopMs.toFixed(1),
-      run.gapMs.toFixed(1),
-      run.networkAddedMs.toFixed(1),
+      run.gapMs?.toFixed(1) ?? '-',
+      run.networkAddedMs?.toFixed(1) ?? 'never',
       run.lost.toVm,
+      run.lost.beforeFlip,
+      run.lost.afterFlip,
       run.lost.fromVm,
       run.droppedAtSwitch,
       run.duplicated,
@@ -306,6 +331,8 @@ function comparisonText({ strategies }: Comparison): string {
     'GAP ms',
     'NETWORK ADDED ms',
     'LOST TO',
+    'BEFORE FLIP',
+    'AFTER',
     'FROM',
     'DROPPED',
     'TWICE',
@@ -316,7 +343,7 @@ function comparisonText({ strategies }: Comparison): string {
       {
         networkAddedMs: { p50, max },
       },
-    ]) => `${strategy}: the network added ${p50.toFixed(1)} ms (median), ${max.toFixed(1)} ms at most`,
+    ]) => `${strategy}: ${addedText(p50)} (median); at most: ${addedText(max)}`,
   );
   return [table(heading, rows), '', ...summary].join('\n');
 }

@@ -1,15 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { ApiClient } from '../api/client.ts';
 import { callLocal } from '../api/local-socket.ts';
 import type { Strategy } from '../domain/migration.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
 import { now } from '../linux/clock.ts';
-import { run } from '../linux/run.ts';
 import type { Outcome } from '../station/agent.ts';
+import { garp, profileFirst, type Toolstack } from './choreography.ts';
 import { bridgeConfig, filesOf, managerConfig, stationConfig, type LabFiles } from './agent-configs.ts';
-import { guestImages } from './guest/images.ts';
-import { QemuVm } from './guest/qemu-vm.ts';
 import {
   endedText,
   LabError,
@@ -19,15 +16,15 @@ import {
   type LabOptions,
   type LabStatus,
 } from './lab.ts';
-import { migrate, type MigrationRun } from './migrate.ts';
-import { NetnsVm } from './netns-vm.ts';
+import { migrate, type MigrationGround, type MigrationRun } from './migrate.ts';
 import { labDirectory } from './place.ts';
 import { populate } from './populate.ts';
 import { Processes } from './processes.ts';
-import { bridgeName, hosts, measurable, parseHost, vms, type HostName, type LabVmPlan } from './scenario.ts';
-import { openStreams } from './stream/peer.ts';
+import { bridgeName, hosts, measurable, parseHost, vms, type HostName } from './scenario.ts';
+import { labStreams } from './kernel-streams.ts';
 import { sweep } from './sweep.ts';
-import { buildTopology, namesOf, peerLink, type LabNames } from './topology.ts';
+import { buildTopology, namesOf, type LabNames } from './topology.ts';
+import { vmFactory } from './vm-factory.ts';
 import type { LabVm } from './vm.ts';
 
 /** Promise.all that settles only when all have: a failure does not race with what the others still set up. */
@@ -37,8 +34,6 @@ async function together<const T extends readonly Promise<unknown>[]>(
   await Promise.allSettled(promises);
   return Promise.all(promises);
 }
-
-const setupScript = fileURLToPath(new URL('../../scripts/setup', import.meta.url));
 
 /** The agents of the lab: the manager, the bridge, and a station for each host. */
 export type AgentName = 'manager' | typeof bridgeName | HostName;
@@ -76,7 +71,8 @@ export class KernelLab implements Lab {
       progress('manager, bridge and stations');
       for (const { name } of hosts) mkdirSync(this.#files.monitors(name));
       await together([this.startAgent(bridgeName), ...hosts.map(({ name }) => this.startAgent(name))]);
-      const newVm = await this.#vmFactory();
+      const { directory, names } = this;
+      const newVm = await vmFactory(this.#options, { directory, names, monitors: this.#files.monitors });
       progress(`virtual machines (${this.#options.vms})`);
       await together(vms.map((plan) => this.#startVm(newVm(plan))));
     } catch (error) {
@@ -107,24 +103,22 @@ export class KernelLab implements Lab {
     };
   }
 
-  async migrate(name: string, to: string, strategy: Strategy): Promise<MigrationRun> {
+  async migrate(name: string, to: string, strategy: Strategy, silent = false): Promise<MigrationRun> {
     const vm = this.vm(name);
     const host = parseHost(to);
     this.#insistOnAll();
-    const ground = {
+    const toolstack: Toolstack = {
       api: this.api,
-      openStreams: ({ address }: LabVmPlan) =>
-        openStreams({
-          namespace: this.names.peer,
-          link: peerLink,
-          address,
-          entries: hosts.map(({ port }) => ({ namespace: this.names.bridge, link: port })),
-        }),
-      announce: (host: HostName, event: HypervisorEvent) => this.#announce(host, event),
+      announce: (host, event) => this.#announce(host, event),
       timestamp: now,
     };
+    const ground: MigrationGround = {
+      openStreams: (plan) => labStreams(this.names, plan),
+      choreograph: (vm, hosts) =>
+        strategy === 'garp' ? garp(toolstack, vm, hosts, silent) : profileFirst(toolstack, vm, hosts),
+    };
     try {
-      return await migrate(ground, vm, host, strategy);
+      return await migrate(ground, vm, host, { strategy, silent });
     } catch (error) {
       this.#insistOnAll(); // or that is why
       throw error;
@@ -172,16 +166,6 @@ export class KernelLab implements Lab {
 
   stopAgent(name: AgentName, signal: NodeJS.Signals): Promise<void> {
     return this.#processes.stop(name, signal);
-  }
-
-  /** Gets ready what VMs are made of. */
-  async #vmFactory(): Promise<(plan: LabVmPlan) => LabVm> {
-    const { vms, progress } = this.#options;
-    const { names, directory } = this;
-    if (vms === 'netns') return (plan) => new NetnsVm(names, plan);
-    for (const line of (await run('sh', [setupScript, 'qemu'])).split('\n').filter(Boolean)) progress(line);
-    const images = await guestImages(directory, progress);
-    return (plan) => new QemuVm(plan, { names, directory, monitors: this.#files.monitors, images });
   }
 
   async #startVm(vm: LabVm): Promise<void> {

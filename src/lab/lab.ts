@@ -52,8 +52,11 @@ export interface Lab {
   /** Removes all of it. */
   down(): Promise<void>;
   status(): LabStatus;
-  /** @throws Invalid for a VM or a host that does not exist, or a VM that is there already */
-  migrate(vm: string, to: string, strategy: Strategy): Promise<MigrationRun>;
+  /**
+   * @param silent the VM only receives, from before its stop until it was measured
+   * @throws Invalid for a VM or a host that does not exist, or a VM that is there already
+   */
+  migrate(vm: string, to: string, strategy: Strategy, silent?: boolean): Promise<MigrationRun>;
 }
 
 /** @throws LabError if a lab of that name is up */

@@ -1,23 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApiClient } from '../api/client.ts';
-import type { Migration, Strategy, Timestamp } from '../domain/migration.ts';
+import type { Migration, Timestamp } from '../domain/migration.ts';
 import { Invalid } from '../domain/invalid.ts';
-import type { HypervisorEvent } from '../hypervisors/event.ts';
-import type { Outcome } from '../station/agent.ts';
-import type { HostName, LabVmPlan } from './scenario.ts';
+import type { Choreography } from './choreography.ts';
+import { lossToVm, type LossToVm } from './loss.ts';
+import { hosts, type HostName, type LabVmPlan } from './scenario.ts';
+import type { Contender } from './contender.ts';
 import type { StreamResult } from './stream/accounting.ts';
 import type { Streams } from './stream/peer.ts';
-import { LabError } from './lab.ts';
-import type { LabVm, MigrationHooks } from './vm.ts';
+import type { LabVm } from './vm.ts';
 
 /** What a migration needs of a lab, real or simulated. */
 export interface MigrationGround {
-  readonly api: ApiClient;
-  /** Starts the 1 ms streams between the peer and the VM; resolves when both flow. */
+  /**
+   * Starts the 1 ms streams between the peer and the VM, with the hosts' uplinks in the order of `hosts` as exits;
+   * resolves when both flow.
+   */
   openStreams(vm: LabVmPlan): Promise<Streams>;
-  /** Tells a host's station of an event, as a toolstack does; resolves with the bridge's answer. */
-  announce(host: HostName, event: HypervisorEvent): Promise<Outcome>;
-  timestamp(): Timestamp;
+  choreograph(vm: LabVm, hosts: readonly [from: HostName, to: HostName]): Choreography;
 }
 
 /** One migration, measured. All times in ms. */
@@ -25,145 +24,122 @@ export interface MigrationRun {
   readonly vm: string;
   readonly from: HostName;
   readonly to: HostName;
-  readonly strategy: Strategy;
+  readonly strategy: Contender;
+  /** the VM only received, from before its stop until it was measured */
+  readonly silent: boolean;
   /** the VM's own stop, as its link saw it: from its last frame into the switch to the first one elsewhere */
   readonly stopMs: number;
   /** what the hypervisor says of it: from its last instruction at the source to its first at the destination */
   readonly haltedMs: number;
-  /** the longest silence that the streams saw, in either direction */
-  readonly gapMs: number;
-  readonly networkAddedMs: number;
-  /** how long, inside of its stop, the VM was held back until the bridge had answered */
-  readonly heldMs: number;
-  /** frames of the streams that never arrived */
-  readonly lost: { readonly toVm: number; readonly fromVm: number };
+  /** the longest silence that the streams saw, in either direction; null: the VM was not reached again */
+  readonly gapMs: number | null;
+  /** what of it is not the VM's own stop; null: the VM was not reached again while it was watched */
+  readonly networkAddedMs: number | null;
+  /** frames of the streams that never arrived: to the VM, and what of them was lost where; from it */
+  readonly lost: { readonly toVm: number; readonly fromVm: number } & LossToVm;
   /** frames of the VM that the switch dropped; the VM sends none during its stop */
   readonly droppedAtSwitch: number;
   /** frames of the streams that arrived twice */
   readonly duplicated: number;
-  readonly report: Migration;
+  /** null where there is no manager */
+  readonly report: Migration | null;
 }
 
 const settleMs = 300;
 const releaseTimeoutMs = 6000;
+/** how long one waits for a silent VM to be reached again: longer than people wait for a page */
+const silentWatchMs = 1300;
 
 /** Moves a running VM and measures what that does to its streams. @throws an Error when the migration fails */
 export async function migrate(
   ground: MigrationGround,
   vm: LabVm,
   to: HostName,
-  strategy: Strategy,
+  { strategy, silent }: { strategy: Contender; silent: boolean },
 ): Promise<MigrationRun> {
   const from = source(vm, to);
-  const stream = await ground.openStreams(vm.plan);
+  const choreography = ground.choreograph(vm, [from, to]);
+  const streams = await ground.openStreams(vm.plan);
   let counted: StreamResult;
-  let heldMs = 0;
   let stop: Awaited<ReturnType<LabVm['migrate']>>;
-  const asides: Promise<unknown>[] = [];
-  const watching = new AbortController();
-  const report = ending(ground.api, vm.plan, ground.timestamp(), watching.signal);
   try {
+    if (silent) streams.hush();
     await sleep(settleMs);
-    const hooks = strategy === 'profile-first' ? prepared() : unprepared();
-    stop = await vm.migrate(to, hooks, strategy === 'garp');
-    await Promise.race([report, sleep(releaseTimeoutMs)]);
+    stop = await vm.migrate(to, choreography.hooks, { unannounced: choreography.unannounced, silent });
+    const over = Promise.race([choreography.over, sleep(silent ? silentWatchMs : releaseTimeoutMs)]);
+    await Promise.all([over, silent && sleep(silentWatchMs)]);
     await sleep(settleMs); // late stop and resume reports, and the streams back in their stride
+    await streams.end();
+    await choreography.reveal();
+    if (silent) vm.announceItself();
+    await Promise.race([choreography.over, sleep(releaseTimeoutMs)]);
+    counted = await streams.count();
+  } catch (error) {
+    streams.abandon();
+    throw error;
   } finally {
-    watching.abort();
-    counted = await stream.stop();
+    choreography.close();
   }
-  await Promise.all(asides);
-  if (strategy === 'garp') {
-    // nobody told the stations; now that it is measured, they learn where the VM is, for the next migration
-    await tell(from, 'left');
-    vm.reveal();
-    await tell(to, 'started');
-  }
-  const haltedMs = (stop.resumedAt - stop.stoppedAt) / 1000;
-  // a guest is silent for longer than it is halted (its emulated CPU starts cold), which is no doing of the network
-  const stopMs = counted.own?.gapMs ?? haltedMs;
-  const gapMs = Math.max(counted.toVm.gapMs, counted.fromVm.gapMs);
-  const ended = await report;
-  // the VM's own stop and resume may have been told after the release
-  const migration = ended && ((await ground.api.get('migrations', ended.id))?.value ?? ended);
-  if (!migration?.counts.destination)
-    throw new LabError('the bridge has not reported the migration, so that what it dropped is not known');
+  const report = await choreography.report();
+  const exitOf = (host: HostName) => hosts.findIndex(({ name }) => name === host);
+  const move = { source: exitOf(from), destination: exitOf(to), ...stop };
   return {
     vm: vm.plan.name,
     from,
     to,
     strategy,
+    silent,
+    ...(silent ? silentTimes(counted, move) : spokenTimes(counted, move)),
+    lost: {
+      toVm: counted.toVm.lost,
+      fromVm: counted.fromVm.lost,
+      ...lossToVm(counted.lostProbes, move),
+    },
+    droppedAtSwitch: report ? dropped(report) : 0,
+    duplicated: counted.toVm.duplicated + counted.fromVm.duplicated,
+    report,
+  };
+}
+
+type Times = Pick<MigrationRun, 'stopMs' | 'haltedMs' | 'gapMs' | 'networkAddedMs'>;
+interface Halt {
+  readonly stoppedAt: Timestamp;
+  readonly resumedAt: Timestamp;
+}
+
+function spokenTimes({ toVm, fromVm, own }: StreamResult, { stoppedAt, resumedAt }: Halt): Times {
+  const haltedMs = (resumedAt - stoppedAt) / 1000;
+  // a guest is silent for longer than it is halted (its emulated CPU starts cold), which is no doing of the network
+  const stopMs = own?.gapMs ?? haltedMs;
+  const gapMs = Math.max(toVm.gapMs, fromVm.gapMs);
+  return {
     stopMs: round(stopMs),
     haltedMs: round(haltedMs),
     gapMs: round(gapMs),
     networkAddedMs: round(gapMs - stopMs),
-    heldMs: round(heldMs),
-    lost: { toVm: counted.toVm.lost, fromVm: counted.fromVm.lost },
-    droppedAtSwitch: dropped(migration),
-    duplicated: counted.toVm.duplicated + counted.fromVm.duplicated,
-    report: migration,
   };
+}
 
-  /** Goes on beside the migration, and is waited for after it. */
-  function aside(told: Promise<unknown>): void {
-    told.catch(() => {}); // not before it is waited for
-    asides.push(told);
-  }
-
-  function tell(host: HostName, kind: HypervisorEvent['kind'], at = ground.timestamp()): Promise<Outcome> {
-    return ground.announce(host, { kind, vm: vm.plan.name, macs: [vm.plan.mac], at });
-  }
-
-  /** The toolstack tells both stations what happens; where the stations watch the hypervisor, they know. */
-  function prepared(): MigrationHooks {
-    const say = vm.watched ? () => Promise.resolve<Outcome>({ granted: true }) : tell;
-    let associated: Promise<Outcome>;
-    return {
-      begins: async () => insist(await say(to, 'incoming')),
-      stopped: (at) => {
-        aside(say(from, 'stopped', at));
-        // it cannot speak at the source any more: the bridge may cut over while the last pages are copied
-        associated = tell(to, 'arrived');
-        associated.catch(() => {}); // beforeResume tells
-      },
-      beforeResume: async () => {
-        const start = performance.now();
-        insist(await associated);
-        heldMs = performance.now() - start;
-      },
-      resumed: (at) => {
-        aside(say(to, 'resumed', at));
-        aside(say(from, 'left'));
-      },
-      aborted: async () => {
-        await say(to, 'aborted');
-        await say(from, 'aborted');
-      },
-    };
-  }
-
-  /** Nothing is prepared; the manager is told what was measured, and that an announcement may move the VM. */
-  function unprepared(): MigrationHooks {
-    const say = (moment: 'announce' | 'stop' | 'resume' | 'abort', at = ground.timestamp()) =>
-      ground.api.report({ vsiId: vm.plan.vsiId, moment, at, by: 'lab', strategy: 'garp' });
-    return {
-      begins: async () => void (await say('announce')),
-      stopped: (at) => aside(say('stop', at)),
-      beforeResume: () => Promise.resolve(),
-      resumed: (at) => aside(say('resume', at)),
-      aborted: async () => void (await say('abort')),
-    };
-  }
+/** Of a VM that says nothing one knows what the hypervisor says, and when its frames began to leave at the destination. */
+function silentTimes(
+  { firstExits }: StreamResult,
+  { stoppedAt, resumedAt, destination }: Halt & { destination: number },
+): Times {
+  const haltedMs = (resumedAt - stoppedAt) / 1000;
+  const reached = firstExits[destination] ?? null;
+  const networkAddedMs = reached === null ? null : Math.max(0, reached - resumedAt) / 1000;
+  return {
+    stopMs: round(haltedMs),
+    haltedMs: round(haltedMs),
+    gapMs: networkAddedMs === null ? null : round(haltedMs + networkAddedMs),
+    networkAddedMs: networkAddedMs === null ? null : round(networkAddedMs),
+  };
 }
 
 function source(vm: LabVm, to: HostName): HostName {
   if (vm.host === null) throw new Invalid(`VM ${vm.plan.name} does not run`);
   if (vm.host === to) throw new Invalid(`VM ${vm.plan.name} is on ${to} already`);
   return vm.host;
-}
-
-function insist(outcome: Outcome): void {
-  if (!outcome.granted) throw new LabError(`the network refused: ${outcome.reason}`);
 }
 
 function dropped({ counts: { source, destination } }: Migration): number {
@@ -175,34 +151,3 @@ function dropped({ counts: { source, destination } }: Migration): number {
 function round(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
-
-/** The VSI's first migration that ends after `since`, as soon as it has; null if `signal` is aborted before. */
-async function ending(
-  api: ApiClient,
-  { vsiId }: LabVmPlan,
-  since: Timestamp,
-  signal: AbortSignal,
-): Promise<Migration | null> {
-  const found = Promise.withResolvers<Migration | null>();
-  const look = (migration: Migration) => {
-    const [first = 0] = Object.values(migration.times);
-    if (migration.vsiId === vsiId && first >= since && over.has(migration.state)) found.resolve(migration);
-  };
-  signal.addEventListener('abort', () => found.resolve(null), { once: true });
-  const stop = new AbortController();
-  const watching = api.watch(
-    'migrations',
-    null,
-    (event) => {
-      if (event.kind === 'list') for (const { value } of event.items) look(value);
-      if (event.kind === 'put') look(event.value);
-    },
-    stop.signal,
-  );
-  const migration = await found.promise;
-  stop.abort();
-  await watching;
-  return migration;
-}
-
-const over: ReadonlySet<Migration['state']> = new Set(['released', 'aborted', 'failed']);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Timestamp } from '../domain/migration.ts';
 import type { HostName } from './scenario.ts';
-import type { MigrationHooks, Stop } from './vm.ts';
+import type { Manner, MigrationHooks, Stop } from './vm.ts';
 
 /** How long a VM without memory to copy stands still while it moves: about what a QEMU guest needs for its last pages. */
 const standstillMs = 20;
@@ -11,20 +11,25 @@ export interface Movable {
   /** A second NIC, at the destination, which does nothing yet. */
   plug(to: HostName): Promise<void>;
   unplug(from: HostName): Promise<void>;
+  /** From now on the NIC keeps what comes for the VM, and says nothing of its own accord. */
+  open(to: HostName): void;
   /** From now on the VM does nothing. */
   halt(): void;
+  /** The NIC takes nothing any more. */
   disconnect(from: HostName): void;
+  /** The VM's frames leave by the NIC. */
   connect(to: HostName): void;
   /** The VM goes on where it was halted. */
   proceed(): void;
+  announceItself(at: HostName): void;
 }
 
 /** The choreography of a live migration without memory, as a toolstack performs it. */
 export async function move(
   vm: Movable,
-  from: HostName,
-  to: HostName,
+  [from, to]: readonly [HostName, HostName],
   hooks: MigrationHooks,
+  { silent }: Manner,
   now: () => Timestamp,
 ): Promise<Stop> {
   await vm.plug(to);
@@ -32,10 +37,11 @@ export async function move(
   let resumedAt: Timestamp;
   try {
     await hooks.begins();
+    vm.open(to);
     vm.halt();
     stoppedAt = now();
-    vm.disconnect(from);
     hooks.stopped(stoppedAt);
+    vm.disconnect(from);
     await sleep(standstillMs);
     await hooks.beforeResume();
     vm.connect(to);
@@ -52,6 +58,7 @@ export async function move(
     throw error;
   }
   hooks.resumed(resumedAt);
+  if (!silent) vm.announceItself(to);
   await vm.unplug(from);
   return { stoppedAt, resumedAt };
 }

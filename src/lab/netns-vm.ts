@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { now } from '../linux/clock.ts';
 import { setInterfaceUp } from '../linux/interfaces.ts';
+import { PacketSocket } from '../linux/packet-socket.ts';
 import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../linux/namespace.ts';
 import { ip, run } from '../linux/run.ts';
 import { setNetworkParameter } from '../linux/sysctl.ts';
@@ -9,14 +10,15 @@ import { prefixLength, uplink, type HostName, type LabVmPlan } from './scenario.
 import { endOf } from './ended.ts';
 import { LabError } from './lab.ts';
 import { move } from './move.ts';
+import { gratuitousArp } from './stream/frames.ts';
 import { vmSideCommand } from './stream/vm-side-command.ts';
 import type { LabNames } from './topology.ts';
-import type { LabVm, MigrationHooks, Stop } from './vm.ts';
+import type { LabVm, Manner, MigrationHooks, Stop } from './vm.ts';
 
 /**
  * A VM that is a network namespace with one process in it. Its NIC at a host is a macvlan in VEPA mode on the host's
- * uplink; while it migrates it has one at each host, and only the one where it runs is up. Its memory is the process,
- * which is stopped (SIGSTOP) like a virtual CPU.
+ * uplink; while it migrates it has one at each host. Its memory is the process, which is stopped (SIGSTOP) like a virtual
+ * CPU; what comes to the NIC at the destination meanwhile waits in the process's socket, as in the queue of a tap.
  */
 export class NetnsVm implements LabVm {
   readonly plan: LabVmPlan;
@@ -44,10 +46,9 @@ export class NetnsVm implements LabVm {
 
   async start(): Promise<void> {
     await createNamespace(this.#namespace);
-    // a real guest announces itself when it comes up; without 802.1Qbg this is all that a switch learns of a move
-    inNamespace(this.#namespace, () => setNetworkParameter('ipv4/conf/default/arp_notify', 1));
     await this.#plug(this.plan.host);
     this.#setLink(this.plan.host, true);
+    this.#announceAt(this.plan.host);
     const [command, ...args] = nsenter(this.#namespace, vmSideCommand());
     this.#process = spawn(command, args, { stdio: 'ignore' });
     this.#host = this.plan.host;
@@ -56,7 +57,11 @@ export class NetnsVm implements LabVm {
   /** Nobody watches it: there is nothing to see. */
   reveal(): void {}
 
-  async migrate(to: HostName, hooks: MigrationHooks): Promise<Stop> {
+  announceItself(): void {
+    if (this.#host) this.#announceAt(this.#host);
+  }
+
+  async migrate(to: HostName, hooks: MigrationHooks, manner: Manner): Promise<Stop> {
     const from = this.#host;
     if (!from || from === to)
       throw new LabError(`VM ${this.plan.name} cannot move from ${from ?? 'nowhere'} to ${to}`);
@@ -67,14 +72,16 @@ export class NetnsVm implements LabVm {
           await this.#copyNeighbours(from, host);
         },
         unplug: (host) => ip(this.#namespace, [`link delete ${linkAt(host)}`]),
+        open: (host) => this.#setLink(host, true),
         halt: () => this.#process?.kill('SIGSTOP'),
         disconnect: (host) => this.#setLink(host, false),
         connect: (host) => this.#setLink(host, true),
         proceed: () => this.#process?.kill('SIGCONT'),
+        announceItself: (host) => this.#announceAt(host),
       },
-      from,
-      to,
+      [from, to],
       hooks,
+      manner,
       now,
     );
     this.#host = to;
@@ -90,14 +97,29 @@ export class NetnsVm implements LabVm {
     await deleteNamespace(this.#namespace);
   }
 
-  /** A NIC at a host: down, with the VM's addresses. */
+  /** A NIC at a host: down, with the VM's addresses; nothing there speaks for the VM before it runs there. */
   async #plug(host: HostName): Promise<void> {
     const link = linkAt(host);
     await ip(this.#names.host(host), [
       `link add link ${uplink} name ${this.plan.name}-${link} address ${this.plan.mac} type macvlan mode vepa`,
       `link set ${this.plan.name}-${link} netns ${this.#namespace} name ${link}`,
     ]);
+    this.#setIpv6(host, false);
     await ip(this.#namespace, [`addr add ${this.plan.address}/${prefixLength} dev ${link}`]);
+  }
+
+  /** A guest says where it is when it finds its link up; without 802.1Qbg this is all that a switch learns of a move. */
+  #announceAt(host: HostName): void {
+    const socket = inNamespace(this.#namespace, () => new PacketSocket(linkAt(host)));
+    socket.send(gratuitousArp(this.plan));
+    socket.close();
+    this.#setIpv6(host, true); // which introduces itself
+  }
+
+  #setIpv6(host: HostName, on: boolean): void {
+    inNamespace(this.#namespace, () =>
+      setNetworkParameter(`ipv6/conf/${linkAt(host)}/disable_ipv6`, on ? 0 : 1),
+    );
   }
 
   /** A VM's ARP cache is a part of its memory, and moves with it. */

@@ -21,6 +21,14 @@ export interface Stop {
   readonly resumedAt: Timestamp;
 }
 
+/** How a VM moves. */
+export interface Manner {
+  /** nobody at the destination learns of it by its hypervisor until `reveal` */
+  readonly unannounced: boolean;
+  /** neither it nor its hypervisor announces it when it runs at the destination */
+  readonly silent: boolean;
+}
+
 /** A virtual machine of the lab, whatever it is made of. */
 export interface LabVm {
   readonly plan: LabVmPlan;
@@ -31,11 +39,10 @@ export interface LabVm {
   /** how its process ended though nobody stopped it: "SIGKILL" */
   readonly ended: string | null;
   start(): Promise<void>;
-  /**
-   * @param unannounced nobody at the destination is to learn of it until `reveal`
-   * @throws an Error when it fails; the VM runs on at the source then
-   */
-  migrate(to: HostName, hooks: MigrationHooks, unannounced: boolean): Promise<Stop>;
+  /** @throws an Error when it fails; the VM runs on at the source then */
+  migrate(to: HostName, hooks: MigrationHooks, manner: Manner): Promise<Stop>;
+  /** Tells the network where it is, as a guest or its hypervisor does after a migration. */
+  announceItself(): void;
   /** Lets the destination's station see a VM that came unannounced, where it watches the hypervisor. */
   reveal(): void;
   /** Ends it and removes what it was made of. */

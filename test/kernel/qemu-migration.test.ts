@@ -104,6 +104,8 @@ describe('a QEMU guest', () => {
     assert.equal(told[0]!.event.vm, 'a');
   });
 
+  const manner = { unannounced: false, silent: false };
+
   it('that cannot start says why, and leaves nothing', async () => {
     const broken = place(h2, false, 'b', { ...images, kernel: '/none/vmlinux' });
     await assert.rejects(broken, /guest b on \S+-h2: did not start: .*\/none\/vmlinux/);
@@ -120,7 +122,7 @@ describe('a QEMU guest', () => {
         throw new Error('refused');
       },
     });
-    await assert.rejects(moveGuest(guest!, destination, `unix:${directory}/m`, hooks), /refused/);
+    await assert.rejects(moveGuest(guest!, destination, `unix:${directory}/m`, hooks, manner), /refused/);
     assert.deepEqual(steps, ['begins', 'stopped', 'aborted']);
     const back = now();
     await sleep(300);
@@ -149,6 +151,7 @@ describe('a QEMU guest', () => {
           steps.push('beforeResume');
         },
       }),
+      manner,
     );
     const source = guest!;
     guest = destination;

@@ -49,7 +49,7 @@ export function assertMigrated(run: MigrationRun, { strategy, from, to, watched 
   if (strategy === 'profile-first' && !watched) inOrder(['resume', 'release']);
 
   // what was sent to a VM that stood still is lost
-  assert.ok(run.lost.toVm > 0 && run.stopMs > 0 && run.gapMs > 0, told);
+  assert.ok(run.lost.toVm > 0 && run.stopMs > 0 && run.gapMs! > 0, told);
   assert.equal(run.duplicated, 0, told);
   if (strategy === 'profile-first') {
     assert.deepEqual([run.droppedAtSwitch, run.lost.fromVm], [0, 0], told);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Policy } from '../../domain/port-profile.ts';
 import { nullVid } from '../../domain/vid.ts';
 import { parseVsiId, type VsiId } from '../../domain/vsi-id.ts';
-import type { Endpoint } from '../../lab/simulated/frames.ts';
+import type { Endpoint } from '../../lab/stream/frames.ts';
 import { inNamespace } from '../../linux/namespace.ts';
 import { EbpfRelay } from '../../relay/ebpf/relay.ts';
 import { defaultAgeingTime, type RelayPort, type RelayState, type RelayVsi } from '../../relay/relay.ts';

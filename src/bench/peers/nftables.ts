@@ -1,4 +1,4 @@
-import type { Endpoint } from '../../lab/simulated/frames.ts';
+import type { Endpoint } from '../../lab/stream/frames.ts';
 import { nsenter } from '../../linux/namespace.ts';
 import { run } from '../../linux/run.ts';
 import { deniedHost } from '../policy.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, readFileSync, openSync, closeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Endpoint } from '../../lab/simulated/frames.ts';
+import type { Endpoint } from '../../lab/stream/frames.ts';
 import { nsenter } from '../../linux/namespace.ts';
 import { run } from '../../linux/run.ts';
 import { otherCore } from '../core.ts';

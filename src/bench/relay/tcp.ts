@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import type { Endpoint } from '../../lab/simulated/frames.ts';
+import type { Endpoint } from '../../lab/stream/frames.ts';
 import { nsenter } from '../../linux/namespace.ts';
 import { ip, run } from '../../linux/run.ts';
 import { makeBed, makeNamespace, uplink, type Bed } from '../bed.ts';

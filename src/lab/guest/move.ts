@@ -1,7 +1,7 @@
 import type { Timestamp } from '../../domain/migration.ts';
 import type { QmpEvent } from '../../hypervisors/qemu/qmp-message.ts';
 import { now } from '../../linux/clock.ts';
-import type { MigrationHooks, Stop } from '../vm.ts';
+import type { Manner, MigrationHooks, Stop } from '../vm.ts';
 import type { QemuGuest } from './qemu-guest.ts';
 
 const completionMs = 60_000;
@@ -22,12 +22,15 @@ export async function moveGuest(
   destination: QemuGuest,
   uri: string,
   hooks: MigrationHooks,
+  { unannounced, silent }: Manner,
 ): Promise<Stop> {
   for (const guest of [source, destination])
     await guest.execute('migrate-set-capabilities', {
       capabilities: [{ capability: 'events', state: true }],
     });
   await source.execute('migrate-set-parameters', limits);
+  // QEMU announces a guest when its memory is complete
+  if (silent) await destination.execute('migrate-set-parameters', { 'announce-rounds': 0 });
   const stop = source.event(is('STOP'), completionMs).then((event) => {
     const at = timeOf(event);
     hooks.stopped(at);
@@ -37,14 +40,15 @@ export async function moveGuest(
   try {
     await destination.execute('migrate-incoming', { uri });
     await hooks.begins();
+    // a station that is told sets the tap up when it is armed; without one it is up, as a tap in a host's bridge is
+    if (unannounced) destination.setLink(true);
     await all([outcome(source), outcome(destination), source.execute('migrate', { uri })]);
     await hooks.beforeResume();
     destination.setLink(true);
     const [resume] = await all([destination.event(is('RESUME'), resumeMs), destination.execute('cont')]);
     const resumedAt = timeOf(resume);
     hooks.resumed(resumedAt);
-    // QEMU announces the guest when its memory is complete, and its NIC was down then
-    await destination.execute('announce-self', { initial: 50, max: 550, rounds: 5, step: 100 });
+    if (!silent) await destination.announceItself();
     return { stoppedAt: await stop, resumedAt };
   } catch (error) {
     await destination.stop(); // first, so that it cannot run at both

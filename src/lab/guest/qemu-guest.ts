@@ -146,6 +146,11 @@ export class QemuGuest {
     });
   }
 
+  /** QEMU sends RARPs for the guest, and asks it to announce its addresses, as after a migration. */
+  async announceItself(): Promise<void> {
+    await this.execute('announce-self', { initial: 50, max: 550, rounds: 5, step: 100 });
+  }
+
   setLink(up: boolean): void {
     this.#nic.setUp(up);
   }

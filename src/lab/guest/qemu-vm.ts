@@ -1,8 +1,8 @@
-import { mkdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { prefixLength, uplink, type HostName, type LabVmPlan } from '../scenario.ts';
 import type { LabNames } from '../topology.ts';
-import type { LabVm, MigrationHooks, Stop } from '../vm.ts';
+import type { LabVm, Manner, MigrationHooks, Stop } from '../vm.ts';
 import type { GuestImages } from './images.ts';
 import { moveGuest } from './move.ts';
 import { QemuGuest } from './qemu-guest.ts';
@@ -45,25 +45,30 @@ export class QemuVm implements LabVm {
   }
 
   /** Unannounced, the destination's monitor is kept from the station there until `reveal`. */
-  async migrate(to: HostName, hooks: MigrationHooks, unannounced: boolean): Promise<Stop> {
+  async migrate(to: HostName, hooks: MigrationHooks, manner: Manner): Promise<Stop> {
     const source = this.#guest;
     if (!source || this.#host === to)
       throw new Error(`VM ${this.plan.name} cannot move from ${this.#host ?? 'nowhere'} to ${to}`);
     const destination = await this.#place(
       to,
       true,
-      unannounced ? this.#hiddenMonitor(to) : this.#monitor(to),
+      manner.unannounced ? this.#hiddenMonitor(to) : this.#monitor(to),
     );
-    const stop = await moveGuest(source, destination, `unix:${this.#file(to, 'migration')}`, hooks);
+    const stop = await moveGuest(source, destination, `unix:${this.#file(to, 'migration')}`, hooks, manner);
     this.#guest = destination;
     this.#host = to;
     await source.stop();
     return stop;
   }
 
+  announceItself(): void {
+    void this.#guest?.announceItself().catch(() => {}); // one that has ended is told of elsewhere
+  }
+
   /** Lets the station see a guest that came hidden. */
   reveal(): void {
-    if (this.#host) renameSync(this.#hiddenMonitor(this.#host), this.#monitor(this.#host));
+    if (this.#host && existsSync(this.#hiddenMonitor(this.#host)))
+      renameSync(this.#hiddenMonitor(this.#host), this.#monitor(this.#host));
   }
 
   async stop(): Promise<void> {

@@ -19,7 +19,8 @@ import { StationAgent } from '../../station/agent.ts';
 import { VsiDirectory } from '../../station/vsi-directory.ts';
 import { bridgeConfig, filesOf } from '../agent-configs.ts';
 import { LabError, refuseIfUp, vmStatus, type Lab, type LabOptions, type LabStatus } from '../lab.ts';
-import { migrate, type MigrationRun } from '../migrate.ts';
+import { garp, profileFirst, type Toolstack } from '../choreography.ts';
+import { migrate, type MigrationGround, type MigrationRun } from '../migrate.ts';
 import { labDirectory } from '../place.ts';
 import { populate } from '../populate.ts';
 import {
@@ -34,13 +35,23 @@ import {
   type HostName,
   type LabVmPlan,
 } from '../scenario.ts';
-import { StreamAccount } from '../stream/accounting.ts';
-import { decodeBeacon, encodeProbe, intervalUs, vmPort, type Beacon } from '../stream/datagram.ts';
+import { StreamAccount, type StreamResult } from '../stream/accounting.ts';
+import {
+  decodeAnswer,
+  decodeBeacon,
+  decodeProbe,
+  encodeProbe,
+  encodeQuery,
+  intervalUs,
+  vmPort,
+  type Beacon,
+  type Probe,
+} from '../stream/datagram.ts';
 import { Pace } from '../stream/pace.ts';
 import type { Streams } from '../stream/peer.ts';
 import { startTicker } from '../stream/ticker.ts';
 import { Cable } from './cable.ts';
-import { udpFrame, udpPayload, type Endpoint } from './frames.ts';
+import { udpFrame, udpPayload, type Endpoint } from '../stream/frames.ts';
 import { SimulatedVm } from './vm.ts';
 
 const peer: Endpoint = { mac: parseMac('52:54:00:00:00:01'), address: peerAddress };
@@ -107,15 +118,18 @@ export class SimulatedLab implements Lab {
     };
   }
 
-  async migrate(name: string, to: string, strategy: Strategy): Promise<MigrationRun> {
-    const ground = {
+  async migrate(name: string, to: string, strategy: Strategy, silent = false): Promise<MigrationRun> {
+    const toolstack: Toolstack = {
       api: this.#api!,
-      openStreams: (plan: LabVmPlan) => this.#openStreams(plan),
-      announce: (host: HostName, event: Parameters<StationAgent['happened']>[0]) =>
-        this.#stations.get(host)!.happened(event),
+      announce: (host, event) => this.#stations.get(host)!.happened(event),
       timestamp,
     };
-    return migrate(ground, measurable(this.#vms, name), parseHost(to), strategy);
+    const ground: MigrationGround = {
+      openStreams: (plan) => this.#openStreams(plan),
+      choreograph: (vm, hosts) =>
+        strategy === 'garp' ? garp(toolstack, vm, hosts, silent) : profileFirst(toolstack, vm, hosts),
+    };
+    return migrate(ground, measurable(this.#vms, name), parseHost(to), { strategy, silent });
   }
 
   #client(): ApiClient {
@@ -226,13 +240,21 @@ export class SimulatedLab implements Lab {
 
   /** The host has no switch: its VEPA hands a frame to the station, or to the VM that it is for. */
   #atHost(host: HostName, frame: Uint8Array): void {
+    const probe = probeIn(frame);
+    if (probe) {
+      const by = hosts.findIndex(({ name }) => name === host);
+      this.#account?.probeLeft(probe, { by, at: timestamp() });
+    }
     if (isControl(frame)) this.#stations.get(host)!.receive(frame);
     else for (const vm of this.#vms) vm.receive(host, frame);
   }
 
   #atPeer(frame: Uint8Array): void {
-    const beacon = beaconIn(frame);
+    const payload = udpPayload(frame);
+    const beacon = payload && decodeBeacon(payload);
     if (beacon) this.#account?.beaconReceived(beacon, timestamp());
+    const answer = payload && decodeAnswer(payload);
+    if (answer) this.#account?.answered(answer);
   }
 
   async #startVm(plan: LabVmPlan): Promise<void> {
@@ -253,7 +275,7 @@ export class SimulatedLab implements Lab {
 
   #openStreams(plan: LabVmPlan): Promise<Streams> {
     const run = BigInt(timestamp());
-    const account = new StreamAccount(run);
+    const account = new StreamAccount(run, hosts.length);
     this.#account = account;
     const vm = this.#vms.find((vm) => vm.plan === plan)!;
     const probes = this.#cable((frame) => this.#toSwitch(networkPort, frame));
@@ -262,22 +284,40 @@ export class SimulatedLab implements Lab {
     const beats = new Pace(performance.now(), intervalMs, mostOwed);
     let sequence = 0;
     let sending = true;
+    let quiet = false;
     const stopTicker = startTicker(intervalMs, () => {
       const now = performance.now();
       for (let due = sending ? pace.due(now) : 0; due > 0; due--) {
-        account.probeSent(timestamp());
-        probes.send(udpFrame(peer, plan, vmPort, encodeProbe({ sequence: sequence++, run })));
+        account.probeSent(sequence, timestamp());
+        probes.send(udpFrame(peer, plan, vmPort, encodeProbe({ sequence: sequence++, run, quiet })));
       }
       for (let due = beats.due(now); due > 0; due--) vm.beat();
     });
+    const end = async (): Promise<void> => {
+      sending = false;
+      await sleep(drainMs);
+    };
+    const abandon = (): void => {
+      stopTicker();
+      this.#account = null;
+    };
+    const count = async (): Promise<StreamResult> => {
+      for (const from of account.unasked)
+        probes.send(udpFrame(peer, plan, vmPort, encodeQuery({ from, run })));
+      await sleep(drainMs);
+      if (account.unasked.length) throw new LabError(`the VM at ${plan.address} does not answer`);
+      abandon();
+      return account.result();
+    };
     return Promise.resolve({
+      hush: () => (quiet = true),
+      end,
+      count,
       stop: async () => {
-        sending = false;
-        await sleep(drainMs);
-        stopTicker();
-        this.#account = null;
-        return account.result();
+        await end();
+        return count();
       },
+      abandon,
     });
   }
 }
@@ -285,6 +325,11 @@ export class SimulatedLab implements Lab {
 function beaconIn(frame: Uint8Array): Beacon | null {
   const payload = udpPayload(frame);
   return payload && decodeBeacon(payload);
+}
+
+function probeIn(frame: Uint8Array): Probe | null {
+  const payload = udpPayload(frame);
+  return payload && decodeProbe(payload);
 }
 
 function isControl(frame: Uint8Array): boolean {

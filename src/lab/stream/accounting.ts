@@ -1,5 +1,5 @@
 import type { Timestamp } from '../../domain/migration.ts';
-import { intervalUs, type Beacon } from './datagram.ts';
+import { answerSpan, intervalUs, type Answer, type Beacon, type Probe } from './datagram.ts';
 import { SequenceWindow } from './sequence-window.ts';
 
 export interface DirectionResult {
@@ -25,6 +25,20 @@ export interface OwnSilence {
   readonly gapEnd: Timestamp;
 }
 
+/** Where a probe left the network on its way to the VM, for the first time. */
+export interface Exit {
+  /** the place among those that were looked at */
+  readonly by: number;
+  readonly at: Timestamp;
+}
+
+/** A probe that the VM has not received. */
+export interface LostProbe {
+  readonly sequence: number;
+  /** null: it did not leave where anybody looked */
+  readonly left: Exit | null;
+}
+
 export interface StreamResult {
   readonly toVm: DirectionResult;
   readonly fromVm: DirectionResult;
@@ -33,6 +47,9 @@ export interface StreamResult {
    * guest anew at its destination, which takes some 50 ms. Null where nobody looked where frames enter.
    */
   readonly own: OwnSilence | null;
+  readonly lostProbes: readonly LostProbe[];
+  /** by place, when the first probe left there; null: none did */
+  readonly firstExits: readonly (Timestamp | null)[];
 }
 
 /**
@@ -44,7 +61,9 @@ export interface StreamResult {
  *   peer itself sent nothing at first, the time begins with its first probe, less one interval.
  * - A stream that had not come back when the last probe was sent has a gap until then.
  * - The VM's own silence is the longest time between two different beacons where they enter the network.
- * - Lost to the VM is what the last beacon does not count; so beacons are waited for after the last probe.
+ * - Lost to the VM is what the VM does not name when it is asked, after the last probe.
+ *
+ * A VM that is to be silent sends no beacons, so the gaps tell nothing then; where and when probes left the network does.
  */
 export class StreamAccount {
   readonly #run: bigint;
@@ -56,17 +75,22 @@ export class StreamAccount {
   #entered = 0;
   /** send times of probes since the count last grew, oldest first */
   #recent: Timestamp[] = [];
-  #sent = 0;
+  /** the sequences of the probes that were sent, ascending */
+  readonly #sent: number[] = [];
+  readonly #answers = new Map<number, Answer>();
+  readonly #left = new Map<number, Exit>();
+  readonly #firstExits: (Timestamp | null)[];
   #firstSent: Timestamp | null = null;
   #lastSent: Timestamp | null = null;
   #received = 0;
-  #receivedTwice = 0;
   #beaconsSeen = 0;
   #beaconsTwice = 0;
   #lowest = Infinity;
 
-  constructor(run: bigint) {
+  /** @param exits how many places are looked at where probes leave the network */
+  constructor(run: bigint, exits = 0) {
     this.#run = run;
+    this.#firstExits = Array.from({ length: exits }, () => null);
   }
 
   /** Both directions have been seen to work. */
@@ -74,8 +98,8 @@ export class StreamAccount {
     return this.#received > 0;
   }
 
-  probeSent(at: Timestamp): void {
-    this.#sent++;
+  probeSent(sequence: number, at: Timestamp): void {
+    this.#sent.push(sequence);
     this.#firstSent ??= at;
     this.#lastSent = at;
     this.#recent.push(at);
@@ -89,13 +113,29 @@ export class StreamAccount {
       this.#beaconsSeen++;
       this.#fromVm.sign(at);
     } else this.#beaconsTwice++;
-    this.#receivedTwice = Math.max(this.#receivedTwice, beacon.duplicated);
     if (beacon.distinct <= this.#received) return;
     this.#received = beacon.distinct;
     const last = this.#toVm.lastSign;
     const firstProbe = last === null ? undefined : this.#recent.find((sentAt) => sentAt > last);
     this.#toVm.sign(at, firstProbe === undefined ? undefined : firstProbe - intervalUs);
     this.#recent = this.#recent.filter((sentAt) => sentAt > at);
+  }
+
+  /** A probe was seen where it leaves the network. @param at when the kernel saw it there */
+  probeLeft({ sequence, run }: Probe, exit: Exit): void {
+    if (run !== this.#run) return;
+    this.#firstExits[exit.by] ??= exit.at;
+    if (!this.#left.has(sequence)) this.#left.set(sequence, exit);
+  }
+
+  /** What the VM is still to be asked, when all probes are sent. */
+  get unasked(): number[] {
+    const spans = new Set(this.#sent.map((sequence) => sequence - (sequence % answerSpan)));
+    return [...spans].filter((from) => !this.#answers.has(from));
+  }
+
+  answered(answer: Answer): void {
+    if (answer.run === this.#run) this.#answers.set(answer.from, answer);
   }
 
   /** A beacon was seen where the VM's frames enter the network. @param at when the kernel received it there */
@@ -105,13 +145,29 @@ export class StreamAccount {
     this.#entering.sign(at);
   }
 
+  /** Probes that the VM was not asked for are taken for lost. */
   result(): StreamResult {
     const beaconsSent = this.#beaconsSeen === 0 ? 0 : this.#beacons.highest - this.#lowest + 1;
+    const lostProbes = this.#lostProbes();
+    const duplicated = Math.max(0, ...[...this.#answers.values()].map((answer) => answer.duplicated));
     return {
-      toVm: this.#direction(this.#sent, this.#received, this.#receivedTwice, this.#toVm),
+      toVm: this.#direction(this.#sent.length, this.#sent.length - lostProbes.length, duplicated, this.#toVm),
       fromVm: this.#direction(beaconsSent, this.#beaconsSeen, this.#beaconsTwice, this.#fromVm),
       own: this.#entered === 0 ? null : { entered: this.#entered, ...this.#gap(this.#entering) },
+      lostProbes,
+      firstExits: this.#firstExits,
     };
+  }
+
+  #lostProbes(): LostProbe[] {
+    const isReceived = (sequence: number): boolean => {
+      const offset = sequence % answerSpan;
+      const answer = this.#answers.get(sequence - offset);
+      return answer !== undefined && (answer.received[offset >> 3]! & (1 << (offset & 7))) !== 0;
+    };
+    return this.#sent
+      .filter((sequence) => !isReceived(sequence))
+      .map((sequence) => ({ sequence, left: this.#left.get(sequence) ?? null }));
   }
 
   #direction(sent: number, received: number, duplicated: number, gap: LongestGap): DirectionResult {

@@ -5,37 +5,60 @@ import { LabError } from '../lab.ts';
 import type { StreamResult } from './accounting.ts';
 import { siblingScript } from './sibling-script.ts';
 
-/** What the peer's process says. */
+/** What the peer's process says: both streams flow; it sends no more; what it has counted. */
 export type PeerReport =
-  | { readonly kind: 'flowing' }
+  | { readonly kind: 'flowing' | 'ended' }
   | { readonly kind: 'result'; readonly result: StreamResult };
 
-export interface PeerOptions {
-  /** the peer's namespace, and its interface there */
+/** What it is told: to ask the VM for silence; to send no more; to ask the VM what it has received. */
+export type PeerCommand = 'quiet' | 'end' | 'count';
+
+/** An interface that is only looked at. */
+export interface Lookout {
   readonly namespace: string;
+  readonly link: string;
+}
+
+export interface PeerTask {
+  /** the peer's interface */
   readonly link: string;
   /** the VM's IPv4 address */
   readonly address: string;
-  /** where the VM's frames, untagged, may enter the network: the switch's station ports, with their namespace */
-  readonly entries?: readonly { readonly namespace: string; readonly link: string }[];
+  /** where the VM's frames, untagged, may enter the network: the switch's station ports */
+  readonly entries: readonly Lookout[];
+  /** where frames to the VM, untagged, may leave the network: the hosts' uplinks */
+  readonly exits: readonly Lookout[];
+}
+
+export interface PeerOptions
+  extends Pick<PeerTask, 'link' | 'address'>, Partial<Pick<PeerTask, 'entries' | 'exits'>> {
+  /** the peer's */
+  readonly namespace: string;
   readonly timeoutMs?: number;
 }
 
-/** The two streams between the peer and one VM. */
+/** The two streams between the peer and one VM. Each call: @throws LabError if the process has failed. */
 export interface Streams {
-  /** Stops sending, waits for what is still on its way, and counts. @throws LabError if the process has failed */
+  /** From now on the VM is to send nothing. */
+  hush(): void;
+  /** Stops sending, and waits for what is still on its way. */
+  end(): Promise<void>;
+  /** Asks the VM what it has received, which therefore has to be reachable, and counts. That is the end of the streams. */
+  count(): Promise<StreamResult>;
+  /** `end` and `count`. */
   stop(): Promise<StreamResult>;
+  /** The end of the streams without a result. */
+  abandon(): void;
 }
 
 /** Starts both streams. @throws LabError unless both flow in time */
 export async function openStreams(options: PeerOptions): Promise<Streams> {
-  const { namespace, link, address, entries = [], timeoutMs = 5000 } = options;
+  const { namespace, link, address, entries = [], exits = [], timeoutMs = 5000 } = options;
+  const task: PeerTask = { link, address, entries, exits };
   const [command, ...args] = nsenter(namespace, [
     process.execPath,
     siblingScript(import.meta.url, 'peer-side'),
-    link,
-    address,
-    ...entries.flatMap((entry) => [entry.namespace, entry.link]),
+    JSON.stringify(task),
   ]);
   const child = spawn(command, args, { stdio: 'pipe' });
   let complaint = '';
@@ -71,13 +94,27 @@ export async function openStreams(options: PeerOptions): Promise<Streams> {
   } finally {
     clearTimeout(timer);
   }
+  const tell = (command: PeerCommand): void => void child.stdin.write(`${command}\n`);
+  const end = async (): Promise<void> => {
+    tell('end');
+    while ((await next()).kind !== 'ended');
+  };
+  const count = async (): Promise<StreamResult> => {
+    tell('count');
+    child.stdin.end();
+    for (;;) {
+      const report = await next();
+      if (report.kind === 'result') return report.result;
+    }
+  };
   return {
+    hush: () => tell('quiet'),
+    end,
+    count,
     async stop() {
-      child.stdin.end('stop\n');
-      for (;;) {
-        const report = await next();
-        if (report.kind === 'result') return report.result;
-      }
+      await end();
+      return count();
     },
+    abandon: () => void child.kill('SIGKILL'),
   };
 }

@@ -24,6 +24,14 @@ export class SequenceWindow {
     return isNew;
   }
 
+  /** A bit for each of `span` sequences from `from` on, both multiples of 8, the lowest first; none of a later one is set. */
+  from(from: number, span: number): Uint8Array {
+    const bits = new Uint8Array(span / 8);
+    for (let at = from; at < from + span && at <= this.#highest; at++)
+      if (at > this.#highest - windowSize && this.#has(at)) bits[(at - from) >> 3]! |= 1 << (at & 7);
+    return bits;
+  }
+
   #has(sequence: number): boolean {
     const at = sequence % windowSize;
     return (this.#seen[at >> 3]! & (1 << (at & 7))) !== 0;

@@ -1,5 +1,5 @@
 import { createSocket, type RemoteInfo } from 'node:dgram';
-import { decodeProbe, encodeBeacon, intervalUs, vmPort } from './datagram.ts';
+import { decodeProbe, decodeQuery, encodeAnswer, encodeBeacon, intervalUs, vmPort } from './datagram.ts';
 import { Pace } from './pace.ts';
 import { startTicker } from './ticker.ts';
 import { VmCounters } from './vm-counters.ts';
@@ -18,6 +18,9 @@ let peer: RemoteInfo | null = null;
 let probedAt = 0;
 
 socket.on('message', (bytes, from) => {
+  const query = decodeQuery(bytes);
+  const answer = query && counters.answer(query);
+  if (answer) socket.send(encodeAnswer(answer), from.port, from.address, () => {});
   const probe = decodeProbe(bytes);
   if (!probe || !counters.receive(probe)) return;
   peer = from;
@@ -30,6 +33,6 @@ socket.bind(vmPort);
 startTicker(intervalUs / 1000, () => {
   const now = performance.now();
   let due = pace.due(now);
-  if (!peer || now - probedAt > silenceAfterMs) return;
+  if (!peer || counters.quiet || now - probedAt > silenceAfterMs) return;
   while (due-- > 0) socket.send(encodeBeacon(counters.beacon()), peer.port, peer.address, () => {});
 });

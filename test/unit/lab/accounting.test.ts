@@ -33,15 +33,19 @@ function streams(length: number, network: Network): StreamResult {
   for (let ms = 0; ms < length + 20; ms++) {
     const at = epoch + ms * 1000;
     if (ms < length && peerRuns(ms)) {
-      account.probeSent(at);
+      account.probeSent(sequence, at);
       const copies = vmRuns(ms) ? probe(ms) : 0;
-      for (let copy = 0; copy < copies; copy++) vm.receive({ sequence, run });
+      for (let copy = 0; copy < copies; copy++) vm.receive({ sequence, run, quiet: false });
       sequence++;
     }
     if (!vmRuns(ms)) continue;
     const sent = vm.beacon();
     account.beaconEntered(sent, at + 10);
     for (let copy = beacon(ms); copy > 0; copy--) account.beaconReceived(sent, at + 1000 * delay(ms));
+  }
+  for (const from of account.unasked) {
+    const answer = vm.answer({ from, run });
+    if (answer) account.answered(answer);
   }
   return account.result();
 }
@@ -112,6 +116,32 @@ test('second copies are counted in both directions', () => {
     beacon: (ms) => (during(70, 75)(ms) ? 2 : 1),
   });
   assert.deepEqual([toVm.lost, toVm.duplicated, fromVm.lost, fromVm.duplicated], [0, 10, 0, 5]);
+});
+
+test('of each lost probe is told where it left the network, and when the first one left there', () => {
+  const account = new StreamAccount(run, 2);
+  const vm = new VmCounters();
+  const probe = (sequence: number) => ({ sequence, run, quiet: false });
+  for (let sequence = 0; sequence < 4; sequence++) account.probeSent(sequence, epoch + sequence);
+  account.probeLeft({ ...probe(0), run: 8n }, { by: 1, at: epoch + 5 });
+  account.probeLeft(probe(0), { by: 0, at: epoch + 10 });
+  account.probeLeft(probe(1), { by: 0, at: epoch + 11 });
+  account.probeLeft(probe(2), { by: 1, at: epoch + 12 });
+  account.probeLeft(probe(1), { by: 1, at: epoch + 13 });
+  vm.receive(probe(0));
+  assert.deepEqual(account.unasked, [0]);
+  account.answered({ ...vm.answer({ from: 0, run })!, run: 8n });
+  assert.deepEqual(account.unasked, [0]);
+  account.answered(vm.answer({ from: 0, run })!);
+  assert.deepEqual(account.unasked, []);
+  const { lostProbes, firstExits, toVm } = account.result();
+  assert.deepEqual(lostProbes, [
+    { sequence: 1, left: { by: 0, at: epoch + 11 } },
+    { sequence: 2, left: { by: 1, at: epoch + 12 } },
+    { sequence: 3, left: null },
+  ]);
+  assert.deepEqual(firstExits, [epoch + 10, epoch + 12]);
+  assert.equal(toVm.lost, 3);
 });
 
 test('another measurement’s beacons do not count', () => {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The guest's end of the lab's streams (src/lab/stream/datagram.ts has the datagrams): receives probes on a UDP port,
- * counts them, and beacons the counts to where the latest probe came from, once a millisecond. The same as
+ * counts them, beacons the counts to where the latest probe came from, once a millisecond, and answers queries. The same as
  * src/lab/stream/vm-side.ts, for a guest that has no Node.
  *
  * Freestanding: Linux system calls on x86-64 and nothing else. `stream` beside it is what scripts/build-guest-program
@@ -14,8 +14,9 @@ static const int64_t silence_ns = 30ll * 1000000000;
 /* later than this many beacons is no late timer but a stop, and a VM does not make up for that */
 static const int64_t most_owed = 5;
 
-static const uint32_t probe_magic = 0x4870546f, beacon_magic = 0x48704672;
-enum { probe_length = 16, beacon_length = 28, window = 1 << 16 };
+static const uint32_t probe_magic = 0x4870546f, quiet_probe_magic = 0x48705471, beacon_magic = 0x48704672;
+static const uint32_t query_magic = 0x48705175, answer_magic = 0x4870416e;
+enum { head_length = 16, beacon_length = 28, bits_offset = 20, answer_span = 8192, window = 1 << 16 };
 
 /* ---- system calls: asm/unistd_64.h ---- */
 enum { sys_sendto = 44, sys_recvfrom = 45, sys_socket = 41, sys_bind = 49, sys_clock_gettime = 228, sys_exit = 60, sys_ppoll = 271 };
@@ -64,6 +65,8 @@ static void put32(uint8_t *at, uint32_t value)
 static uint64_t run;
 static uint32_t distinct, duplicated;
 static int64_t highest = -1;
+/* the latest probe asks for silence */
+static int quiet;
 static uint8_t seen[window / 8];
 
 static void forget(int64_t from, int64_t to)
@@ -95,6 +98,7 @@ static int receive(const uint8_t *probe)
 	uint64_t its_run = get64(probe + 8);
 	if (its_run < run)
 		return 0;
+	quiet = get32(probe) == quiet_probe_magic;
 	if (its_run > run) {
 		run = its_run;
 		distinct = duplicated = 0;
@@ -108,13 +112,42 @@ static int receive(const uint8_t *probe)
 	return 1;
 }
 
+static void put_head(uint8_t *bytes, uint32_t magic, uint32_t number)
+{
+	put32(bytes, magic);
+	put32(bytes + 4, number);
+	put32(bytes + 8, (uint32_t)(run >> 32));
+	put32(bytes + 12, (uint32_t)run);
+}
+
+/* which probes of the present run were received, from one on that is a multiple of the span */
+static void answer(int socket, const uint8_t *query, const struct address *peer)
+{
+	static uint8_t bytes[bits_offset + answer_span / 8];
+	int64_t from = get32(query + 4);
+	if (get64(query + 8) != run || from % answer_span)
+		return;
+	put_head(bytes, answer_magic, (uint32_t)from);
+	put32(bytes + head_length, duplicated);
+	for (int64_t at = from; at < from + answer_span; at += 8) {
+		uint8_t octet = 0;
+		for (int64_t one = at; one < at + 8; one++)
+			if (one <= highest && one > highest - window && seen[one % window / 8] & 1 << one % 8)
+				octet |= (uint8_t)(1 << one % 8);
+		bytes[bits_offset + (at - from) / 8] = octet;
+	}
+	call(sys_sendto, socket, (long)bytes, sizeof bytes, 0, (long)peer, sizeof *peer);
+}
+
+static int is_probe(const uint8_t *bytes)
+{
+	return get32(bytes) == probe_magic || get32(bytes) == quiet_probe_magic;
+}
+
 static void beacon(int socket, uint32_t sequence, const struct address *peer)
 {
 	uint8_t bytes[beacon_length];
-	put32(bytes, beacon_magic);
-	put32(bytes + 4, sequence);
-	put32(bytes + 8, (uint32_t)(run >> 32));
-	put32(bytes + 12, (uint32_t)run);
+	put_head(bytes, beacon_magic, sequence);
 	put32(bytes + 16, distinct);
 	put32(bytes + 20, duplicated);
 	put32(bytes + 24, highest < 0 ? 0 : (uint32_t)highest);
@@ -132,7 +165,9 @@ static void serve(int socket)
 		uint32_t from_length = sizeof from;
 		long length;
 		while ((length = call(sys_recvfrom, socket, (long)bytes, sizeof bytes, 0, (long)&from, (long)&from_length)) >= 0)
-			if (length == probe_length && get32(bytes) == probe_magic && receive(bytes)) {
+			if (length == head_length && get32(bytes) == query_magic)
+				answer(socket, bytes, &from);
+			else if (length == head_length && is_probe(bytes) && receive(bytes)) {
 				peer = from;
 				probed_at = now();
 			}
@@ -142,7 +177,7 @@ static void serve(int socket)
 			next = at + interval_ns;
 		} else
 			next += due * interval_ns;
-		if (peer.family && at - probed_at <= silence_ns)
+		if (peer.family && !quiet && at - probed_at <= silence_ns)
 			while (due-- > 0)
 				beacon(socket, sequence++, &peer);
 		int64_t wait = next - now();
