@@ -122,11 +122,11 @@ function spokenTimes({ toVm, fromVm, own }: StreamResult, { stoppedAt, resumedAt
 
 /** Of a VM that says nothing one knows what the hypervisor says, and when its frames began to leave at the destination. */
 function silentTimes(
-  { firstExits }: StreamResult,
+  { firstQuietExits }: StreamResult,
   { stoppedAt, resumedAt, destination }: Halt & { destination: number },
 ): Times {
   const haltedMs = (resumedAt - stoppedAt) / 1000;
-  const reached = firstExits[destination] ?? null;
+  const reached = firstQuietExits[destination] ?? null;
   const networkAddedMs = reached === null ? null : Math.max(0, reached - resumedAt) / 1000;
   return {
     stopMs: round(haltedMs),

@@ -21,12 +21,15 @@ after(async () => {
 });
 
 describe('"hairpin lab compare"', () => {
-  it('prints what was measured, and leaves nothing behind', async () => {
-    const { code, stdout, stderr } = await hairpin(['lab', 'compare', '--runs', '1', '--json', ...own]);
-    assert.equal(code, 0, stderr);
-    assertComparison(JSON.parse(stdout), 1);
-    assert.deepEqual(await remains(), []);
-  });
+  for (const silent of [false, true])
+    it(`prints what was measured of a VM that ${silent ? 'only receives' : 'speaks'}, and leaves nothing behind`, async () => {
+      const args = ['lab', 'compare', '--runs', '1', '--json', ...(silent ? ['--silent'] : []), ...own];
+      const { code, stdout, stderr } = await hairpin(args);
+      assert.equal(code, 0, stderr);
+      const strategies = ['profile-first', 'garp', 'learning'];
+      assertComparison(JSON.parse(stdout), { runs: 1, silent, strategies });
+      assert.deepEqual(await remains(), []);
+    });
 });
 
 describe('"hairpin lab up --detach"', () => {

@@ -48,8 +48,8 @@ export interface StreamResult {
    */
   readonly own: OwnSilence | null;
   readonly lostProbes: readonly LostProbe[];
-  /** by place, when the first probe left there; null: none did */
-  readonly firstExits: readonly (Timestamp | null)[];
+  /** by place, when the first probe left there that asks for silence; null: none did */
+  readonly firstQuietExits: readonly (Timestamp | null)[];
 }
 
 /**
@@ -79,7 +79,7 @@ export class StreamAccount {
   readonly #sent: number[] = [];
   readonly #answers = new Map<number, Answer>();
   readonly #left = new Map<number, Exit>();
-  readonly #firstExits: (Timestamp | null)[];
+  readonly #firstQuietExits: (Timestamp | null)[];
   #firstSent: Timestamp | null = null;
   #lastSent: Timestamp | null = null;
   #received = 0;
@@ -90,7 +90,7 @@ export class StreamAccount {
   /** @param exits how many places are looked at where probes leave the network */
   constructor(run: bigint, exits = 0) {
     this.#run = run;
-    this.#firstExits = Array.from({ length: exits }, () => null);
+    this.#firstQuietExits = Array.from({ length: exits }, () => null);
   }
 
   /** Both directions have been seen to work. */
@@ -122,9 +122,9 @@ export class StreamAccount {
   }
 
   /** A probe was seen where it leaves the network. @param at when the kernel saw it there */
-  probeLeft({ sequence, run }: Probe, exit: Exit): void {
+  probeLeft({ sequence, run, quiet }: Probe, exit: Exit): void {
     if (run !== this.#run) return;
-    this.#firstExits[exit.by] ??= exit.at;
+    if (quiet) this.#firstQuietExits[exit.by] ??= exit.at;
     if (!this.#left.has(sequence)) this.#left.set(sequence, exit);
   }
 
@@ -155,7 +155,7 @@ export class StreamAccount {
       fromVm: this.#direction(beaconsSent, this.#beaconsSeen, this.#beaconsTwice, this.#fromVm),
       own: this.#entered === 0 ? null : { entered: this.#entered, ...this.#gap(this.#entering) },
       lostProbes,
-      firstExits: this.#firstExits,
+      firstQuietExits: this.#firstQuietExits,
     };
   }
 

@@ -118,10 +118,10 @@ test('second copies are counted in both directions', () => {
   assert.deepEqual([toVm.lost, toVm.duplicated, fromVm.lost, fromVm.duplicated], [0, 10, 0, 5]);
 });
 
-test('of each lost probe is told where it left the network, and when the first one left there', () => {
+test('of each lost probe is told where it left the network, and when the first left there that asks for silence', () => {
   const account = new StreamAccount(run, 2);
   const vm = new VmCounters();
-  const probe = (sequence: number) => ({ sequence, run, quiet: false });
+  const probe = (sequence: number) => ({ sequence, run, quiet: sequence > 0 });
   for (let sequence = 0; sequence < 4; sequence++) account.probeSent(sequence, epoch + sequence);
   account.probeLeft({ ...probe(0), run: 8n }, { by: 1, at: epoch + 5 });
   account.probeLeft(probe(0), { by: 0, at: epoch + 10 });
@@ -134,13 +134,13 @@ test('of each lost probe is told where it left the network, and when the first o
   assert.deepEqual(account.unasked, [0]);
   account.answered(vm.answer({ from: 0, run })!);
   assert.deepEqual(account.unasked, []);
-  const { lostProbes, firstExits, toVm } = account.result();
+  const { lostProbes, firstQuietExits, toVm } = account.result();
   assert.deepEqual(lostProbes, [
     { sequence: 1, left: { by: 0, at: epoch + 11 } },
     { sequence: 2, left: { by: 1, at: epoch + 12 } },
     { sequence: 3, left: null },
   ]);
-  assert.deepEqual(firstExits, [epoch + 10, epoch + 12]);
+  assert.deepEqual(firstQuietExits, [epoch + 11, epoch + 12]);
   assert.equal(toVm.lost, 3);
 });
 
