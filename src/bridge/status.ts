@@ -20,10 +20,10 @@ export function bridgeStatus(name: string, agent: BridgeAgent, relay: Relay, at:
       return {
         name: port,
         kind,
+        link: agent.links.get(port) ?? 'missing',
         counters: json(counters.get(port) ?? {}),
         ...(state
           ? {
-              link: state.link,
               neighbour: json(state.neighbour),
               otherNeighbours: json(state.otherNeighbours),
               secondStation: json(state.secondStation && withoutClock(state.secondStation)),
