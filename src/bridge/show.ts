@@ -155,7 +155,7 @@ function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: numb
     return {
       name: port,
       kind,
-      link: agent.links.get(port) ?? 'missing',
+      link: linkOf(agent, port, machine),
       frames: {
         in: counted?.framesIn ?? 0,
         out: counted?.framesOut ?? 0,
@@ -167,6 +167,12 @@ function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: numb
     };
   });
   return ports.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+}
+
+/** A port that a second station has disabled is down, whatever its cable. */
+export function linkOf(agent: BridgeAgent, port: PortName, machine: Machine | undefined): PortLink {
+  const link = agent.links.get(port) ?? 'missing';
+  return link === 'up' && machine ? machine.link : link;
 }
 
 function placeAt(port: PortName, entry: VsiEntry | undefined): keyof Places | null {
