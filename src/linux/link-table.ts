@@ -105,7 +105,7 @@ export class LinkTable {
     if (hasFailed) this.#again();
     // an incomplete list tells of none that it is gone
     if (!listed || !this.#replaces || this.#wantsList) return;
-    for (const [index, name] of [...this.#names])
+    for (const [index, name] of this.#names)
       if (!listed.has(index)) {
         this.#names.delete(index);
         yield { index, name, exists: false, runs: false };

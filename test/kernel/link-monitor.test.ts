@@ -36,9 +36,10 @@ function monitored(receiveBuffer?: number) {
 describe('the link monitor', () => {
   before(async () => {
     await createNamespace(namespace);
-    await ip(namespace, [
-      ...['p1', 'p2', 'p3'].flatMap((name) => [`link add ${name} type bridge`, `link set ${name} up`]),
-    ]);
+    await ip(
+      namespace,
+      ['p1', 'p2', 'p3'].flatMap((name) => [`link add ${name} type bridge`, `link set ${name} up`]),
+    );
   });
   after(() => deleteNamespace(namespace));
 
