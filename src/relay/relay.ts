@@ -89,7 +89,7 @@ export interface Relay {
    */
   ruleFrames(vsi: VsiId): readonly number[] | null;
   /**
-* Sends a frame, whole and without a tag, to the network: out of each network port that carries the VLAN, dressed as a
+   * Sends a frame, whole and without a tag, to the network: out of each network port that carries the VLAN, dressed as a
    * VSI's frames in it leave there. No policy looks at it, nothing counts it, and no mirror copies it. A port that is
    * down does without it.
    */
