@@ -266,7 +266,9 @@ function listing<Name extends CollectionName>(name: Name) {
     continues: z.boolean().optional(),
     accepted: revision.optional(),
     unreadable: z.array(z.string()).optional(),
-  }) as unknown as z.ZodType<Partial<Listing<Objects[Name]>> & Pick<Listing<Objects[Name]>, 'revision' | 'items'>>;
+  }) as unknown as z.ZodType<
+    Partial<Listing<Objects[Name]>> & Pick<Listing<Objects[Name]>, 'revision' | 'items'>
+  >;
 }
 
 type ChangeEvent<Name extends CollectionName> = Extract<WatchEvent<Name>, { kind: 'put' | 'delete' }>;

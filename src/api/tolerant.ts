@@ -22,10 +22,13 @@ function removeUnknown(json: unknown, base: readonly PropertyKey[], issue: z.cor
   if (issue.code === 'unrecognized_keys') {
     const owner = valueAt(json, path);
     if (typeof owner !== 'object' || owner === null) return false;
-    return issue.keys.map((key) => Reflect.has(owner, key) && Reflect.deleteProperty(owner, key)).includes(true);
+    return issue.keys
+      .map((key) => Reflect.has(owner, key) && Reflect.deleteProperty(owner, key))
+      .includes(true);
   }
   // of a union, only an alternative that does not fit because of unknown keys alone
-  const fits = (issues: readonly z.core.$ZodIssue[]) => issues.every(({ code }) => code === 'unrecognized_keys');
+  const fits = (issues: readonly z.core.$ZodIssue[]) =>
+    issues.every(({ code }) => code === 'unrecognized_keys');
   if (issue.code === 'invalid_union')
     return (issue.errors.find(fits) ?? []).map((inner) => removeUnknown(json, path, inner)).includes(true);
   return false;

@@ -180,7 +180,10 @@ export class ManagerDirectory implements Directory {
     }
     const told = new Map<string, string>();
     const tell = (what: string, pending: unknown) =>
-      told.set(what, `the manager's database ${pending === null ? 'lacks it' : 'has it otherwise'}, ${since}`);
+      told.set(
+        what,
+        `the manager's database ${pending === null ? 'lacks it' : 'has it otherwise'}, ${since}`,
+      );
     for (const [key, pending] of this.#vsis.withheld)
       tell(`VSI ${key} (${this.#vsis.values.get(key)?.name})`, pending);
     for (const [key, pending] of this.#profiles.withheld) tell(`profile ${key}`, pending);

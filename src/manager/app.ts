@@ -106,7 +106,10 @@ function serveAcceptance(app: OpenAPIHono, { store, logger }: AppParts, acceptin
     responses: { 200: { description: 'the revision at which it was accepted', content: jsonOf('Accepted') } },
   });
   app.post('/v1/accept', async (c) => {
-    const outcome = await store.transact([], [{ key: acceptedKey, value: JSON.stringify({ at: Date.now() }) }]);
+    const outcome = await store.transact(
+      [],
+      [{ key: acceptedKey, value: JSON.stringify({ at: Date.now() }) }],
+    );
     if (!outcome.committed) throw new Error('a write without conditions is made');
     logger.warn({ revision: outcome.revision }, 'the administrator has accepted the database');
     accepting.accept();

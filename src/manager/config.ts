@@ -52,7 +52,8 @@ export const managerConfigSchema = strict({
   hosts: z
     .array(
       z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, {
-        error: (issue) => `"${String(issue.input)}" is not a host's name; one like manager.example would be right`,
+        error: (issue) =>
+          `"${String(issue.input)}" is not a host's name; one like manager.example would be right`,
       }),
     )
     .max(64)

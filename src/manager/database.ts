@@ -10,9 +10,9 @@ import { Trace } from './trace.ts';
 export interface OpenDatabase {
   readonly store: Store;
   /** The manager runs: from now on it is known that there is a database here. */
-  keep(): void;
+  readonly keep: () => void;
   /** The manager could not start: a database that was made for it goes again. */
-  discard(): void;
+  readonly discard: () => void;
 }
 
 /**

@@ -26,5 +26,4 @@ export class Trace {
     writeFileSync(`${this.path}.new`, `${identity}\n`, { mode: 0o600 });
     renameSync(`${this.path}.new`, this.path);
   }
-
 }

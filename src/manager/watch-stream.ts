@@ -41,8 +41,7 @@ export function watchStream(
     });
     const signal = AbortSignal.any([gone.signal, closing, accepted, slow.signal]);
     const stopBeating = beat(stream);
-    const end = (event: string, error: string) =>
-      stream.writeSSE({ event, data: JSON.stringify({ error }) });
+    const end = (event: string, error: string) => stream.writeSSE({ event, data: JSON.stringify({ error }) });
     try {
       await stream.write(': watching\n\n');
       if (await hasMissed(store, from)) throw new Compacted('this database did not go through that revision');

@@ -208,7 +208,8 @@ function open(
 function explainOpen(error: unknown): string {
   const message = messageOf(error);
   if (/is locked/.test(message)) return 'is in use by another manager; stop that one or name another file';
-  if (/malformed|corrupt/.test(message)) return `is damaged (${message}); a copy from before that would be right`;
+  if (/malformed|corrupt/.test(message))
+    return `is damaged (${message}); a copy from before that would be right`;
   if (/not a database/.test(message)) return 'is not a database; name another file or a new one';
   if (/unable to open|readonly|^E(NOENT|ACCES|ISDIR|ROFS|PERM)\b/.test(message))
     return `cannot be opened for writing (${message}); a file in a writable directory would be right`;

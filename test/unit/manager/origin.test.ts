@@ -12,7 +12,10 @@ describe('a request over TCP', () => {
     for (const host of ['127.0.0.1:7470', '10.0.0.1', '[::1]:7470', 'localhost:80', 'Rack7:7470'])
       assert.equal(foreign({ host }, names, false), null, host);
     for (const host of ['evil.example', 'evil.example:7470', '127.0.0.1.evil.example', undefined, ''])
-      assert.match(foreign({ host }, names, false) ?? '', /^Host is ".*an IP address, localhost or one of `hosts`/);
+      assert.match(
+        foreign({ host }, names, false) ?? '',
+        /^Host is ".*an IP address, localhost or one of `hosts`/,
+      );
   });
 
   it('may name any host if it shows the token, which no page knows', () => {

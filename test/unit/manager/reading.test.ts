@@ -13,7 +13,11 @@ import { acme, config, logger, profile, running, seed, temporaryDirectory, tenan
 describe('JSON of a request', () => {
   it('is refused where it is nested too deep, whatever else it is', async () => {
     await using run = await running();
-    for (const text of ['['.repeat(200_000), `${'['.repeat(200_000)}${']'.repeat(200_000)}`, '{"a":'.repeat(200_000)])
+    for (const text of [
+      '['.repeat(200_000),
+      `${'['.repeat(200_000)}${']'.repeat(200_000)}`,
+      '{"a":'.repeat(200_000),
+    ])
       for (const path of ['tenants/a', 'bridges/b', 'vsis/4a1b0000-0000-4000-8000-000000000001']) {
         const answer = await fetch(`${run.url}/v1/${path}`, {
           method: 'PUT',
@@ -71,11 +75,20 @@ describe('what is in the database and cannot be read', () => {
     const lines: string[] = [];
     const manager = await startManager(
       config({ database }),
-      pino({ level: 'error' }, { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) }),
+      pino(
+        { level: 'error' },
+        { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) },
+      ),
     );
     const client = new ApiClient(manager.addresses[0]!);
-    assert.deepEqual(lines.map((line) => line.split(' ')[1]).sort(), ['tenants/b', broken]);
-    assert.match(lines[0]!, /^database: tenants\/b cannot be read and is left out: rate: is 7; .*to put b anew/);
+    assert.deepEqual(
+      lines.map((line) => line.split(' ')[1]),
+      ['tenants/b', broken],
+    );
+    assert.match(
+      lines[0]!,
+      /^database: tenants\/b cannot be read and is left out: rate: is 7; .*to put b anew/,
+    );
     const { items, unreadable } = await client.list('vsis');
     assert.deepEqual([items.map(({ value }) => value.name), unreadable], [['vm1'], [broken.slice(5)]]);
     assert.equal(await client.get('tenants', 'b'), null);
