@@ -88,7 +88,10 @@ export interface Relay {
    * Null: there is no such VSI.
    */
   ruleFrames(vsi: VsiId): readonly number[] | null;
-  /** The interface of a port was made anew under the same name. @throws RelayError when it cannot be bound */
+  /**
+   * The interface of a port came, or was made anew under the same name: until then the port receives and sends nothing.
+   * @throws RelayError when it cannot be bound
+   */
   rebind(port: PortName): void;
   /** Called for each announcement (see RelayEvent) until `close`. */
   watch(listener: (event: RelayEvent) => void): void;

@@ -242,7 +242,6 @@ export class TestNetwork {
       links: (['p1', 'p2'] as const).map((name, i) => ({
         name,
         mac: parseMac(`02:00:00:00:01:0${i}`),
-        runs: true,
         egress: name === 'p2' ? { shaper: 1_000_000_000 } : {},
         announcements: this.#heed,
         secondStation: 'down',
@@ -252,6 +251,7 @@ export class TestNetwork {
         },
       })),
       otherPorts: new Map([['n1', { kind: 'network', nativeVlan: parseVid(100), vlans: [] }]]),
+      linkOf: () => 'up',
       ageingTime: 300,
       relay: this.relay,
       directory: this.directory,
