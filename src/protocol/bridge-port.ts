@@ -126,6 +126,11 @@ export class BridgePort {
     return this.#adjacency.pinned;
   }
 
+  /** Since when the VSI is held without its station's keep-alives; null: it is kept alive, or not here. */
+  heldSince(vsiId: VsiId): number | null {
+    return this.#vdp.heldSince(vsiId);
+  }
+
   /** Why the station at this port is believed; null: there is none. */
   get trust(): Trust | null {
     return this.#adjacency.trust;

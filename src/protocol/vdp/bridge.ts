@@ -193,8 +193,12 @@ export class VdpBridge {
 
   vsis(): SupervisedVsi[] {
     return Array.from(this.#vsis.values()).flatMap(({ held }) =>
-      held ? [{ ...held, heldSince: this.#lost.since(held.vsiId) }] : [],
+      held ? [{ ...held, heldSince: this.heldSince(held.vsiId) }] : [],
     );
+  }
+
+  heldSince(vsiId: VsiId): number | null {
+    return this.#lost.since(vsiId);
   }
 
   /** VSIs held or asked for. */
