@@ -32,6 +32,7 @@ import type { Directory, Entitlement } from './directory.ts';
 import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
+import { NetworkNews } from './network-news.ts';
 import { Owed } from './owed.ts';
 import type { PortLink } from './port-link.ts';
 import { RequestLog } from './request-log.ts';
@@ -90,6 +91,8 @@ export interface BridgeAgentParts {
   readonly ageingTime: number;
   readonly relay: Relay;
   readonly directory: Directory;
+  /** frames in a second that tell the network of moves; the default is 500 */
+  readonly announcementsPerSecond?: number;
   /** who was met before; absent: nobody */
   readonly stations?: Stations;
   readonly clock: Clock;
@@ -122,6 +125,7 @@ export class BridgeAgent {
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   readonly #announcements: Announcements;
+  readonly #news: NetworkNews;
   readonly #owed: Owed;
   readonly #requestLog: RequestLog;
   readonly #stations: Stations;
@@ -145,6 +149,7 @@ export class BridgeAgent {
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
     this.#egress = new Map(parts.links.map(({ name, egress }) => [name, egress]));
+    this.#news = new NetworkNews(parts, this.#book.entries);
     this.#owed = new Owed(parts.clock, () => this.#apply(), parts.log);
     this.#announcements = new Announcements(
       new Map(
@@ -259,10 +264,21 @@ export class BridgeAgent {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#owed.stop();
+    this.#news.stop();
     for (const driver of this.#ports.values()) {
       driver.do((machine, now) => machine.shutdown(now));
       driver.stop();
     }
+  }
+
+  /** A network port has taken over these VLANs from another: the network behind it is told of all VSIs in them. */
+  tookOver(vlans: ReadonlySet<Vid>): void {
+    this.#news.tookOver(vlans);
+  }
+
+  /** What the network was told, and what waits to be. */
+  get announced(): NetworkNews['counters'] {
+    return this.#news.counters;
   }
 
   receive(port: PortName, frame: Uint8Array): void {
@@ -728,6 +744,7 @@ export class BridgeAgent {
       this.#book.put(vsiId, before);
       throw error;
     }
+    this.#news.changed(vsiId, before, after);
     for (const passage of found) this.#passed(vsiId, passage, last);
     for (const port of before?.attachments.keys() ?? [])
       if (port !== by && !after?.attachments.has(port))

@@ -59,6 +59,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     evb: evbParameters(config.evb),
     limits: { vsis: config.limits.vsisPerPort, filterEntries: config.limits.filterEntries },
     otherNeighbours: config.limits.otherNeighbours,
+    announcementsPerSecond: config.limits.announcementsPerSecond,
     ...(config.managementAddresses.length && {
       managementAddresses: config.managementAddresses.map(managementIp),
     }),

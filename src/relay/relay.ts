@@ -89,6 +89,12 @@ export interface Relay {
    */
   ruleFrames(vsi: VsiId): readonly number[] | null;
   /**
+   * Sends a frame, whole and without a tag, to the network: out of each network port that carries the VLAN, dressed as a
+   * VSI's frames in it leave there. No policy looks at it, nothing counts it, and no mirror copies it. A port that is
+   * down does without it.
+   */
+  tellNetwork(vlan: Vid, frame: Uint8Array): void;
+  /**
    * The interface of a port came, or was made anew under the same name: until then the port receives and sends nothing.
    * @throws RelayError when it cannot be bound
    */

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Vid } from '../../domain/vid.ts';
 import { interfaceIndex, interfaceName } from '../../linux/interfaces.ts';
 import { SystemError } from '../../linux/libc.ts';
 import { hasIngress, type Hook } from '../../linux/tc-program.ts';
@@ -91,6 +92,15 @@ export class PortTable {
 
   numbered(): Map<PortName, number> {
     return new Map(Array.from(this.#ports, ([name, { number }]) => [name, number]));
+  }
+
+  /** The interfaces of the network ports that carry a VLAN, and whether its frames leave there with its tag. */
+  carrying(vlan: Vid): { readonly ifindex: number; readonly tagged: boolean }[] {
+    return [...this.#ports.values()].flatMap(({ entry, port }) =>
+      port.kind === 'network' && (port.nativeVlan === vlan || port.vlans.includes(vlan))
+        ? [{ ifindex: entry.ifindex, tagged: port.nativeVlan !== vlan }]
+        : [],
+    );
   }
 
   /** The port that carries a mirror session, 0 if none does. */

@@ -83,6 +83,13 @@ export class TestRelay extends ReferenceRelay {
   /** why it will not have a state; null: it will */
   objects: (state: RelayState) => string | null = () => null;
 
+  /** what left to tell the network, in ms of the virtual clock */
+  readonly announced: { readonly at: number; readonly port: string; readonly frame: Uint8Array }[] = [];
+
+  constructor(now: () => number) {
+    super(({ port, frame }) => this.announced.push({ at: now(), port, frame }));
+  }
+
   override apply(state: RelayState): void {
     const objection = this.refusal ?? this.objects(state);
     if (objection !== null) throw new RelayError(objection);
@@ -123,7 +130,7 @@ export class TestRelay extends ReferenceRelay {
 export class TestNetwork {
   readonly time = new VirtualClock();
   readonly directory = new TestDirectory();
-  readonly relay = new TestRelay();
+  readonly relay = new TestRelay(() => this.time.now);
   readonly logged: string[] = [];
   readonly reports: MigrationReport[] = [];
   readonly stations: Readonly<Record<'p1' | 'p2', StationAgent>>;
