@@ -87,8 +87,10 @@ export class TestRelay extends ReferenceRelay {
   /** what left to tell the network, in ms of the virtual clock */
   readonly announced: { readonly at: number; readonly port: string; readonly frame: Uint8Array }[] = [];
 
-  constructor(now: () => number) {
-    super(({ port, frame }) => this.announced.push({ at: now(), port, frame }));
+  constructor(now: () => bigint) {
+    super(now, ({ port, frame }) =>
+      this.announced.push({ at: Math.round(Number(now()) / 1e6), port, frame }),
+    );
   }
 
   override apply(state: RelayState): void {
@@ -131,7 +133,7 @@ export class TestRelay extends ReferenceRelay {
 export class TestNetwork {
   readonly time = new VirtualClock();
   readonly directory = new TestDirectory();
-  readonly relay = new TestRelay(() => this.time.now);
+  readonly relay = new TestRelay(() => this.nanoseconds());
   readonly logged: string[] = [];
   readonly reports: MigrationReport[] = [];
   readonly stations: Readonly<Record<'p1' | 'p2', StationAgent>>;
