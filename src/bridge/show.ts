@@ -16,6 +16,7 @@ import type {
   VsiCounters,
 } from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
+import type { PortLink } from './port-link.ts';
 import { occurred } from './tally.ts';
 import type { VmNames } from './vm-names.ts';
 import { places, type VsiEntry } from './vsi-entry.ts';
@@ -48,10 +49,11 @@ export interface ShownTenant {
 /** by reason, without those that never occurred */
 export type Dropped = Readonly<Record<string, number>>;
 
-/** A station port has all of it, another port only its kind and what the relay counts. */
+/** A station port has all of it, another port only its kind, its link and what the relay counts. */
 export interface ShownPort {
   readonly name: PortName;
   readonly kind: RelayPort['kind'];
+  readonly link: PortLink;
   readonly frames: {
     readonly in: number;
     readonly out: number;
@@ -77,7 +79,13 @@ export interface ShownPort {
 }
 
 /** `place`: what the data plane does with the VSI here; a source that has not let go yet is `released`. */
-export type ShownVsi = Machine['vsis'][number] & { readonly place: keyof Places | null };
+export type ShownVsi = Omit<Machine['vsis'][number], 'since' | 'heldSince'> & {
+  readonly place: keyof Places | null;
+  /** seconds that it is associated so, as far as the agent that runs now knows */
+  readonly age: number;
+  /** seconds that it is held without its station's keep-alives; null: they come in time */
+  readonly held: number | null;
+};
 
 /** What is counted of a VSI. */
 export interface CountedVsi {
@@ -153,6 +161,7 @@ function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: numb
     return {
       name: port,
       kind,
+      link: linkOf(agent, port, machine),
       frames: {
         in: counted?.framesIn ?? 0,
         out: counted?.framesOut ?? 0,
@@ -164,6 +173,12 @@ function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: numb
     };
   });
   return ports.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+}
+
+/** A port that a second station has disabled is down, whatever its cable. */
+export function linkOf(agent: BridgeAgent, port: PortName, machine: Machine | undefined): PortLink {
+  const link = agent.links.get(port) ?? 'missing';
+  return link === 'up' && machine ? machine.link : link;
 }
 
 function placeAt(port: PortName, entry: VsiEntry | undefined): keyof Places | null {
@@ -187,10 +202,12 @@ function stationOf(
     evb,
     sChannels,
     timers: inSeconds(machine.timers),
-    vsis: vsis.map(({ vsiId, association, profile, filter }) => ({
+    vsis: vsis.map(({ vsiId, association, profile, filter, since, heldSince }) => ({
       vsiId,
       association,
       place: placeOf(vsiId),
+      age: secondsSince(since, now),
+      held: heldSince === null ? null : secondsSince(heldSince, now),
       profile,
       filter,
     })),
@@ -201,7 +218,11 @@ function stationOf(
 }
 
 function ago<T extends { readonly at: number }>({ at, ...rest }: T, now: number): Ago<T> {
-  return { ...rest, ago: Math.round((now - at) / 1000) };
+  return { ...rest, ago: secondsSince(at, now) };
+}
+
+function secondsSince(at: number, now: number): number {
+  return Math.round((now - at) / 1000);
 }
 
 function inSeconds({ retries, ...times }: Timing): Timing {

@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { directions, stormKinds, type Direction, type StormKind } from '../../domain/port-profile.ts';
-import { dropReasons, type VsiCounters } from '../relay.ts';
-import { decodeDropped, slotSize } from './layout.ts';
+import type { VsiCounters } from '../relay.ts';
+import { decodeDropped, reasonWords, slotSize } from './layout.ts';
 
 const words = slotSize / 8;
 const offsets = {
@@ -10,6 +10,7 @@ const offsets = {
   buckets: 2,
   ip4: 4,
   ip6: 5,
+  left: 7,
   tallies: 8,
   tallyWords: 8,
   storms: 40,
@@ -36,6 +37,11 @@ export class Slot {
   /** The one store that changes a VSI. */
   set word(word: bigint) {
     this.#store(offsets.word, word);
+  }
+
+  /** The port of the released place, and when the VSI ceased to be active there (`packSeen`); 0: it was not. */
+  set left(word: bigint) {
+    this.#store(offsets.left, word);
   }
 
   /** The address that group frames are sent to. */
@@ -68,10 +74,9 @@ export class Slot {
   }
 
   countAnew(tally: number): void {
-    const { length } = dropReasons;
     const from = this.#at + offsets.tallies + tally * offsets.tallyWords;
     this.#memory.fill(0n, from, from + offsets.tallyWords);
-    this.#memory.fill(0n, this.#dropped(tally), this.#dropped(tally) + length);
+    this.#memory.fill(0n, this.#dropped(tally), this.#dropped(tally) + reasonWords);
   }
 
   counters(tally: number): VsiCounters {
@@ -87,7 +92,7 @@ export class Slot {
   }
 
   #dropped(tally: number): number {
-    return this.#at + offsets.dropped + tally * dropReasons.length;
+    return this.#at + offsets.dropped + tally * reasonWords;
   }
 
   #store(offset: number, value: bigint): void {
