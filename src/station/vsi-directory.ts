@@ -33,6 +33,15 @@ export class VsiDirectory {
     watching.catch((error: Error) => warn(error.message));
   }
 
+  /** All that is known now, for another directory to begin with. */
+  all(): StationVsi[] {
+    return [...this.#vsis.values()].map(({ vsiId, macs, profile }) => ({
+      vsiId,
+      macs,
+      profile: parseProfileKey(profile),
+    }));
+  }
+
   close(): void {
     this.#stop.abort();
   }
