@@ -106,6 +106,7 @@ export class StationAgent {
   readonly #vms = new VmTable();
   readonly #guests = new Map<GuestKey, Guest>();
   readonly #taps: Taps;
+  #runs: boolean | null = null;
   readonly #waiting = new Map<
     VsiId,
     { readonly mode: Mode; readonly settle: (outcome: Outcome) => void }[]
@@ -141,6 +142,8 @@ export class StationAgent {
   }
 
   linkChanged(runs: boolean): void {
+    if (runs === this.#runs) return;
+    this.#runs = runs;
     this.#parts.log('info', `uplink ${this.#parts.uplink.name} is ${runs ? 'up' : 'down'}`);
     this.#driver.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
   }
@@ -353,7 +356,10 @@ export class StationAgent {
         this.#settle(output.vsiId, () => ({ granted: true }));
         return;
       case 'refused':
-        this.#lost(output.vsiId, `the bridge refused: ${output.reason ?? output.code}`);
+        this.#lost(
+          output.vsiId,
+          `the bridge refused: ${[output.code, output.reason ?? []].flat().join(': ')}`,
+        );
         return;
       case 'timed out':
         this.#lost(output.vsiId, 'the bridge did not answer');

@@ -82,7 +82,7 @@ test('nothing is granted beyond the database, and a refusal leaves nothing behin
   network.directory.grants.set(web1.vsiId, { ...web1, hosts: ['h1'] });
   assert.deepEqual(await network.happens('p2', 'started'), {
     granted: false,
-    reason: `VSI ${web1.vsiId}: the bridge refused: other failure`,
+    reason: `VSI ${web1.vsiId}: the bridge refused: other failure: VSI ${web1.vsiId} may not appear at station h2; h1 would be right`,
   });
   assert.equal(network.relay.held().vsis.size, 0);
   assert.deepEqual(await network.happens('p1', 'started'), granted);
@@ -356,11 +356,11 @@ test('a port at which a second station speaks is of no use until its link was do
   network.announces('p1');
   await network.happens('p2', 'stopped');
   assert.equal(network.bridge.entries.size, 0, 'neither its station nor the VM itself brings anything back');
-  network.bridge.linkChanged('p1', true);
+  network.bridge.linkChanged('p1', 'up');
   network.pass(40_000);
   assert.equal(network.bridge.entries.size, 0, 'a link that was not down is not up again');
-  network.bridge.linkChanged('p1', false);
-  network.bridge.linkChanged('p1', true);
+  network.bridge.linkChanged('p1', 'down');
+  network.bridge.linkChanged('p1', 'up');
   network.pass(40_000);
   await network.happens('p2', 'stopped');
   assert.ok(network.speaks('p1'));
