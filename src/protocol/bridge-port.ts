@@ -3,6 +3,7 @@ import type { VsiId } from '../domain/vsi-id.ts';
 import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
 import { ownSystemDescription } from './announcement.ts';
 import { earliest } from './deadline.ts';
+import { wasStopped } from './late.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
 import { portState, type PortState } from './port-state.ts';
 import type { Trust } from './trust.ts';
@@ -11,14 +12,20 @@ import {
   VdpBridge,
   type BridgeVsi,
   type LastRefusal,
+  type SupervisedVsi,
   type VdpBridgeOutput,
   type VdpLimits,
   type Verdict,
 } from './vdp/bridge.ts';
+import { defaultHold, type Hold } from './vdp/hold.ts';
 import type { AssociationTlv } from './vdp/tlv.ts';
 
 export interface BridgePortOptions extends AdjacencyOptions {
   readonly limits?: VdpLimits;
+  /** of associations whose keep-alives are lost; the default is `defaultHold` */
+  readonly vsiHold?: Hold;
+  /** whether another place has claimed the VSI, so that it is not held here; the default is that none has */
+  readonly isElsewhere?: (vsiId: VsiId) => boolean;
 }
 
 /** `late answer`: the token is void, and what the agent has set up for it is to be undone. */
@@ -28,7 +35,7 @@ export type BridgePortOutput =
   | { readonly kind: 'late answer'; readonly token: number };
 
 export interface BridgePortState extends PortState {
-  readonly vsis: readonly BridgeVsi[];
+  readonly vsis: readonly SupervisedVsi[];
   /** requests that wait for the agent's answer */
   readonly pending: number;
   readonly lastRefusal: LastRefusal | null;
@@ -45,7 +52,7 @@ export class BridgePort {
 
   constructor(options: BridgePortOptions) {
     const emit = (output: BridgePortOutput): void => void this.#outputs.push(output);
-    const { limits = defaultLimits } = options;
+    const { limits = defaultLimits, vsiHold: hold = defaultHold, isElsewhere = () => false } = options;
     // An answer and a de-associate for each VSI, and as many answers again to VSIs that are refused.
     this.#adjacency = new Adjacency('bridge', options, 3 * limits.vsis, {
       emit,
@@ -59,6 +66,8 @@ export class BridgePort {
     });
     this.#vdp = new VdpBridge({
       limits,
+      hold,
+      isElsewhere,
       operation: () => this.#adjacency.operation,
       put: (tlv) => this.#adjacency.put(inTheirWords(tlv, this.#adjacency.neighbour)),
       withdraw: (vsiId) => this.#adjacency.withdraw(vsiId),
@@ -72,9 +81,9 @@ export class BridgePort {
     return this.#take();
   }
 
-  /** What the station holds stays held until its keep-alive is due: a short flap costs nothing. */
+  /** What is associated stays so until the link was down for the port's hold time: a short flap costs nothing. */
   linkDown(now: number): BridgePortOutput[] {
-    this.#vdp.linkDown();
+    this.#vdp.linkDown(now);
     this.#adjacency.linkDown(now);
     return this.#take();
   }
@@ -92,6 +101,10 @@ export class BridgePort {
   }
 
   tick(now: number): BridgePortOutput[] {
+    if (wasStopped(this.deadline(), now)) {
+      this.#vdp.excuse(now);
+      this.#adjacency.excuse(now);
+    }
     this.#vdp.tick(now);
     this.#adjacency.tick(now);
     return this.#take();
@@ -113,6 +126,11 @@ export class BridgePort {
    */
   get station(): MacAddress | null {
     return this.#adjacency.pinned;
+  }
+
+  /** Since when the VSI is held without its station's keep-alives; null: it is kept alive, or not here. */
+  heldSince(vsiId: VsiId): number | null {
+    return this.#vdp.heldSince(vsiId);
   }
 
   /** Why the station at this port is believed; null: there is none. */

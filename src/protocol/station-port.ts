@@ -1,5 +1,6 @@
 import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
 import { earliest } from './deadline.ts';
+import { wasStopped } from './late.ts';
 import { portState, type PortState } from './port-state.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { Hints, VdpMode } from './vdp/association.ts';
@@ -69,6 +70,10 @@ export class StationPort {
   }
 
   tick(now: number): StationPortOutput[] {
+    if (wasStopped(this.deadline(), now)) {
+      this.#vdp.excuse(now);
+      this.#adjacency.excuse(now);
+    }
     this.#vdp.tick(now);
     this.#adjacency.tick(now);
     return this.#take();
