@@ -85,7 +85,7 @@ async function toolstack(name: string) {
   const told: string[] = [];
   const path = join(directory, `${name}.qmp`);
   const qmp = await QmpClient.connect(path, {
-    onEvent: ({ name, data }) => told.push(name === 'MIGRATION' ? `${data['status'] as string}` : name),
+    onEvent: ({ name, data }) => told.push(name === 'MIGRATION' ? (data['status'] as string) : name),
   });
   const events = [{ capability: 'events', state: true }];
   await qmp.execute('migrate-set-capabilities', { capabilities: events });
