@@ -90,7 +90,8 @@ struct work {
 	__u8 copied;                    /* a copy for somebody was made, sent or not */
 	__u8 parsed;                    /* see headers_of */
 	__u8 group;                     /* it is for many, see `served` */
-	__u8 pad[4];
+	__u8 to_host;                   /* the switch's own stack gets it as it came */
+	__u8 pad[3];
 };
 
 static __always_inline bool load(struct __sk_buff *skb, __u32 offset, void *to, __u32 length)

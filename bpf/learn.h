@@ -57,15 +57,14 @@ static __always_inline void learn(struct work *w)
 		learn_anew(w);
 }
 
-/* The number of the port that the destination was learned at, 0 if at none. */
-__noinline int learned_port(struct work *w)
+/* Whether the destination was learned at the VLAN's active network port. */
+__noinline int is_learned(struct work *w)
 {
 	__u32 only = 0;
 	struct settings *settings = bpf_map_lookup_elem(&hp_settings, &only);
 	struct destination_key key;
 	volatile learned_word *known;
 	learned_word word;
-	struct port *port;
 
 	if (!w)
 		return 0;
@@ -74,6 +73,5 @@ __noinline int learned_port(struct work *w)
 	word = known ? *known : 0;
 	if (!word || !settings || age(w, word) >= (__s64)settings->ageing)
 		return 0;
-	port = port_at(LEARNED_PORT(word));
-	return port && port->kind == NETWORK && carries(port, w->vlan) ? LEARNED_PORT(word) : 0;
+	return LEARNED_PORT(word) == network_port(w->vlan);
 }

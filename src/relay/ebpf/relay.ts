@@ -85,6 +85,7 @@ export class EbpfRelay implements Relay {
       ports: this.#ports.held(),
       vsis: this.#vsis.held(),
       tenants: this.#tenants.held(),
+      networkPorts: this.#ports.heldNetworkPorts(),
       ageingTime: this.#plane.ageingTime,
     };
   }
@@ -94,7 +95,7 @@ export class EbpfRelay implements Relay {
     const undo = new DisposableStack();
     try {
       const tenants = this.#tenants.prepare(desired.tenants, undo);
-      const ports = this.#ports.prepare(desired.ports, this.#tenants.shares, undo);
+      const ports = this.#ports.prepare(desired.ports, desired.networkPorts, this.#tenants.shares, undo);
       const looked = ports.changes || tenants.concernsVsis ? undefined : changed;
       const commit = this.#vsis.prepare(
         desired.vsis,

@@ -181,7 +181,7 @@ export class TestNetwork {
   hears(): string[] {
     return this.relay
       .receive('n1', frame(web1.macs[0]!, outside), this.nanoseconds())
-      .map(({ port }) => port)
+      .map(({ port }) => port ?? 'host')
       .sort();
   }
 

@@ -12,6 +12,7 @@ import { guards } from './conformance/guards.ts';
 import { learning } from './conformance/learning.ts';
 import { marking } from './conformance/marking.ts';
 import { mirrors } from './conformance/mirror.ts';
+import { networkPorts } from './conformance/network-ports.ts';
 import { rates } from './conformance/rates.ts';
 import { refusals } from './conformance/refusals.ts';
 import { trunks } from './conformance/trunk.ts';
@@ -21,6 +22,7 @@ const themes = [
   groupFrames,
   trunks,
   learning,
+  networkPorts,
   guards,
   accessLists,
   accessFields,

@@ -1,3 +1,4 @@
+import { parseFrame } from '../../../src/relay/reference/frame.ts';
 import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
 import { conformance } from './conformance.ts';
 import type { Harness } from './conformance/bench.ts';
@@ -11,8 +12,11 @@ conformance('reference', async (): Promise<Harness> => {
     exchange: async (port, ...frames) => {
       const out = new Map<string, Uint8Array[]>();
       for (const frame of frames)
-        for (const emission of relay.receive(port, frame, (now += 1000n)))
-          out.set(emission.port, [...(out.get(emission.port) ?? []), emission.frame]);
+        for (const { port: by, frame: left } of relay.receive(port, frame, (now += 1000n))) {
+          const where = by ?? 'host';
+          const seen = by === null ? parseFrame(left)!.untagged : left;
+          out.set(where, [...(out.get(where) ?? []), seen]);
+        }
       return out;
     },
     pass: async (seconds) => {
