@@ -16,6 +16,7 @@ import type { ManagementAddress } from '../protocol/lldp/packet.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import { sameProfile } from '../protocol/vdp/filter.ts';
 import type { BridgeVsi, VdpLimits } from '../protocol/vdp/bridge.ts';
+import type { Hold } from '../protocol/vdp/hold.ts';
 import { objection } from '../relay/capabilities.ts';
 import {
   RelayError,
@@ -33,6 +34,7 @@ import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
 import { activeNetworkPorts, takenOver } from './network-ports.ts';
+import { NetworkNews } from './network-news.ts';
 import { Owed } from './owed.ts';
 import type { PortLink } from './port-link.ts';
 import { RequestLog } from './request-log.ts';
@@ -64,6 +66,10 @@ export interface StationLink {
   /** the default is "ignore" */
   readonly secondStation?: SecondStationPolicy;
   readonly send: (frame: Uint8Array) => void;
+  /** hands over to the agent what waits to be read; absent: nothing ever does */
+  readonly drain?: () => void;
+  /** of VSIs whose keep-alives are lost; absent: `defaultHold` */
+  readonly hold?: Hold;
   /** absent: by what the station there is (see Announcements) */
   readonly announcements?: Heed | undefined;
 }
@@ -87,6 +93,8 @@ export interface BridgeAgentParts {
   readonly ageingTime: number;
   readonly relay: Relay;
   readonly directory: Directory;
+  /** frames in a second that tell the network of moves; the default is 500 */
+  readonly announcementsPerSecond?: number;
   /** who was met before; absent: nobody */
   readonly stations?: Stations;
   readonly clock: Clock;
@@ -122,6 +130,7 @@ export class BridgeAgent {
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   readonly #announcements: Announcements;
+  readonly #news: NetworkNews;
   readonly #owed: Owed;
   readonly #requestLog: RequestLog;
   readonly #stations: Stations;
@@ -146,6 +155,7 @@ export class BridgeAgent {
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
     this.#egress = new Map(parts.links.map(({ name, egress }) => [name, egress]));
+    this.#news = new NetworkNews(parts, this.#book.entries);
     this.#owed = new Owed(parts.clock, () => this.#apply(), parts.log);
     this.#announcements = new Announcements(
       new Map(
@@ -154,7 +164,7 @@ export class BridgeAgent {
     );
     const { otherNeighbours, managementAddresses } = parts;
     const macs = this.#macs;
-    for (const { name, secondStation, send } of parts.links) {
+    for (const { name, secondStation, hold, send, drain } of parts.links) {
       const before = this.#stations.at(name);
       const machine = new BridgePort({
         ...(before && { station: before.mac }),
@@ -162,6 +172,8 @@ export class BridgeAgent {
           return macs.get(name) ?? noAddress;
         },
         ...(secondStation && { secondStation }),
+        ...(hold && { vsiHold: hold }),
+        isElsewhere: (vsiId) => this.#isElsewhere(vsiId, name),
         ...(otherNeighbours !== undefined && { otherNeighbours }),
         ...(managementAddresses && { managementAddresses }),
         systemName: parts.name,
@@ -171,7 +183,8 @@ export class BridgeAgent {
         firstSequence: parts.firstSequence,
         isVsiAddress: (mac) => this.#book.hasAddress(mac),
       });
-      this.#ports.set(name, new Driver(machine, parts.clock, (output) => this.#handle(name, output, send)));
+      const handle = (output: BridgePortOutput) => this.#handle(name, output, send);
+      this.#ports.set(name, new Driver(machine, parts.clock, handle, drain));
     }
   }
 
@@ -236,7 +249,7 @@ export class BridgeAgent {
     const before = held.networkPorts;
     this.#networkPorts = activeNetworkPorts(this.#otherPorts, (name) => linkOf(name) === 'up', before);
     this.#apply();
-    this.#sayTakeOver(before);
+    this.#tellTakeOver(before);
     const { size } = this.entries;
     if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
     relay.watch((event) => this.#announced(event));
@@ -265,10 +278,16 @@ export class BridgeAgent {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#owed.stop();
+    this.#news.stop();
     for (const driver of this.#ports.values()) {
       driver.do((machine, now) => machine.shutdown(now));
       driver.stop();
     }
+  }
+
+  /** What the network was told, and what waits to be. */
+  get announced(): NetworkNews['counters'] {
+    return this.#news.counters;
   }
 
   receive(port: PortName, frame: Uint8Array): void {
@@ -310,12 +329,15 @@ export class BridgeAgent {
     if (isDeepStrictEqual(after, before)) return;
     this.#networkPorts = after;
     this.#owed.make('active network ports');
-    this.#sayTakeOver(before);
+    this.#tellTakeOver(before);
   }
 
-  #sayTakeOver(before: RelayState['networkPorts']): void {
-    for (const [name, vlans] of takenOver(before, this.#networkPorts))
+  /** The network behind a port that has taken over VLANs is told of all VSIs in them. */
+  #tellTakeOver(before: RelayState['networkPorts']): void {
+    for (const [name, vlans] of takenOver(before, this.#networkPorts)) {
       this.#parts.log('info', `${name} is the active network port of VLAN ${vlans.join(', ')} now`);
+      this.#news.tookOver(new Set(vlans));
+    }
   }
 
   /**
@@ -453,6 +475,16 @@ export class BridgeAgent {
         return;
       case 'renewed':
         return; // a late keep-alive of the source must not move anything
+      case 'held':
+        this.#said(
+          port,
+          output.held ? 'warn' : 'info',
+          output.held
+            ? `VSI ${output.vsiId} at ${port} is held: its station keeps it alive no more`
+            : `VSI ${output.vsiId} at ${port} is kept alive again`,
+        );
+        changed(output.vsiId);
+        return;
       case 'released':
         this.#detach(output.vsiId, port, port);
         this.#said(port, 'info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
@@ -747,6 +779,7 @@ export class BridgeAgent {
       this.#book.put(vsiId, before);
       throw error;
     }
+    this.#news.changed(vsiId, before, after);
     for (const passage of found) this.#passed(vsiId, passage, last);
     for (const port of before?.attachments.keys() ?? [])
       if (port !== by && !after?.attachments.has(port))
@@ -866,6 +899,19 @@ export class BridgeAgent {
       const { vsiId, profile } = entry;
       return { vsiId, profile, association: attachment.association, filter: filterOf(entry, attachment) };
     });
+  }
+
+  /** Whether the VSI has moved away: the port's station may never say that it let go of it. */
+  #isElsewhere(vsiId: VsiId, port: PortName): boolean {
+    const entry = this.#book.get(vsiId);
+    return entry === null || isReleased(entry, port);
+  }
+
+  /** Since when the VSI is held at the port without its station's keep-alives; null: it is kept alive. */
+  heldSince(vsiId: VsiId, port: PortName): Timestamp | null {
+    const { clock, timestamp } = this.#parts;
+    const since = this.#ports.get(port)?.machine.heldSince(vsiId) ?? null;
+    return since === null ? null : timestamp() - Math.round((clock.now() - since) * 1000);
   }
 
   /** The system name of the station at a port; null if there is none, or it does not say. */

@@ -20,6 +20,11 @@ export class NetworkPortTable {
     return held;
   }
 
+  /** 0: the VLAN has none. */
+  numberOf(vlan: Vid): number {
+    return Number(this.#numbers[vlan]);
+  }
+
   /** Takes the VLANs from ports that will not send them as they did. */
   release(stays: (number: number, vlan: number) => boolean): void {
     for (const [vlan, number] of this.#numbers.entries())

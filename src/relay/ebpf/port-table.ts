@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Vid } from '../../domain/vid.ts';
 import { interfaceIndex, interfaceName } from '../../linux/interfaces.ts';
 import { SystemError } from '../../linux/libc.ts';
 import { hasIngress, type Hook } from '../../linux/tc-program.ts';
@@ -97,6 +98,13 @@ export class PortTable {
 
   numbered(): Map<PortName, number> {
     return new Map(Array.from(this.#ports, ([name, { number }]) => [name, number]));
+  }
+
+  /** The interface of the VLAN's active network port, and whether its frames leave there with its tag; null: there is none. */
+  networkPort(vlan: Vid): { readonly ifindex: number; readonly tagged: boolean } | null {
+    const number = this.#networkPorts.numberOf(vlan);
+    const { ifindex, nativeVlan } = this.#entry(number);
+    return number && ifindex ? { ifindex, tagged: nativeVlan !== vlan } : null;
   }
 
   /** The port that carries a mirror session, 0 if none does. */

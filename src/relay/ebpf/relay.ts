@@ -1,4 +1,6 @@
 import type { VsiId } from '../../domain/vsi-id.ts';
+import type { Vid } from '../../domain/vid.ts';
+import { FrameSender } from '../../linux/frame-sender.ts';
 import { waitForPrograms } from '../../linux/grace-period.ts';
 import { SystemError } from '../../linux/libc.ts';
 import { features, type Capabilities } from '../capabilities.ts';
@@ -33,30 +35,36 @@ export class EbpfRelay implements Relay {
   readonly #tenants: TenantTable;
   readonly #announcements: Watch<RelayEvent>;
   readonly #drops: Watch<DropSample>;
+  readonly #sender: FrameSender;
 
   /**
    * Opens the data plane that is pinned in `directory`, a directory of its own, or makes one; the program that runs
-   * on held ports is replaced by this version's without losing a frame. `failed` gets what a watcher throws.
+   * on held ports is replaced by this version's without losing a frame. `failed` gets what a watcher throws; `now` is the
+   * data plane's clock.
    * @throws RelayError without libbpf or root, or when the pins are of another layout
    */
-  static open(directory: string, failed: (error: unknown) => void): EbpfRelay {
+  static open(
+    directory: string,
+    failed: (error: unknown) => void,
+    now: () => bigint = () => process.hrtime.bigint(),
+  ): EbpfRelay {
     const plane = DataPlane.open(directory);
     try {
-      return new EbpfRelay(plane, failed);
+      return new EbpfRelay(plane, failed, now);
     } catch (error) {
       plane.close();
       throw error;
     }
   }
 
-  private constructor(plane: DataPlane, failed: (error: unknown) => void) {
+  private constructor(plane: DataPlane, failed: (error: unknown) => void, now: () => bigint) {
     this.#plane = plane;
     plane.watched = false; // the process before may have ended watching
     if (!plane.ageingTime) plane.ageingTime = defaultAgeingTime;
     waitForPrograms(); // numbers that the process before had retired are free after this
     this.#tenants = new TenantTable(plane, waitForPrograms);
     this.#ports = new PortTable(plane, this.#tenants.shares, waitForPrograms);
-    this.#vsis = new VsiTable(plane, this.#ports, this.#tenants, waitForPrograms);
+    this.#vsis = new VsiTable(plane, this.#ports, this.#tenants, waitForPrograms, now);
     const names: Names = {
       portOf: (number) => this.#ports.nameOf(number),
       vsiOf: (slot) => this.#vsis.idOf(slot),
@@ -78,6 +86,7 @@ export class EbpfRelay implements Relay {
         plane.watched = false;
       },
     );
+    this.#sender = new FrameSender();
   }
 
   held(): RelayState {
@@ -138,6 +147,11 @@ export class EbpfRelay implements Relay {
     return new Map(this.#vsis.counters(vsiId));
   }
 
+  tellNetwork(vlan: Vid, frame: Uint8Array): void {
+    const port = this.#ports.networkPort(vlan);
+    if (port) this.#sender.send(port.ifindex, port.tagged ? behindTag(vlan, frame) : frame);
+  }
+
   rebind(port: PortName): void {
     this.#ports.rebind(port);
   }
@@ -155,18 +169,24 @@ export class EbpfRelay implements Relay {
   }
 
   close(): void {
-    this.#stopWatching();
+    this.#letGo();
     this.#plane.close();
   }
 
   destroy(): void {
-    this.#stopWatching();
+    this.#letGo();
     this.#ports.detach();
     this.#plane.destroy();
   }
 
-  #stopWatching(): void {
+  #letGo(): void {
     this.#announcements.close();
     this.#drops.close();
+    this.#sender.close();
   }
+}
+
+function behindTag(vlan: Vid, frame: Uint8Array): Uint8Array {
+  const tag = [0x81, 0x00, vlan >> 8, vlan & 0xff];
+  return Uint8Array.from([...frame.subarray(0, 12), ...tag, ...frame.subarray(12)]);
 }

@@ -14,11 +14,18 @@ import type { Clock } from '../../../src/protocol/driver.ts';
 import { encodeFrame, etherTypes, nearestCustomerBridge } from '../../../src/protocol/ethernet.ts';
 import { localTlv } from '../../../src/protocol/evb/negotiation.ts';
 import { encodeEvbTlv, evbOui, evbSubtype } from '../../../src/protocol/evb/ratified.ts';
+import type { Hold } from '../../../src/protocol/vdp/hold.ts';
 import { defaultTimers } from '../../../src/protocol/evb/timers.ts';
 import { features, type Feature } from '../../../src/relay/capabilities.ts';
 import { encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
 import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
-import { RelayError, type DropSample, type RelayEvent, type RelayState } from '../../../src/relay/relay.ts';
+import {
+  RelayError,
+  type DropSample,
+  type RelayEvent,
+  type RelayPort,
+  type RelayState,
+} from '../../../src/relay/relay.ts';
 import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
 import { VirtualClock } from '../protocol/simulated-link.ts';
 
@@ -83,6 +90,16 @@ export class TestRelay extends ReferenceRelay {
   /** why it will not have a state; null: it will */
   objects: (state: RelayState) => string | null = () => null;
 
+  /** what left to tell the network, in ms of the virtual clock */
+  readonly announced: { readonly at: number; readonly port: string | null; readonly frame: Uint8Array }[] =
+    [];
+
+  constructor(now: () => bigint) {
+    super(now, ({ port, frame }) =>
+      this.announced.push({ at: Math.round(Number(now()) / 1e6), port, frame }),
+    );
+  }
+
   override apply(state: RelayState): void {
     const objection = this.refusal ?? this.objects(state);
     if (objection !== null) throw new RelayError(objection);
@@ -119,11 +136,13 @@ export class TestRelay extends ReferenceRelay {
   }
 }
 
+export const n1: RelayPort = { kind: 'network', nativeVlan: parseVid(100), vlans: [] };
+
 /** A bridge with two stations on a virtual clock, with the reference relay as its data plane. */
 export class TestNetwork {
   readonly time = new VirtualClock();
   readonly directory = new TestDirectory();
-  readonly relay = new TestRelay();
+  readonly relay = new TestRelay(() => this.nanoseconds());
   readonly logged: string[] = [];
   readonly reports: MigrationReport[] = [];
   readonly stations: Readonly<Record<'p1' | 'p2', StationAgent>>;
@@ -131,12 +150,20 @@ export class TestNetwork {
   /** frames from a station's side towards the bridge are lost while it is false */
   listening = true;
   readonly #heed: Heed | undefined;
+  readonly #hold: Hold | undefined;
+  readonly #otherPorts: ReadonlyMap<string, RelayPort>;
   /** what the bridge's agent has kept over its restart */
   #met: ReadonlyMap<string, Station> = new Map();
 
-  /** @param heed what the station ports do with announcements; absent: as the stations are, which is Hairpin's own */
-  constructor(heed?: Heed) {
+  /**
+   * @param heed what the station ports do with announcements; absent: as the stations are, which is Hairpin's own
+   * @param hold what they do with VSIs whose keep-alives are lost
+   * @param others its network and mirror ports
+   */
+  constructor(heed?: Heed, hold?: Hold, others: Readonly<Record<string, RelayPort>> = { n1 }) {
+    this.#otherPorts = new Map(Object.entries(others));
     this.#heed = heed;
+    this.#hold = hold;
     this.stations = { p1: this.#station('p1', 1), p2: this.#station('p2', 2) };
     this.bridge = this.#bridge();
     this.bridge.start();
@@ -244,13 +271,14 @@ export class TestNetwork {
         mac: parseMac(`02:00:00:00:01:0${i}`),
         egress: name === 'p2' ? { shaper: 1_000_000_000 } : {},
         announcements: this.#heed,
+        ...(this.#hold && { hold: this.#hold }),
         secondStation: 'down',
         send: (bytes) => {
           if (agent === this.bridge)
             this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));
         },
       })),
-      otherPorts: new Map([['n1', { kind: 'network', nativeVlan: parseVid(100), vlans: [] }]]),
+      otherPorts: this.#otherPorts,
       linkOf: () => 'up',
       ageingTime: 300,
       relay: this.relay,

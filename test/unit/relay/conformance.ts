@@ -15,6 +15,7 @@ import { mirrors } from './conformance/mirror.ts';
 import { networkPorts } from './conformance/network-ports.ts';
 import { rates } from './conformance/rates.ts';
 import { refusals } from './conformance/refusals.ts';
+import { tellsNetwork } from './conformance/tells-network.ts';
 import { trunks } from './conformance/trunk.ts';
 
 const themes = [
@@ -34,6 +35,7 @@ const themes = [
   refusals,
   announcements,
   drops,
+  tellsNetwork,
 ];
 
 /** The contract of `Relay`, sentence by sentence, for any driver. */

@@ -1,22 +1,27 @@
 import { parseFrame } from '../../../src/relay/reference/frame.ts';
-import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
+import { ReferenceRelay, type Emission } from '../../../src/relay/reference/relay.ts';
 import { conformance } from './conformance.ts';
 import type { Harness } from './conformance/bench.ts';
 
 conformance('reference', async (): Promise<Harness> => {
-  const relay = new ReferenceRelay();
+  let told: Emission[] = [];
   let now = 0n;
+  const relay = new ReferenceRelay(
+    () => now,
+    (emission) => told.push(emission),
+  );
   return {
     relay,
     apply: (state) => relay.apply(state),
     exchange: async (port, ...frames) => {
       const out = new Map<string, Uint8Array[]>();
-      for (const frame of frames)
-        for (const { port: by, frame: left } of relay.receive(port, frame, (now += 1000n))) {
-          const where = by ?? 'host';
-          const seen = by === null ? parseFrame(left)!.untagged : left;
-          out.set(where, [...(out.get(where) ?? []), seen]);
-        }
+      const left = frames.flatMap((frame) => relay.receive(port, frame, (now += 1000n)));
+      for (const { port: by, frame } of [...told, ...left]) {
+        const where = by ?? 'host';
+        const seen = by === null ? parseFrame(frame)!.untagged : frame;
+        out.set(where, [...(out.get(where) ?? []), seen]);
+      }
+      told = [];
       return out;
     },
     pass: async (seconds) => {
