@@ -43,6 +43,7 @@ test('a VSI that is held moves when another station associates it, and its old p
   await network.happens('p2', 'incoming');
   await network.happens('p2', 'resumed');
   assert.deepEqual(network.hears(), ['p2']);
+  network.pass(100); // its last frames at the old port
   assert.deepEqual([network.speaks('p1'), network.speaks('p2')], [false, true]);
   network.pass(60_000);
   assert.deepEqual([...network.bridge.entries.get(web1.vsiId)!.attachments.keys()], ['p2']);
