@@ -86,11 +86,6 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
     why: "All the tenant's VSIs on this bridge together have used up the tenant's rate for this direction.",
     hint: '"hairpin tenant get" has the rate; "hairpin bridge show" has what each of its VSIs sends.',
   },
-  standby: {
-    words: 'the network port stands by',
-    why: 'Another network port is active in the VLAN of the frame: of two, only one sends and receives.',
-    hint: '"hairpin bridge show" says which port is active in which VLANs. Right where the network outside floods to both; nothing is lost by it.',
-  },
   'same-port': {
     words: 'the destination is where it came from',
     why: 'The destination was learned to be behind the network port that the frame came in by.',
@@ -100,5 +95,10 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
     words: "longer than the port's MTU",
     why: 'The frame is longer than the MTU of the port that it would have to leave by.',
     hint: 'Give all ports that serve one VLAN the same MTU ("ip link set PORT mtu N"), or the VM a smaller one. "hairpin bridge show" has the MTU of each port.',
+  },
+  standby: {
+    words: 'the network port stands by',
+    why: 'Another network port is active in the VLAN of the frame: of two, only one sends and receives.',
+    hint: '"hairpin bridge show" says which port is active in which VLANs. Right where the network outside floods to both; nothing is lost by it.',
   },
 };

@@ -57,7 +57,7 @@ const portSet: fc.Arbitrary<Map<string, RelayPort>> = fc
   .map(([reflecting, trunks, reverse, session, second]) => {
     const networks = trunks.map(
       ([native, carried, host], i) =>
-        [`n${i + 1}`, { ...network(native, ...carried), ...(host && { host }) } as RelayPort] as const,
+        [`n${i + 1}`, { ...network(native, ...carried), ...(host && { host }) }] as const,
     );
     const ports = new Map<string, RelayPort>([
       ...stations.map((name, i) => [name, { kind: 'station', reflectiveRelay: reflecting[i]! }] as const),

@@ -17,7 +17,7 @@ function hosted(port: RelayPort, host: Partial<HostAccess>): RelayPort {
   return {
     ...port,
     host: { vlan: null, address: parseUnicastMac(own), protocols: [], ...host },
-  } as RelayPort;
+  };
 }
 
 export function networkPorts({ dropped, expect, relay, set }: Bench): void {
