@@ -54,8 +54,8 @@ describe("an agent's clock", () => {
       'the same report, told again',
     );
     for (const moment of ['ready', 'active', 'release'] as const) await tell(run, moment, {});
-    const second_ = await tell(run, 'announce', {});
-    assert.deepEqual([second_.status, second_.json['id'], second_.json['clocks']], [201, '2', undefined]);
+    const next = await tell(run, 'announce', {});
+    assert.deepEqual([next.status, next.json['id'], next.json['clocks']], [201, '2', undefined]);
   });
 
   it('5 s behind makes no resume before its stop, and one back at once is a migration of its own', async () => {
