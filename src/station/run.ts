@@ -14,7 +14,10 @@ import { managementIp } from '../protocol/lldp/management.ts';
 import { StationAgent } from './agent.ts';
 import type { StationConfig } from './config.ts';
 import { serveControl } from './control.ts';
+import { hasOtherStation } from './other-station.ts';
 import { RunningVmsFile } from './running-vms.ts';
+import { lockUplink } from './uplink-lock.ts';
+import { holdVmFilter } from './vm-filter.ts';
 import { VsiDirectory } from './vsi-directory.ts';
 
 /**
@@ -27,6 +30,14 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
   const reporter = new Reporter((refused) => logger.warn(`the manager refused: ${refused}`));
   using cleanup = new DisposableStack();
   let index = interfaceIndex(config.uplink);
+  const unlock = await lockUplink(config.uplink, config.control);
+  cleanup.defer(unlock);
+  if (hasOtherStation(index))
+    logger.warn(
+      `${config.uplink}: another program speaks ECP there, as lldpad does; a bridge has one station at a port`,
+    );
+  const filter = holdVmFilter(config.uplink, (level, message) => logger[level](message), failed);
+  cleanup.defer(() => filter.close());
   const socket = new PacketSocket(config.uplink, {
     filter: etherTypeFilter(Object.values(etherTypes)),
     groups: groupAddresses,
@@ -59,7 +70,7 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
     remember: (running) => file.save(running.filter(({ vm }) => !watched.has(vm))),
     log: (level, message) => logger[level](message),
   });
-  const control = await serveControl(config.control, agent, now);
+  const control = await serveControl(config.control, agent, () => filter.status(), now);
   cleanup.defer(() => control.close());
   if (config.qemu) {
     const happened = (event: HypervisorEvent) => {
