@@ -88,7 +88,8 @@ export function holdAtClsact({ hook, ifindex }: Place, programFd: number, subjec
 
 /** The program of this name at the place, null if there is none. */
 export function heldProgram(place: Place, name: string): Held | null {
-  return [...heldByTcx(place), ...heldByClsact(place)].find((held) => held.name === name) ?? null;
+  const isIt = (held: Held) => held.name === name;
+  return heldByTcx(place).find(isIt) ?? heldByClsact(place).find(isIt) ?? null;
 }
 
 /** Whether both have the same instructions. */

@@ -24,7 +24,7 @@ const announcement = strict({
 export function serveControl(
   path: string,
   agent: StationAgent,
-  filter: () => VmFilterStatus,
+  filter: () => Promise<VmFilterStatus>,
   now: () => number,
 ) {
   return serveLocal(path, {
@@ -35,6 +35,6 @@ export function serveControl(
       return agent.happened({ kind: event, vm, macs, at: at ?? now() });
     },
     state: () => Promise.resolve(agent.state()),
-    filter: () => Promise.resolve(filter()),
+    filter,
   });
 }

@@ -36,8 +36,6 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
     logger.warn(
       `${config.uplink}: another program speaks ECP there, as lldpad does; a bridge has one station at a port`,
     );
-  const filter = holdVmFilter(config.uplink, (level, message) => logger[level](message), failed);
-  cleanup.defer(() => filter.close());
   const socket = new PacketSocket(config.uplink, {
     filter: etherTypeFilter(Object.values(etherTypes)),
     groups: groupAddresses,
@@ -70,8 +68,11 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
     remember: (running) => file.save(running.filter(({ vm }) => !watched.has(vm))),
     log: (level, message) => logger[level](message),
   });
-  const control = await serveControl(config.control, agent, () => filter.status(), now);
+  const control = await serveControl(config.control, agent, async () => (await filter).status(), now);
   cleanup.defer(() => control.close());
+  const filter = holdVmFilter(config.uplink, (level, message) => logger[level](message), failed);
+  const held = await filter;
+  cleanup.defer(() => held.close());
   if (config.qemu) {
     const happened = (event: HypervisorEvent) => {
       watched.add(event.vm);

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ControlFilter, droppedAt, removeFilter } from '../linux/control-filter.ts';
 import { interfaceExists } from '../linux/interfaces.ts';
 import { MissingLibrary } from '../linux/libbpf.ts';
@@ -34,6 +35,8 @@ interface Elsewhere {
 
 /** Also in other namespaces, whose events nobody tells this one. */
 const checkMs = 10_000;
+/** What hundreds of interfaces take is done by and by: the agent has others to answer. */
+const turnMs = 10;
 
 /**
  * Holds the control frames' filter at whatever VMs have on an uplink of this thread's namespace, until `close`; what is
@@ -45,66 +48,73 @@ export class VmFilter {
   readonly #vmFilter = new ControlFilter('vm');
   readonly #uplinkFilter: ControlFilter;
   readonly #links = new Map<number, Link>();
+  #above: AboveUplink | null = null;
   /** those that were seen to have it, by index */
   readonly #here = new Map<number, VmInterface>();
   #elsewhere: Elsewhere[] = [];
-  #above: AboveUplink | null = null;
   #trunk: number | null = null;
+  /** those to be compared with the kernel, by index */
+  readonly #due = new Set<number>();
+  #working: Promise<void> | null = null;
+  #isClosed = false;
   #problems = new Map<string, string>();
   /** what the log has of them */
   #toldProblems = new Map<string, string>();
   readonly #toldDrops = new Map<string, number>();
+  readonly #failed: (error: unknown) => void;
   readonly #stop = new DisposableStack();
 
-  /** @throws MissingLibrary, SystemError where the kernel cannot do it; nothing was changed */
-  constructor(uplink: string, log: Log, failed: (error: unknown) => void) {
+  private constructor(uplink: string, log: Log, failed: (error: unknown) => void) {
     this.#uplink = uplink;
     this.#log = log;
+    this.#failed = failed;
     this.#stop.defer(() => this.#vmFilter.close());
     try {
       this.#uplinkFilter = new ControlFilter('uplink');
       this.#stop.defer(() => this.#uplinkFilter.close());
       this.#stop.defer(monitorLinks((change) => this.#changed(change), failed));
-      this.check();
     } catch (error) {
       this.#stop.dispose();
       throw error;
     }
-    const timer = setInterval(() => {
-      try {
-        this.check();
-      } catch (error) {
-        failed(error);
-      }
-    }, checkMs);
+    const timer = setInterval(() => void this.check().catch(failed), checkMs);
     this.#stop.defer(() => clearInterval(timer));
   }
 
+  /** Resolves when all that is there has it. @throws MissingLibrary, SystemError where the kernel cannot do it */
+  static async start(uplink: string, log: Log, failed: (error: unknown) => void): Promise<VmFilter> {
+    const filter = new VmFilter(uplink, log, failed);
+    try {
+      await filter.check();
+    } catch (error) {
+      filter.close();
+      throw error;
+    }
+    return filter;
+  }
+
   close(): void {
+    this.#isClosed = true;
     this.#stop.dispose();
   }
 
   /** Compares all with the kernel: events may have been lost, and somebody may have taken a filter off. */
-  check(): void {
+  async check(): Promise<void> {
+    await this.#working; // a check in progress is not begun anew
     this.#links.clear();
     for (const link of readLinks()) this.#links.set(link.index, link);
-    this.#here.clear();
-    this.#trunk = null;
     [this.#toldProblems, this.#problems] = [this.#problems, new Map<string, string>()];
-    this.#apply();
+    this.#look();
+    for (const { index } of this.#above?.vms ?? []) this.#due.add(index);
+    this.#trunk = null;
+    this.#holdUplink();
     this.#lookElsewhere();
-    const { interfaces, uplink } = this.#status();
-    for (const { name, namespace, dropped } of interfaces) this.#tellDrops(name, namespace, dropped.fromVm);
-    if (uplink) this.#tellDrops(uplink.name, null, uplink.dropped);
+    await this.#work();
   }
 
   /** As it is now. */
-  status(): VmFilterStatus {
-    this.check();
-    return this.#status();
-  }
-
-  #status(): VmFilterStatus {
+  async status(): Promise<VmFilterStatus> {
+    await this.check();
     const here = [...this.#here.values()].flatMap((vm) => shown(vm, null));
     const elsewhere = this.#elsewhere.flatMap(({ path, namespace, vm }) =>
       inOther(path, [], () => shown(vm, namespace)),
@@ -122,41 +132,82 @@ export class VmFilter {
     const had = this.#here.has(index);
     if (link) this.#links.set(index, link);
     else this.#links.delete(index);
-    this.#apply();
+    this.#look();
+    const isNew = (vm: VmInterface) => vm.index === index && !this.#here.has(index);
+    const vm = this.#above?.vms.find(isNew);
+    if (vm) this.#hold(vm); // at once: it may be set up at any moment
+    this.#holdUplink();
     if (had && !link) this.#lookElsewhere(); // it may have been moved
+    this.#work().catch(this.#failed);
   }
 
-  #apply(): void {
+  /** What stands on the uplink by what is known of the links. */
+  #look(): void {
     this.#above = aboveUplink(this.#links.values(), this.#uplink);
-    const vms = this.#above?.vms ?? [];
-    const stays = new Set(vms.map(({ index }) => index));
+    const vms = new Map(this.#above?.vms.map((vm) => [vm.index, vm]));
     for (const [index, { name }] of this.#here)
-      if (!stays.has(index)) {
+      if (!vms.has(index)) {
         this.#here.delete(index);
         if (this.#links.has(index) && removeFilter(index, 'vm'))
           this.#log('info', `${name} stands no longer on ${this.#uplink}: it may send control frames`);
       }
-    for (const vm of vms)
-      if (this.#here.has(vm.index)) this.#here.set(vm.index, vm); // it may have another name
-      else if (this.#install(this.#vmFilter, vm, null)) this.#here.set(vm.index, vm);
+    for (const [index, vm] of vms)
+      if (this.#here.has(index)) this.#here.set(index, vm); // it may have another name
+      else this.#due.add(index);
+  }
+
+  #work(): Promise<void> {
+    this.#working ??= this.#byAndBy().finally(() => (this.#working = null));
+    return this.#working;
+  }
+
+  async #byAndBy(): Promise<void> {
+    let end = performance.now() + turnMs;
+    for (const index of this.#due) {
+      this.#due.delete(index);
+      const vm = this.#above?.vms.find((vm) => vm.index === index);
+      if (vm) this.#hold(vm);
+      if (performance.now() < end) continue;
+      await nextTurn();
+      if (this.#isClosed) return;
+      end = performance.now() + turnMs;
+    }
+  }
+
+  #hold(vm: VmInterface): void {
+    if (!this.#install(this.#vmFilter, vm, null)) {
+      this.#here.delete(vm.index);
+      return;
+    }
+    this.#here.set(vm.index, vm);
+    this.#due.delete(vm.index);
+    for (const { dropped } of shown(vm, null)) this.#tellDrops(vm.name, null, dropped.fromVm);
+  }
+
+  #holdUplink(): void {
     const trunk = this.#above?.trunk ?? null;
     const before = this.#trunk;
     if (trunk?.index === before) return;
     this.#trunk = trunk && this.#install(this.#uplinkFilter, trunk, null) ? trunk.index : null;
     if (before !== null && this.#links.has(before)) removeFilter(before, 'uplink');
+    if (trunk && this.#trunk !== null)
+      this.#tellDrops(trunk.name, null, droppedAt(this.#trunk, 'uplink')?.egress ?? 0);
   }
 
   #lookElsewhere(): void {
     const bases = this.#above?.bases ?? new Set<number>();
     this.#elsewhere = [];
-    if (bases.size)
-      for (const [namespace, path] of otherNamespaces())
-        inOther(path, undefined, (outside) => {
-          const number = numberOfNamespace(outside);
-          if (number === null) return; // nothing in it stands on anything here
-          for (const vm of aboveFromElsewhere(readLinks(), number, bases))
-            if (this.#install(this.#vmFilter, vm, namespace)) this.#elsewhere.push({ namespace, path, vm });
-        });
+    if (!bases.size) return;
+    for (const [namespace, path] of otherNamespaces())
+      inOther(path, undefined, (outside) => {
+        const number = numberOfNamespace(outside);
+        if (number === null) return; // nothing in it stands on anything here
+        for (const vm of aboveFromElsewhere(readLinks(), number, bases)) {
+          if (!this.#install(this.#vmFilter, vm, namespace)) continue;
+          this.#elsewhere.push({ namespace, path, vm });
+          for (const { dropped } of shown(vm, namespace)) this.#tellDrops(vm.name, namespace, dropped.fromVm);
+        }
+      });
   }
 
   /** Whether it is there now. */
@@ -166,6 +217,7 @@ export class VmFilter {
     namespace: number | null,
   ): boolean {
     const subject = subjectOf(name, namespace);
+    if (this.#isClosed) return false; // and with it what this would load
     try {
       if (filter.install(index, subject))
         this.#log('info', `${subject}: control frames of VMs are dropped from now on`);
@@ -195,18 +247,18 @@ export class VmFilter {
 }
 
 /** A VM filter, or in its place what says why there is none: a host without one goes on as it did. */
-export function holdVmFilter(
+export async function holdVmFilter(
   uplink: string,
   log: Log,
   failed: (error: unknown) => void,
-): Pick<VmFilter, 'status' | 'close'> {
+): Promise<Pick<VmFilter, 'status' | 'close'>> {
   try {
-    return new VmFilter(uplink, log, failed);
+    return await VmFilter.start(uplink, log, failed);
   } catch (error) {
     if (!(error instanceof SystemError || error instanceof MissingLibrary)) throw error;
     const problem = error.message;
     log('warn', `VMs' control frames are not dropped: ${problem}`);
-    return { status: () => ({ interfaces: [], uplink: null, problem }), close() {} };
+    return { status: () => Promise.resolve({ interfaces: [], uplink: null, problem }), close() {} };
   }
 }
 
