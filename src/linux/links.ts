@@ -1,3 +1,4 @@
+import { macFromBytes, type MacAddress } from '../domain/mac-address.ts';
 import { check, libc } from './libc.ts';
 
 /*
@@ -11,7 +12,16 @@ const getNamespaceId = 90; // RTM_GETNSID
 const [noMore, failure] = [3, 2]; // NLMSG_DONE, NLMSG_ERROR
 const request = 1; // NLM_F_REQUEST
 const dump = 0x300; // NLM_F_DUMP
-const attribute = { name: 3, link: 5, master: 10, info: 18, extendedMask: 29, linkNamespace: 37 } as const; // IFLA_*
+const attribute = {
+  address: 1,
+  name: 3,
+  link: 5,
+  master: 10,
+  info: 18,
+  extendedMask: 29,
+  linkNamespace: 37,
+} as const; // IFLA_*
+const isUp = 1; // IFF_UP
 const infoKind = 1; // IFLA_INFO_KIND
 const withoutStatistics = 8; // RTEXT_FILTER_SKIP_STATS
 const [namespaceId, namespaceFd] = [1, 3]; // NETNSA_NSID, NETNSA_FD
@@ -20,6 +30,10 @@ const [namespaceId, namespaceFd] = [1, 3]; // NETNSA_NSID, NETNSA_FD
 export interface Link {
   readonly index: number;
   readonly name: string;
+  /** null for one that has none of six octets */
+  readonly mac: MacAddress | null;
+  /** administratively */
+  readonly up: boolean;
   /** "macvlan", "macvtap", "veth" …; null for hardware */
   readonly kind: string | null;
   /** the interface that it stands on, or a veth's peer; where that is elsewhere, the namespace's number in this one */
@@ -68,6 +82,7 @@ function linkRequest(index: number): Uint8Array {
 function linkOf(message: Uint8Array): Link {
   const attributes = attributesOf(message.subarray(16));
   const name = attributes.get(attribute.name);
+  const address = attributes.get(attribute.address);
   const lower = attributes.get(attribute.link);
   const namespace = attributes.get(attribute.linkNamespace);
   const master = attributes.get(attribute.master);
@@ -76,6 +91,8 @@ function linkOf(message: Uint8Array): Link {
   return {
     index: int(message.subarray(4)),
     name: name ? text(name) : '',
+    mac: address?.length === 6 ? macFromBytes(address) : null,
+    up: (int(message.subarray(8)) & isUp) !== 0,
     kind: kind ? text(kind) : null,
     lower: lower && int(lower) ? { index: int(lower), namespace: namespace ? int(namespace) : null } : null,
     master: master ? int(master) : null,

@@ -6,6 +6,8 @@ import { aboveFromElsewhere, aboveUplink } from '../../../src/station/vm-interfa
 const link = (index: number, name: string, kind: string | null, more: Partial<Link> = {}): Link => ({
   index,
   name,
+  mac: null,
+  up: true,
   kind,
   lower: null,
   master: null,
