@@ -106,7 +106,7 @@ const vsi: Noun<'vsis'> = {
     macs.join(' '),
     words(ips),
     profile,
-    status?.association ?? 'none',
+    `${status?.association ?? 'none'}${status?.held === undefined ? '' : ', held'}`,
     status ? `${status.bridge} ${status.port} (${status.station ?? 'unnamed'})` : '-',
   ],
 };
