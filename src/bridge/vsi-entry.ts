@@ -139,10 +139,17 @@ export function places(entry: VsiEntry): Places {
   return { active, armed, released };
 }
 
-/** Makes the VSI active where it is armed, provisionally; nothing where it is armed nowhere. */
+/**
+ * Makes the VSI active where it is armed, provisionally; nothing where it is armed nowhere. A port that it had left before
+ * that, and which has not let go of it yet, has to now.
+ */
 export function flip(entry: VsiEntry, cause: FlipCause): VsiEntry {
   const { armed } = places(entry);
-  return armed ? { ...entry, active: armed.port, flip: cause } : entry;
+  if (!armed) return entry;
+  const attachments = new Map(
+    [...entry.attachments].filter(([at]) => at === armed.port || at === entry.active),
+  );
+  return { ...entry, attachments, active: armed.port, flip: cause };
 }
 
 /** Takes a provisional flip back: the VSI is active at its source again, if that is still there, and armed where it was. */

@@ -58,7 +58,9 @@ class Followed implements Disposable {
         this.listed++;
         told();
       },
-      migrationOpened: () => {},
+      migrationStopped: () => {},
+    migrationEnded: () => {},
+    migrationOpened: () => {},
     });
   }
 
