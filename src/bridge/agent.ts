@@ -25,6 +25,7 @@ import {
   type Relay,
   type RelayEvent,
   type RelayPort,
+  type RelayState,
 } from '../relay/relay.ts';
 import { admit, feasible, harmless, policyFor, type Admission, type Application } from './admission.ts';
 import { Announcements, type Heed } from './announcements.ts';
@@ -33,6 +34,7 @@ import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
 import { Flips } from './flips.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
+import { activeNetworkPorts, takenOver } from './network-ports.ts';
 import { NetworkNews } from './network-news.ts';
 import { Owed } from './owed.ts';
 import type { PortLink } from './port-link.ts';
@@ -122,6 +124,9 @@ export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
   readonly #book = new EntryBook();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
+  /** network and mirror ports */
+  readonly #otherPorts: Map<PortName, RelayPort>;
+  #networkPorts: RelayState['networkPorts'] = new Map();
   /** of all ports; a station port's also where the machine does not use it */
   readonly #links = new Map<PortName, PortLink>();
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
@@ -148,6 +153,7 @@ export class BridgeAgent {
     this.#parts = parts;
     this.#requestLog = new RequestLog(parts.log);
     this.#stations = parts.stations ?? new Stations();
+    this.#otherPorts = new Map(parts.otherPorts);
     this.#macs = new Map(parts.links.flatMap(({ name, mac }) => (mac === undefined ? [] : [[name, mac]])));
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
@@ -197,11 +203,16 @@ export class BridgeAgent {
 
   /** Every port, by what it is. The data plane would tell it as well, after reading back all its VSIs. */
   get portKinds(): ReadonlyMap<PortName, RelayPort['kind']> {
-    const { links, otherPorts } = this.#parts;
+    const { links } = this.#parts;
     return new Map([
-      ...Array.from(otherPorts, ([name, { kind }]) => [name, kind] as const),
+      ...Array.from(this.#otherPorts, ([name, { kind }]) => [name, kind] as const),
       ...links.map(({ name }) => [name, 'station'] as const),
     ]);
+  }
+
+  /** The active network port of each VLAN. */
+  get networkPorts(): ReadonlyMap<Vid, PortName> {
+    return this.#networkPorts;
   }
 
   /** How each port's link is. */
@@ -214,9 +225,15 @@ export class BridgeAgent {
     return this.#tenants.inForce;
   }
 
-  /** What the administrator changed and the data plane cannot do, with its reason. */
+  /** What the database has otherwise than it is in force, with the reason: the data plane cannot do it, or it is withheld. */
   get refused(): ReadonlyMap<string, string> {
-    return this.#refused;
+    const withheld = this.#parts.directory.withheld?.() ?? new Map<string, string>();
+    return withheld.size ? new Map([...this.#refused, ...withheld]) : this.#refused;
+  }
+
+  /** Whether the VSI is attached at a port. */
+  runs(vsiId: VsiId): boolean {
+    return this.entries.has(vsiId);
   }
 
   /** What the data plane has refused to do so far; null: it is as it should be. */
@@ -244,7 +261,10 @@ export class BridgeAgent {
         return [];
       });
     }
+    const before = held.networkPorts;
+    this.#networkPorts = activeNetworkPorts(this.#otherPorts, (name) => linkOf(name) === 'up', before);
     this.#apply();
+    this.#tellTakeOver(before);
     const { size } = this.entries;
     if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
     relay.watch((event) => this.#announced(event));
@@ -283,11 +303,6 @@ export class BridgeAgent {
     }
   }
 
-  /** A network port has taken over these VLANs from another: the network behind it is told of all VSIs in them. */
-  tookOver(vlans: ReadonlySet<Vid>): void {
-    this.#news.tookOver(vlans);
-  }
-
   /** How many flips were made before their stations had said that the VMs run there, and what became of them. */
   get flips(): Flips['counters'] & { readonly provisional: number } {
     const provisional = [...this.entries.values()].filter(({ flip }) => flip !== null).length;
@@ -306,7 +321,13 @@ export class BridgeAgent {
   /** The port's interface has another address: it was made anew, or given one. */
   addressChanged(port: PortName, mac: MacAddress): void {
     const before = this.#macs.get(port);
-    if (!this.#ports.has(port) || before === mac) return;
+    if (before === mac) return;
+    const other = this.#otherPorts.get(port);
+    if (other?.kind === 'network' && other.host && other.host.address !== mac) {
+      this.#otherPorts.set(port, { ...other, host: { ...other.host, address: mac } });
+      this.#owed.make(`address of ${port}`);
+    }
+    if (!this.#ports.has(port)) return;
     this.#macs.set(port, mac);
     if (before !== undefined) this.#parts.log('info', `${port} has the address ${mac} now`);
   }
@@ -321,7 +342,27 @@ export class BridgeAgent {
       driver.do((machine, now) => (link === 'up' ? machine.linkUp(now) : machine.linkDown(now)));
     if (before === 'up') this.#flips.linkDown(this.#book.at(port), port);
     if (driver) this.#notePlace(port);
+    if (this.#otherPorts.get(port)?.kind === 'network') this.#chooseNetworkPorts();
     this.#parts.changed(null);
+  }
+
+  /** Another network port takes over from one whose link is down. */
+  #chooseNetworkPorts(): void {
+    const before = this.#networkPorts;
+    const isUp = (name: PortName) => (this.#links.get(name) ?? this.#parts.linkOf(name)) === 'up';
+    const after = activeNetworkPorts(this.#otherPorts, isUp, before);
+    if (isDeepStrictEqual(after, before)) return;
+    this.#networkPorts = after;
+    this.#owed.make('active network ports');
+    this.#tellTakeOver(before);
+  }
+
+  /** The network behind a port that has taken over VLANs is told of all VSIs in them. */
+  #tellTakeOver(before: RelayState['networkPorts']): void {
+    for (const [name, vlans] of takenOver(before, this.#networkPorts)) {
+      this.#parts.log('info', `${name} is the active network port of VLAN ${vlans.join(', ')} now`);
+      this.#news.tookOver(new Set(vlans));
+    }
   }
 
   /**
@@ -912,7 +953,7 @@ export class BridgeAgent {
 
   #apply(): void {
     if (this.#stopped) return;
-    const ports = new Map<PortName, RelayPort>(this.#parts.otherPorts);
+    const ports = new Map<PortName, RelayPort>(this.#otherPorts);
     for (const name of this.#ports.keys()) {
       const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
       const isUsed = current || this.#book.isUsed(name);
@@ -923,6 +964,7 @@ export class BridgeAgent {
         ports,
         vsis: this.#book.relayed,
         tenants: this.#tenants.inForce,
+        networkPorts: this.#networkPorts,
         ageingTime: this.#parts.ageingTime,
       },
       this.#book.unapplied ?? undefined,

@@ -444,8 +444,7 @@ export class VdpBridge {
   #hinted(vsi: Vsi, { vsiId, hints: { suspended } }: VdpRequest): void {
     const before = vsi.suspended;
     vsi.suspended = suspended;
-    if (before !== null && before !== suspended)
-      this.#options.emit({ kind: 'suspended', vsiId, suspended });
+    if (before !== null && before !== suspended) this.#options.emit({ kind: 'suspended', vsiId, suspended });
   }
 
   #inadmissible({ vsiId, filter }: VdpRequest): Problem | null {
@@ -548,7 +547,14 @@ export class VdpBridge {
     this.counters.commandsFailed++;
     if (keep) this.counters.commandReverts++;
     const { operation, put } = this.#options;
-    const answered = put({ kind: 'answer', mode, vsiId, profile, filter, refusal: { code, keep, hard } });
+    const answered = put({
+      kind: 'answer',
+      mode,
+      vsiId,
+      profile,
+      filter,
+      refusal: { code, keep, hard, reason },
+    });
     if (!vsi) return;
     if (answered && vsi.pending?.request === request && operation().dialect === 'draft')
       this.#refused.set(vsiId, request);

@@ -121,7 +121,7 @@ test('once it is confirmed, neither renewals nor hints nor frames at the source 
   assert.equal(where(peers), 'active p2, released p1');
 });
 
-test("where the source cannot say that the VM goes on, its frames do, later than a moment after the flip", async (t) => {
+test('where the source cannot say that the VM goes on, its frames do, later than a moment after the flip', async (t) => {
   const peers = await prepared(t, 'first use');
   const { network } = peers;
   network.bridge.migrationStopped(vsiId);
@@ -182,7 +182,11 @@ test("the destination host's kernel speaks for a silent VM: it is moved for now,
   network.pass(100);
   assert.equal(where(peers), 'active p1, armed p2', 'nobody is taken in twice');
   peers.ask('p2', 'associate');
-  assert.equal(where(peers), 'active p2, released p1', "the station's own word counts, also as what VDP takes for a renewal");
+  assert.equal(
+    where(peers),
+    'active p2, released p1',
+    "the station's own word counts, also as what VDP takes for a renewal",
+  );
 });
 
 test("a VM's own announcement counts not where the station signs what it says", async (t) => {

@@ -178,7 +178,11 @@ test('whatever is asked in whatever order, there is at most one place of each ki
         assert.equal(shown.length, entry.attachments.size, 'every attachment is a place');
         assert.equal(new Set(shown.map((place) => place.port)).size, shown.length);
         const here = entry.active === null ? null : entry.attachments.get(entry.active)!.association;
-        assert.equal(entry.flip !== null, here !== null && here !== 'associated', 'provisional is pre-associated');
+        assert.equal(
+          entry.flip !== null,
+          here !== null && here !== 'associated',
+          'provisional is pre-associated',
+        );
         if (step === 'reserve' && !before.flip)
           assert.equal(active?.port ?? null, before.active, 'reserve moves nothing');
         if (step === 'flip' && before.active !== entry.active) {

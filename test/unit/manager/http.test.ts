@@ -143,6 +143,7 @@ describe('over HTTP', () => {
       'get put delete /v1/profiles/{managerId}/{typeId}/{typeVersion}',
       'get put delete /v1/tenants/{name}',
       'get put delete /v1/vsis/{vsiId}',
+      'post /v1/accept',
       'post /v1/migrations/reports',
       'put /v1/vsis/{vsiId}/status',
     ]);
@@ -153,7 +154,7 @@ describe('over HTTP', () => {
       assert(name !== undefined && name in json.components.schemas, `${to} leads nowhere`);
     }
     const { properties, ...rest } = json.components.schemas.Tenant;
-    assert.deepEqual(Object.keys(properties), ['name', 'rate', 'guaranteed']);
+    assert.deepEqual(Object.keys(properties), ['name', 'vlans', 'rate', 'guaranteed']);
     assert.deepEqual(rest, { type: 'object', required: ['name'], additionalProperties: false });
   });
 
