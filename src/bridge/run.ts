@@ -19,6 +19,7 @@ import { Ports } from './ports.ts';
 import type { Source } from './source.ts';
 import { rememberedStations } from './station-file.ts';
 import { standalone } from './standalone.ts';
+import { withNames } from './vm-names.ts';
 
 /**
  * Runs a bridge agent in this process's network namespace until `close`; the data plane goes on after that.
@@ -85,7 +86,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     stampOf: fromMonotonic,
     report: (report) => source.report(report),
     changed: (vsiId) => source.changed(vsiId),
-    log,
+    log: (level, message) => log(level, withNames(message, source.directory)),
   });
   const control = await serveControl(controlPath(config), {
     name: config.name,
