@@ -266,9 +266,15 @@ export class BridgeAgent {
     return this.#tenants.inForce;
   }
 
-  /** What the administrator changed and the data plane cannot do, with its reason. */
+  /** What the database has otherwise than it is in force, with the reason: the data plane cannot do it, or it is withheld. */
   get refused(): ReadonlyMap<string, string> {
-    return this.#refused;
+    const withheld = this.#parts.directory.withheld?.() ?? new Map<string, string>();
+    return withheld.size ? new Map([...this.#refused, ...withheld]) : this.#refused;
+  }
+
+  /** Whether the VSI is attached at a port. */
+  runs(vsiId: VsiId): boolean {
+    return this.entries.has(vsiId);
   }
 
   /** What the data plane has refused to do so far; null: it is as it should be. */

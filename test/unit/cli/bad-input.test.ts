@@ -87,7 +87,7 @@ const files: readonly [what: string, content: object | string, args: string[], c
     'a station with an unknown key',
     { ...station, uplnk: 'x' },
     ['station', '--config'],
-    'uplnk: is not a known key; name, uplink, manager, token, control, evb, managementAddresses, qemu would be right',
+    'uplnk: is not a known key; name, uplink, manager, token, control, evb, managementAddresses, setUpWhenArmed, qemu would be right',
   ],
   [
     'a station with a long interface name',
@@ -105,7 +105,7 @@ const files: readonly [what: string, content: object | string, args: string[], c
     'a manager with an unknown key',
     { ...manager, tokn: 'x' },
     ['manager', '--config'],
-    'tokn: is not a known key; database, listen, token, keepMigrations, history would be right',
+    'tokn: is not a known key; database, listen, hosts, token, keepMigrations, history would be right',
   ],
   [
     'a manager on port 99999',
