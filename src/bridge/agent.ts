@@ -25,6 +25,7 @@ import {
   type Relay,
   type RelayEvent,
   type RelayPort,
+  type RelayState,
 } from '../relay/relay.ts';
 import { admit, feasible, harmless, policyFor, type Admission, type Application } from './admission.ts';
 import { Announcements, type Heed } from './announcements.ts';
@@ -32,6 +33,7 @@ import type { Directory, Entitlement } from './directory.ts';
 import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
+import { activeNetworkPorts, takenOver } from './network-ports.ts';
 import { NetworkNews } from './network-news.ts';
 import { Owed } from './owed.ts';
 import type { PortLink } from './port-link.ts';
@@ -129,6 +131,9 @@ export class BridgeAgent {
   readonly #heeds = new Map<PortName, Heed>();
   readonly #book = new EntryBook();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
+  /** network and mirror ports */
+  #otherPorts = new Map<PortName, RelayPort>();
+  #networkPorts: RelayState['networkPorts'] = new Map();
   /** of all ports; a station port's also where the machine does not use it */
   readonly #links = new Map<PortName, PortLink>();
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
@@ -165,6 +170,7 @@ export class BridgeAgent {
 
   #use(settings: PortSettings): void {
     this.#settings = settings;
+    this.#otherPorts = new Map(settings.otherPorts);
     this.#stationLinks.clear();
     this.#heeds.clear();
     for (const link of settings.links) {
@@ -213,17 +219,22 @@ export class BridgeAgent {
     const leaving = kept.links.filter(({ name }) => !stay.has(name));
     const others = new Map(wanted.otherPorts);
     for (const { name } of leaving) others.delete(name); // not before its VSIs are let go of
+    const before = { others: this.#otherPorts, networkPorts: this.#networkPorts };
     this.#use({ ...wanted, links: [...wanted.links, ...leaving], otherPorts: others });
+    this.#networkPorts = this.#choice();
     const refusal = this.#tryToApply();
     if (refusal !== null) {
-      this.#use(kept);
+      this.#use({ ...kept, otherPorts: before.others });
+      this.#networkPorts = before.networkPorts;
       throw new RelayError(refusal);
     }
     for (const { name } of leaving) this.#close(name);
     this.#use(wanted);
+    this.#networkPorts = this.#choice();
     for (const link of wanted.links) if (!this.#ports.has(link.name)) this.#opened(link);
     for (const name of this.#links.keys()) if (!this.portKinds.has(name)) this.#links.delete(name);
     this.#owed.make('ports of the configuration');
+    this.#tellTakeOver(before.networkPorts);
     this.#parts.changed(null);
   }
 
@@ -249,11 +260,16 @@ export class BridgeAgent {
 
   /** Every port, by what it is. The data plane would tell it as well, after reading back all its VSIs. */
   get portKinds(): ReadonlyMap<PortName, RelayPort['kind']> {
-    const { links, otherPorts } = this.#settings;
+    const { links } = this.#settings;
     return new Map([
-      ...Array.from(otherPorts, ([name, { kind }]) => [name, kind] as const),
+      ...Array.from(this.#otherPorts, ([name, { kind }]) => [name, kind] as const),
       ...links.map(({ name }) => [name, 'station'] as const),
     ]);
+  }
+
+  /** The active network port of each VLAN. */
+  get networkPorts(): ReadonlyMap<Vid, PortName> {
+    return this.#networkPorts;
   }
 
   /** How each port's link is. */
@@ -302,7 +318,10 @@ export class BridgeAgent {
         return [];
       });
     }
+    const before = held.networkPorts;
+    this.#networkPorts = activeNetworkPorts(this.#otherPorts, (name) => linkOf(name) === 'up', before);
     this.#apply();
+    this.#tellTakeOver(before);
     const { size } = this.entries;
     if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
     relay.watch((event) => this.#announced(event));
@@ -338,11 +357,6 @@ export class BridgeAgent {
     }
   }
 
-  /** A network port has taken over these VLANs from another: the network behind it is told of all VSIs in them. */
-  tookOver(vlans: ReadonlySet<Vid>): void {
-    this.#news.tookOver(vlans);
-  }
-
   /** What the network was told, and what waits to be. */
   get announced(): NetworkNews['counters'] {
     return this.#news.counters;
@@ -355,7 +369,13 @@ export class BridgeAgent {
   /** The port's interface has another address: it was made anew, or given one. */
   addressChanged(port: PortName, mac: MacAddress): void {
     const before = this.#macs.get(port);
-    if (!this.#ports.has(port) || before === mac) return;
+    if (before === mac) return;
+    const other = this.#otherPorts.get(port);
+    if (other?.kind === 'network' && other.host && other.host.address !== mac) {
+      this.#otherPorts.set(port, { ...other, host: { ...other.host, address: mac } });
+      this.#owed.make(`address of ${port}`);
+    }
+    if (!this.#ports.has(port)) return;
     this.#macs.set(port, mac);
     if (before !== undefined) this.#parts.log('info', `${port} has the address ${mac} now`);
   }
@@ -369,7 +389,32 @@ export class BridgeAgent {
     if (driver && (link === 'up' || before === 'up'))
       driver.do((machine, now) => (link === 'up' ? machine.linkUp(now) : machine.linkDown(now)));
     if (driver) this.#notePlace(port);
+    if (this.#otherPorts.get(port)?.kind === 'network') this.#chooseNetworkPorts();
     this.#parts.changed(null);
+  }
+
+  /** Which network port is to be active in each VLAN. */
+  #choice(): RelayState['networkPorts'] {
+    const isUp = (name: PortName) => (this.#links.get(name) ?? this.#parts.linkOf(name)) === 'up';
+    return activeNetworkPorts(this.#otherPorts, isUp, this.#networkPorts);
+  }
+
+  /** Another network port takes over from one whose link is down. */
+  #chooseNetworkPorts(): void {
+    const before = this.#networkPorts;
+    const after = this.#choice();
+    if (isDeepStrictEqual(after, before)) return;
+    this.#networkPorts = after;
+    this.#owed.make('active network ports');
+    this.#tellTakeOver(before);
+  }
+
+  /** The network behind a port that has taken over VLANs is told of all VSIs in them. */
+  #tellTakeOver(before: RelayState['networkPorts']): void {
+    for (const [name, vlans] of takenOver(before, this.#networkPorts)) {
+      this.#parts.log('info', `${name} is the active network port of VLAN ${vlans.join(', ')} now`);
+      this.#news.tookOver(new Set(vlans));
+    }
   }
 
   /**
@@ -892,8 +937,7 @@ export class BridgeAgent {
 
   #apply(): void {
     if (this.#stopped) return;
-    const { otherPorts, ageingTime } = this.#settings;
-    const ports = new Map<PortName, RelayPort>(otherPorts);
+    const ports = new Map<PortName, RelayPort>(this.#otherPorts);
     for (const [name, { egress }] of this.#stationLinks) {
       const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
       const isUsed = current || this.#book.isUsed(name);
@@ -904,7 +948,8 @@ export class BridgeAgent {
         ports,
         vsis: this.#book.relayed,
         tenants: this.#tenants.inForce,
-        ageingTime,
+        networkPorts: this.#networkPorts,
+        ageingTime: this.#settings.ageingTime,
       },
       this.#book.unapplied ?? undefined,
     );

@@ -91,7 +91,8 @@ export class TestRelay extends ReferenceRelay {
   objects: (state: RelayState) => string | null = () => null;
 
   /** what left to tell the network, in ms of the virtual clock */
-  readonly announced: { readonly at: number; readonly port: string; readonly frame: Uint8Array }[] = [];
+  readonly announced: { readonly at: number; readonly port: string | null; readonly frame: Uint8Array }[] =
+    [];
 
   constructor(now: () => bigint) {
     super(now, ({ port, frame }) =>
@@ -135,6 +136,8 @@ export class TestRelay extends ReferenceRelay {
   }
 }
 
+export const n1: RelayPort = { kind: 'network', nativeVlan: parseVid(100), vlans: [] };
+
 /** A bridge with two stations on a virtual clock, with the reference relay as its data plane. */
 export class TestNetwork {
   readonly time = new VirtualClock();
@@ -148,14 +151,17 @@ export class TestNetwork {
   listening = true;
   readonly #heed: Heed | undefined;
   readonly #hold: Hold | undefined;
+  readonly #otherPorts: ReadonlyMap<string, RelayPort>;
   /** what the bridge's agent has kept over its restart */
   #met: ReadonlyMap<string, Station> = new Map();
 
   /**
    * @param heed what the station ports do with announcements; absent: as the stations are, which is Hairpin's own
    * @param hold what they do with VSIs whose keep-alives are lost
+   * @param others its network and mirror ports
    */
-  constructor(heed?: Heed, hold?: Hold) {
+  constructor(heed?: Heed, hold?: Hold, others: Readonly<Record<string, RelayPort>> = { n1 }) {
+    this.#otherPorts = new Map(Object.entries(others));
     this.#heed = heed;
     this.#hold = hold;
     this.stations = { p1: this.#station('p1', 1), p2: this.#station('p2', 2) };
@@ -202,7 +208,7 @@ export class TestNetwork {
   hears(): string[] {
     return this.relay
       .receive('n1', frame(web1.macs[0]!, outside), this.nanoseconds())
-      .map(({ port }) => port)
+      .map(({ port }) => port ?? 'host')
       .sort();
   }
 
@@ -261,7 +267,7 @@ export class TestNetwork {
       limits: { vsis: 16, filterEntries: 4 },
       firstSequence: 1 + Math.round(this.time.now),
       links: (['p1', 'p2'] as const).map((name) => this.#link(name, () => agent === this.bridge, this.#hold)),
-      otherPorts: new Map([['n1', { kind: 'network', nativeVlan: parseVid(100), vlans: [] }]]),
+      otherPorts: this.#otherPorts,
       linkOf: () => 'up',
       ageingTime: 300,
       relay: this.relay,
