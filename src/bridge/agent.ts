@@ -16,7 +16,7 @@ import type { ManagementAddress } from '../protocol/lldp/packet.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import { sameProfile } from '../protocol/vdp/filter.ts';
 import type { BridgeVsi, VdpLimits } from '../protocol/vdp/bridge.ts';
-import type { Hold } from '../protocol/vdp/hold.ts';
+import { defaultHold, type Hold } from '../protocol/vdp/hold.ts';
 import { objection } from '../relay/capabilities.ts';
 import {
   RelayError,
@@ -32,11 +32,13 @@ import { Announcements, type Heed } from './announcements.ts';
 import type { Directory, Entitlement } from './directory.ts';
 import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
+import { Flips } from './flips.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
 import { activeNetworkPorts, takenOver } from './network-ports.ts';
 import { NetworkNews } from './network-news.ts';
 import { Owed } from './owed.ts';
 import type { PortLink } from './port-link.ts';
+import { passages, type Passage } from './passages.ts';
 import { RequestLog } from './request-log.ts';
 import { lastFrame, whenSilent } from './silence.ts';
 import { Stations } from './stations.ts';
@@ -45,13 +47,13 @@ import { Tenants, type Change } from './tenants.ts';
 import {
   activate,
   detach,
+  flip,
+  isConfirmedBy,
   isReleased,
-  passages,
   places,
   renew,
   reserve,
   type Attachment,
-  type Passage,
   type Reservation,
   type VsiEntry,
 } from './vsi-entry.ts';
@@ -74,7 +76,17 @@ export interface StationLink {
   readonly announcements?: Heed | undefined;
 }
 
-export interface BridgeAgentParts {
+/** The ports, as the administrator has them. */
+export interface PortSettings {
+  readonly links: readonly StationLink[];
+  /** network and mirror ports, which have no protocol */
+  readonly otherPorts: ReadonlyMap<PortName, RelayPort>;
+  /** of learned addresses, in s */
+  readonly ageingTime: number;
+}
+
+/** With the ports to begin with. */
+export interface BridgeAgentParts extends PortSettings {
   readonly name: string;
   readonly evb: EvbParameters;
   readonly limits: VdpLimits;
@@ -84,13 +96,8 @@ export interface BridgeAgentParts {
   readonly managementAddresses?: readonly ManagementAddress[];
   /** of ECP, by chance: a station must not take this agent's first ECPDU for its predecessor's last */
   readonly firstSequence: number;
-  readonly links: readonly StationLink[];
-  /** network and mirror ports, which have no protocol */
-  readonly otherPorts: ReadonlyMap<PortName, RelayPort>;
   /** how any port's link is when the agent starts */
   readonly linkOf: (port: PortName) => PortLink;
-  /** of learned addresses, in s */
-  readonly ageingTime: number;
   readonly relay: Relay;
   readonly directory: Directory;
   /** frames in a second that tell the network of moves; the default is 500 */
@@ -120,10 +127,14 @@ interface Counts {
  */
 export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
+  #settings: PortSettings;
+  /** the station ports of the settings */
+  readonly #stationLinks = new Map<PortName, StationLink>();
+  readonly #heeds = new Map<PortName, Heed>();
   readonly #book = new EntryBook();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
   /** network and mirror ports */
-  readonly #otherPorts: Map<PortName, RelayPort>;
+  #otherPorts = new Map<PortName, RelayPort>();
   #networkPorts: RelayState['networkPorts'] = new Map();
   /** of all ports; a station port's also where the machine does not use it */
   readonly #links = new Map<PortName, PortLink>();
@@ -131,17 +142,17 @@ export class BridgeAgent {
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   readonly #announcements: Announcements;
   readonly #news: NetworkNews;
+  readonly #flips: Flips;
   readonly #owed: Owed;
   readonly #requestLog: RequestLog;
   readonly #stations: Stations;
   /** the ports' own addresses */
-  readonly #macs: Map<PortName, MacAddress>;
+  readonly #macs = new Map<PortName, MacAddress>();
   /** what stations have asked for and the manager is asked about */
   readonly #requests: Enquiries;
   /** the same for VMs that have announced themselves */
   readonly #arrivals: Enquiries;
   readonly #tenants = new Tenants();
-  readonly #egress: ReadonlyMap<PortName, PortEgress>;
   /** changes that the data plane cannot do, by what was changed; what was before is still in force */
   readonly #refused = new Map<string, string>();
   #stopped = false;
@@ -150,42 +161,106 @@ export class BridgeAgent {
     this.#parts = parts;
     this.#requestLog = new RequestLog(parts.log);
     this.#stations = parts.stations ?? new Stations();
-    this.#otherPorts = new Map(parts.otherPorts);
-    this.#macs = new Map(parts.links.flatMap(({ name, mac }) => (mac === undefined ? [] : [[name, mac]])));
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
-    this.#egress = new Map(parts.links.map(({ name, egress }) => [name, egress]));
     this.#news = new NetworkNews(parts, this.#book.entries);
+    this.#flips = new Flips({
+      ...parts,
+      entry: (vsiId) => this.#book.get(vsiId),
+      isSigned: (port) => this.#isSigned(port),
+      change: (vsiId, change) => this.#turn(vsiId, change),
+    });
     this.#owed = new Owed(parts.clock, () => this.#apply(), parts.log);
-    this.#announcements = new Announcements(
-      new Map(
-        parts.links.flatMap(({ name, announcements }) => (announcements ? [[name, announcements]] : [])),
-      ),
-    );
-    const { otherNeighbours, managementAddresses } = parts;
-    const macs = this.#macs;
-    for (const { name, secondStation, hold, send, drain } of parts.links) {
-      const before = this.#stations.at(name);
-      const machine = new BridgePort({
-        ...(before && { station: before.mac }),
-        get mac() {
-          return macs.get(name) ?? noAddress;
-        },
-        ...(secondStation && { secondStation }),
-        ...(hold && { vsiHold: hold }),
-        isElsewhere: (vsiId) => this.#isElsewhere(vsiId, name),
-        ...(otherNeighbours !== undefined && { otherNeighbours }),
-        ...(managementAddresses && { managementAddresses }),
-        systemName: parts.name,
-        portId: name,
-        evb: parts.evb,
-        limits: parts.limits,
-        firstSequence: parts.firstSequence,
-        isVsiAddress: (mac) => this.#book.hasAddress(mac),
-      });
-      const handle = (output: BridgePortOutput) => this.#handle(name, output, send);
-      this.#ports.set(name, new Driver(machine, parts.clock, handle, drain));
+    this.#announcements = new Announcements(this.#heeds);
+    this.#settings = parts;
+    this.#use(parts);
+    for (const link of parts.links) this.#open(link);
+  }
+
+  #use(settings: PortSettings): void {
+    this.#settings = settings;
+    this.#otherPorts = new Map(settings.otherPorts);
+    this.#stationLinks.clear();
+    this.#heeds.clear();
+    for (const link of settings.links) {
+      this.#stationLinks.set(link.name, link);
+      if (link.announcements) this.#heeds.set(link.name, link.announcements);
     }
+  }
+
+  #open({ name, mac, send, drain }: StationLink): void {
+    const { otherNeighbours, managementAddresses, clock, ...parts } = this.#parts;
+    const [macs, links] = [this.#macs, this.#stationLinks];
+    if (mac !== undefined) macs.set(name, mac);
+    const before = this.#stations.at(name);
+    const machine = new BridgePort({
+      ...(before && { station: before.mac }),
+      get mac() {
+        return macs.get(name) ?? noAddress;
+      },
+      get secondStation() {
+        return links.get(name)?.secondStation ?? 'ignore';
+      },
+      get vsiHold() {
+        return links.get(name)?.hold ?? defaultHold;
+      },
+      isElsewhere: (vsiId) => this.#isElsewhere(vsiId, name),
+      ...(otherNeighbours !== undefined && { otherNeighbours }),
+      ...(managementAddresses && { managementAddresses }),
+      systemName: parts.name,
+      portId: name,
+      evb: parts.evb,
+      limits: parts.limits,
+      firstSequence: parts.firstSequence,
+      isVsiAddress: (mac) => this.#book.hasAddress(mac),
+    });
+    const handle = (output: BridgePortOutput) => this.#handle(name, output, send);
+    this.#ports.set(name, new Driver(machine, clock, handle, drain));
+  }
+
+  /**
+   * Other ports, or the same ones otherwise: what is as it was is not touched. A new port's link is told by `linkChanged`,
+   * like any other's. VSIs at a station port that goes are let go of. @throws RelayError, and nothing was changed
+   */
+  configure(wanted: PortSettings): void {
+    const kept = this.#settings;
+    const stay = new Set(wanted.links.map(({ name }) => name));
+    const leaving = kept.links.filter(({ name }) => !stay.has(name));
+    const others = new Map(wanted.otherPorts);
+    for (const { name } of leaving) others.delete(name); // not before its VSIs are let go of
+    const before = { others: this.#otherPorts, networkPorts: this.#networkPorts };
+    this.#use({ ...wanted, links: [...wanted.links, ...leaving], otherPorts: others });
+    this.#networkPorts = this.#choice();
+    const refusal = this.#tryToApply();
+    if (refusal !== null) {
+      this.#use({ ...kept, otherPorts: before.others });
+      this.#networkPorts = before.networkPorts;
+      throw new RelayError(refusal);
+    }
+    for (const { name } of leaving) this.#close(name);
+    this.#use(wanted);
+    this.#networkPorts = this.#choice();
+    for (const link of wanted.links) if (!this.#ports.has(link.name)) this.#opened(link);
+    for (const name of this.#links.keys()) if (!this.portKinds.has(name)) this.#links.delete(name);
+    this.#owed.make('ports of the configuration');
+    this.#tellTakeOver(before.networkPorts);
+    this.#parts.changed(null);
+  }
+
+  #opened(link: StationLink): void {
+    this.#open(link);
+    this.#links.delete(link.name); // it may have been a port of another kind
+  }
+
+  #close(port: PortName): void {
+    for (const { vsiId } of this.#book.at(port)) this.#letGo(vsiId, port, 'the port is taken away');
+    const driver = this.#ports.get(port)!;
+    driver.do((machine, now) => machine.shutdown(now));
+    driver.stop();
+    this.#ports.delete(port);
+    this.#links.delete(port);
+    this.#reflective.delete(port);
+    this.#macs.delete(port);
   }
 
   get entries(): ReadonlyMap<VsiId, VsiEntry> {
@@ -194,7 +269,7 @@ export class BridgeAgent {
 
   /** Every port, by what it is. The data plane would tell it as well, after reading back all its VSIs. */
   get portKinds(): ReadonlyMap<PortName, RelayPort['kind']> {
-    const { links } = this.#parts;
+    const { links } = this.#settings;
     return new Map([
       ...Array.from(this.#otherPorts, ([name, { kind }]) => [name, kind] as const),
       ...links.map(({ name }) => [name, 'station'] as const),
@@ -276,7 +351,9 @@ export class BridgeAgent {
         adopted = detach(adopted, port);
         this.#parts.log('warn', `VSI ${entry.vsiId} is let go of at ${port}: it is no station port any more`);
       }
-    if (adopted) this.#book.put(entry.vsiId, adopted);
+    if (!adopted) return;
+    this.#book.put(entry.vsiId, adopted);
+    this.#flips.changed(entry.vsiId, null, adopted);
   }
 
   /** Says goodbye on every port (LLDP with TTL 0) and stops the machines; the data plane goes on, and is not touched again. */
@@ -285,10 +362,17 @@ export class BridgeAgent {
     this.#stopped = true;
     this.#owed.stop();
     this.#news.stop();
+    this.#flips.stop();
     for (const driver of this.#ports.values()) {
       driver.do((machine, now) => machine.shutdown(now));
       driver.stop();
     }
+  }
+
+  /** How many flips were made before their stations had said that the VMs run there, and what became of them. */
+  get flips(): Flips['counters'] & { readonly provisional: number } {
+    const provisional = [...this.entries.values()].filter(({ flip }) => flip !== null).length;
+    return { ...this.#flips.counters, provisional };
   }
 
   /** What the network was told, and what waits to be. */
@@ -322,16 +406,22 @@ export class BridgeAgent {
     const driver = this.#ports.get(port);
     if (driver && (link === 'up' || before === 'up'))
       driver.do((machine, now) => (link === 'up' ? machine.linkUp(now) : machine.linkDown(now)));
+    if (before === 'up') this.#flips.linkDown(this.#book.at(port), port);
     if (driver) this.#notePlace(port);
     if (this.#otherPorts.get(port)?.kind === 'network') this.#chooseNetworkPorts();
     this.#parts.changed(null);
   }
 
+  /** Which network port is to be active in each VLAN. */
+  #choice(): RelayState['networkPorts'] {
+    const isUp = (name: PortName) => (this.#links.get(name) ?? this.#parts.linkOf(name)) === 'up';
+    return activeNetworkPorts(this.#otherPorts, isUp, this.#networkPorts);
+  }
+
   /** Another network port takes over from one whose link is down. */
   #chooseNetworkPorts(): void {
     const before = this.#networkPorts;
-    const isUp = (name: PortName) => (this.#links.get(name) ?? this.#parts.linkOf(name)) === 'up';
-    const after = activeNetworkPorts(this.#otherPorts, isUp, before);
+    const after = this.#choice();
     if (isDeepStrictEqual(after, before)) return;
     this.#networkPorts = after;
     this.#owed.make('active network ports');
@@ -461,6 +551,16 @@ export class BridgeAgent {
     return { vsiId, profile, filter: filterOf(entry, attachment), station: this.#stations.at(port) };
   }
 
+  /** The manager says of a migration that the VM has stopped at its source. */
+  migrationStopped(vsiId: VsiId): void {
+    this.#flips.stopped(vsiId);
+  }
+
+  /** The manager says that a migration was aborted, or has failed. */
+  migrationEnded(vsiId: VsiId): void {
+    this.#flips.failed(vsiId);
+  }
+
   /** A migration that an announcement may complete was opened: what is counted from here on is its own. */
   migrationOpened(vsiId: VsiId): void {
     this.#attempt(
@@ -480,7 +580,13 @@ export class BridgeAgent {
         this.#requested(port, output);
         return;
       case 'renewed':
-        return; // a late keep-alive of the source must not move anything
+        // a late keep-alive of the source must not move anything; the destination's may be the word that is awaited
+        if (this.#ports.get(port)!.machine.associationOf(output.vsiId) === 'associated')
+          this.#confirmed(output.vsiId, port);
+        return;
+      case 'suspended':
+        this.#flips.suspended(output.vsiId, port, output.suspended);
+        return;
       case 'held':
         this.#said(
           port,
@@ -492,7 +598,7 @@ export class BridgeAgent {
         changed(output.vsiId);
         return;
       case 'released':
-        this.#detach(output.vsiId, port, port);
+        this.#left(output.vsiId, port);
         this.#said(port, 'info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
         return;
       case 'evb':
@@ -520,6 +626,53 @@ export class BridgeAgent {
       case 'late answer':
         return; // `awaits` was asked before anything was set up
     }
+  }
+
+  /** The station has let go: where the VM is awaited elsewhere, that is where it has gone. */
+  #left(vsiId: VsiId, port: PortName): void {
+    this.#release(vsiId, port, port, (entry) => {
+      const left = detach(entry, port);
+      return entry.active === port && left?.active === null ? flip(left, 'left') : left;
+    });
+  }
+
+  /** The station has associated what it had pre-associated, and VDP took it for a renewal. */
+  #confirmed(vsiId: VsiId, port: PortName): void {
+    const entry = this.#book.get(vsiId);
+    if (!entry || !isConfirmedBy(entry, port)) return;
+    const { wireVid } = entry.attachments.get(port)!;
+    if (this.#attempt(vsiId, port, (now) => now && activate(now, port, wireVid)))
+      this.#said(port, 'info', `VSI ${vsiId} associate at ${port}: granted`);
+  }
+
+  /** A provisional flip, or its end: what the data plane refuses is owed. */
+  #turn(vsiId: VsiId, change: (entry: VsiEntry) => VsiEntry | null): void {
+    const before = this.#book.get(vsiId);
+    this.#commit(
+      vsiId,
+      null,
+      (entry) => entry && change(entry),
+      () => this.#owed.make(`VSI ${vsiId} turns`),
+    );
+    if (!before?.flip) return;
+    // what VDP was told of a flip that is undone, it is to take for a pre-association again
+    for (const [port, { association }] of before.attachments)
+      if (association !== 'associated') this.#adoptAt(port, vsiId);
+  }
+
+  /** VDP is to hold there what the entry says. */
+  #adoptAt(port: PortName, vsiId: VsiId): void {
+    this.#ports.get(port)?.do((machine, now) => {
+      machine.adopt(
+        this.#heldAt(port).filter((held) => held.vsiId === vsiId),
+        now,
+      );
+      return [];
+    });
+  }
+
+  #isSigned(port: PortName): boolean {
+    return this.#ports.get(port)?.machine.trust === 'signed';
   }
 
   /** Whose place the port is, for the next run. */
@@ -553,11 +706,17 @@ export class BridgeAgent {
   #requested(port: PortName, request: Request): void {
     const at = this.#parts.timestamp();
     const { vsiId, profile } = request;
+    const driver = this.#ports.get(port);
+    // the port may have been taken away, and come again, while the manager was asked
+    const isThere = () => this.#ports.get(port) === driver;
     this.#entitled(this.#requests, port, {
       vsiId,
       profile,
-      answered: (entitlement) => this.#decide(port, request, at, entitlement),
+      answered: (entitlement) => {
+        if (isThere()) this.#decide(port, request, at, entitlement);
+      },
       failed: (error) => {
+        if (!isThere()) return;
         const isTooMuch = error instanceof TooManyEnquiries;
         const code = isTooMuch ? 'insufficient resources' : 'unable to contact VSI manager';
         this.#refuse(port, request, code, error.message, true);
@@ -599,7 +758,9 @@ export class BridgeAgent {
           return activate(newEntry(entry, vsiId, request.profile, admission), port, admission.wireVid);
         // prepare never harms the source: what it was granted stays until the cut-over
         const base =
-          entry?.active && entry.active !== port ? entry : newEntry(entry, vsiId, request.profile, admission);
+          entry?.active && (entry.active !== port || entry.flip)
+            ? entry
+            : newEntry(entry, vsiId, request.profile, admission);
         return reserve(base, port, admission.wireVid, reservations[mode]);
       });
     } catch (error) {
@@ -650,8 +811,10 @@ export class BridgeAgent {
 
   #announced(event: RelayEvent): void {
     const armed = this.#book.owners(event.mac).filter((entry) => isArmedBy(entry, event));
-    if (armed.length && this.#announcements.counts(event))
-      for (const { vsiId, profile, active } of armed)
+    if (armed.length && this.#announcements.counts(event, this.#isSigned(event.port)))
+      for (const { vsiId, profile, active } of armed.filter(({ vsiId }) =>
+        this.#flips.believes(vsiId, event.port),
+      ))
         this.#unlessItSpeaks(event, vsiId, active, () =>
           this.#entitled(this.#arrivals, event.port, {
             vsiId,
@@ -714,9 +877,8 @@ export class BridgeAgent {
       this.#unheard(event, admission.reason);
       return;
     }
-    const arrived = activate(newEntry(entry, vsiId, entry.profile, admission), port, attachment.wireVid);
-    if (!this.#attempt(vsiId, port, () => arrived)) return;
-    this.#parts.log('info', `VSI ${vsiId} announces itself at ${port}: active`);
+    if (!this.#attempt(vsiId, port, (now) => now && flip(now, 'announcement'))) return;
+    this.#parts.log('info', `VSI ${vsiId} announces itself at ${port}: active for now`);
     this.#ports.get(port)!.do((machine, now) => machine.associated(vsiId, now));
   }
 
@@ -736,7 +898,8 @@ export class BridgeAgent {
       return;
     }
     const known = this.#book.get(vsiId);
-    if (this.#ports.get(event.port)?.machine.isDisabled) return;
+    const driver = this.#ports.get(event.port);
+    if (!driver || driver.machine.isDisabled) return;
     if (this.#stopped || (known?.active ?? null) !== source) return; // it was moved meanwhile
     if (this.#hasSpokenSince(event, vsiId, source)) return;
     const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
@@ -773,7 +936,7 @@ export class BridgeAgent {
     const passes = (...moments: Passage['moment'][]) => found.some(({ moment }) => moments.includes(moment));
     const ends = passes('release', 'abort');
     // a place that goes takes its counters with it
-    const last = before && ends ? this.#countsOf(before) : null;
+    const last = before && (ends || passes('undo')) ? this.#countsOf(before) : null;
     const after = changed && {
       ...changed,
       ...(ends ? { tally: null } : before && passes('ready') ? { tally: this.#tally(before) } : {}),
@@ -786,6 +949,7 @@ export class BridgeAgent {
       throw error;
     }
     this.#news.changed(vsiId, before, after);
+    this.#flips.changed(vsiId, before, after);
     for (const passage of found) this.#passed(vsiId, passage, last);
     for (const port of before?.attachments.keys() ?? [])
       if (port !== by && !after?.attachments.has(port))
@@ -795,10 +959,19 @@ export class BridgeAgent {
 
   /** What is not granted any more goes, now or when the data plane takes it. */
   #detach(vsiId: VsiId, by: PortName | null, port: PortName): void {
+    this.#release(vsiId, by, port, (entry) => detach(entry, port));
+  }
+
+  #release(
+    vsiId: VsiId,
+    by: PortName | null,
+    port: PortName,
+    change: (entry: VsiEntry) => VsiEntry | null,
+  ): void {
     this.#commit(
       vsiId,
       by,
-      (entry) => entry && detach(entry, port),
+      (entry) => entry && change(entry),
       () => this.#owed.make(`VSI ${vsiId} released at ${port}`),
     );
   }
@@ -817,21 +990,20 @@ export class BridgeAgent {
 
   #passed(vsiId: VsiId, passage: Passage, counts: Counts | null): void {
     const { moment, source, destination } = passage;
-    const ends = moment === 'release' || moment === 'abort';
     const count = (port: PortName | null) => (port === null ? null : (counts?.at(port) ?? null));
-    this.#report(
-      vsiId,
-      moment,
-      passage,
-      ends ? { counts: { source: count(source), destination: count(destination) } } : {},
-    );
+    const counted = { source: count(source), destination: count(destination) };
+    this.#report(vsiId, moment, passage, {
+      ...(counting.has(moment) && { counts: counted }),
+      // whatever went there the VM never saw
+      ...(moment === 'undo' && { lost: { undone: counted.destination?.framesToVm ?? 0 } }),
+    });
   }
 
   #report(
     vsiId: VsiId,
     moment: MigrationReport['moment'],
     { source, destination }: { source: PortName | null; destination: PortName },
-    more: Partial<Pick<MigrationReport, 'counts' | 'at'>> = {},
+    more: Partial<Pick<MigrationReport, 'counts' | 'lost' | 'at'>> = {},
   ): void {
     const { name, report, timestamp } = this.#parts;
     const at = (port: PortName): PortLocation => ({ bridge: name, port });
@@ -860,10 +1032,10 @@ export class BridgeAgent {
   #apply(): void {
     if (this.#stopped) return;
     const ports = new Map<PortName, RelayPort>(this.#otherPorts);
-    for (const name of this.#ports.keys()) {
+    for (const [name, { egress }] of this.#stationLinks) {
       const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
       const isUsed = current || this.#book.isUsed(name);
-      ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed, ...this.#egress.get(name) });
+      ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed, ...egress });
     }
     this.#parts.relay.apply(
       {
@@ -871,7 +1043,7 @@ export class BridgeAgent {
         vsis: this.#book.relayed,
         tenants: this.#tenants.inForce,
         networkPorts: this.#networkPorts,
-        ageingTime: this.#parts.ageingTime,
+        ageingTime: this.#settings.ageingTime,
       },
       this.#book.unapplied ?? undefined,
     );
@@ -902,15 +1074,23 @@ export class BridgeAgent {
   #heldAt(port: PortName): BridgeVsi[] {
     return this.#book.at(port).map((entry) => {
       const attachment = entry.attachments.get(port)!;
-      const { vsiId, profile } = entry;
-      return { vsiId, profile, association: attachment.association, filter: filterOf(entry, attachment) };
+      const { vsiId, profile, flip, active } = entry;
+      const { association } = attachment;
+      const hasStopped = flip === 'stop' && active !== port;
+      return {
+        vsiId,
+        profile,
+        association,
+        filter: filterOf(entry, attachment),
+        ...(hasStopped && { suspended: true }),
+      };
     });
   }
 
   /** Whether the VSI has moved away: the port's station may never say that it let go of it. */
   #isElsewhere(vsiId: VsiId, port: PortName): boolean {
     const entry = this.#book.get(vsiId);
-    return entry === null || isReleased(entry, port);
+    return entry === null || (isReleased(entry, port) && !entry.flip);
   }
 
   /** Since when the VSI is held at the port without its station's keep-alives; null: it is kept alive. */
@@ -945,6 +1125,9 @@ function describes({ profile, addresses }: VsiEntry, request: Request): boolean 
   );
 }
 
+/** The moments at which a place goes, and its counters with it, and those that say what has been lost. */
+const counting: ReadonlySet<Passage['moment']> = new Set(['undo', 'release', 'abort']);
+
 /** Whether the VSI is armed where it announces itself. */
 function isArmedBy(entry: VsiEntry, { reason, port, wireVid }: RelayEvent): boolean {
   const { armed } = places(entry);
@@ -971,6 +1154,7 @@ function newEntry(
     filter: atPlace(admission.filter, admission.wireVid),
     attachments: before?.attachments ?? new Map(),
     active: before?.active ?? null,
+    flip: before?.flip ?? null,
     tally: before?.tally ?? null,
   };
 }

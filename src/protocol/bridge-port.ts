@@ -7,6 +7,7 @@ import { wasStopped } from './late.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
 import { portState, type PortState } from './port-state.ts';
 import type { Trust } from './trust.ts';
+import type { Held } from './vdp/association.ts';
 import {
   defaultLimits,
   VdpBridge,
@@ -52,7 +53,7 @@ export class BridgePort {
 
   constructor(options: BridgePortOptions) {
     const emit = (output: BridgePortOutput): void => void this.#outputs.push(output);
-    const { limits = defaultLimits, vsiHold: hold = defaultHold, isElsewhere = () => false } = options;
+    const { limits = defaultLimits, isElsewhere = () => false } = options;
     // An answer and a de-associate for each VSI, and as many answers again to VSIs that are refused.
     this.#adjacency = new Adjacency('bridge', options, 3 * limits.vsis, {
       emit,
@@ -66,7 +67,9 @@ export class BridgePort {
     });
     this.#vdp = new VdpBridge({
       limits,
-      hold,
+      get hold() {
+        return options.vsiHold ?? defaultHold; // it may change
+      },
       isElsewhere,
       operation: () => this.#adjacency.operation,
       put: (tlv) => this.#adjacency.put(inTheirWords(tlv, this.#adjacency.neighbour)),
@@ -141,6 +144,11 @@ export class BridgePort {
   /** A second station spoke, and since then the link was not down: nothing is to be set up here. */
   get isDisabled(): boolean {
     return this.#adjacency.isDisabled;
+  }
+
+  /** How the station has associated a VSI; null: not at all. */
+  associationOf(vsiId: VsiId): Held | null {
+    return this.#vdp.associationOf(vsiId);
   }
 
   /** Whether `answer` would still count: to be asked before anything is set up for the request. */
