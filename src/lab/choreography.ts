@@ -87,7 +87,8 @@ export function garp(
     over: ending.over,
     reveal: async () => {
       await asides.settled();
-      await tell(from, 'left');
+      // a station that watches has seen the VM's end there, and knows no such VM any more
+      if (!vm.watched) await tell(from, 'left');
       vm.reveal();
       await tell(to, 'started');
     },
