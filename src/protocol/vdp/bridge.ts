@@ -21,6 +21,7 @@ import {
   type VdpRequest,
 } from './association.ts';
 import { grants, hasGroupAddress, sameFilter, sameProfile, usesGroups } from './filter.ts';
+import { Inheritance } from './inheritance.ts';
 import type { AssociationTlv, UnusableRequest, VdpTlv } from './tlv.ts';
 
 export interface VdpLimits {
@@ -91,7 +92,7 @@ export type ReleaseReason =
   | 'refused'
   /** the agent called `deassociate` */
   | 'by the bridge'
-  /** another station is at the port now */
+  /** another station is at the port now, and did not claim it */
   | 'station gone'
   /** two stations are at the port, and it is disabled */
   | 'second station';
@@ -151,6 +152,8 @@ export class VdpBridge {
   readonly #refused = new Map<VsiId, AssociateRequest>();
   /** de-associated by the bridge, and the station has not acknowledged it */
   readonly #leaving = new Set<VsiId>();
+  /** held for the station that was here before this one */
+  readonly #inherited = new Inheritance();
   /** what is held does not expire before, as its station may be there and not have been heard yet */
   #unheardUntil = -Infinity;
   /** requests that the agent decides on */
@@ -247,9 +250,23 @@ export class VdpBridge {
     }
   }
 
-  /** What was held belonged to a station that cannot be told, as another is at the port, or the port is disabled. */
-  stationGone(reason: 'station gone' | 'second station' = 'station gone'): void {
+  /** What was held belonged to a station that cannot be told, as the port is disabled. */
+  stationGone(reason: 'second station'): void {
     for (const [vsiId, vsi] of this.#vsis) this.#forget(vsiId, vsi, reason);
+  }
+
+  /**
+   * Another station is at the port. What was asked for by the one before is void; what it held goes only once this one
+   * is confirmed, by its signature (`isSure`) or by the first VSI that it is granted, and does not claim it in time.
+   */
+  replaced(isSure: boolean, now: number): void {
+    for (const [vsiId, vsi] of this.#vsis) {
+      this.#settle(vsiId, vsi);
+      if (vsi.held) this.#renewed.touch(vsiId, now);
+      else this.#forget(vsiId, vsi, 'station gone');
+    }
+    this.#inherited.leave(this.#vsis.keys());
+    if (isSure) this.#inherited.confirm(now);
   }
 
   /** These TLVs were acknowledged, or given up. */
@@ -312,6 +329,10 @@ export class VdpBridge {
       const refusal = { code, keep: true, reason: 'there was no decision in time' } as const;
       this.#turnDown(request, refusal, 'resource wait expired', now);
     }
+    for (const vsiId of this.#inherited.expire(timing.keepAliveSupervision, now)) {
+      const vsi = this.#vsis.get(vsiId);
+      if (vsi) this.#forget(vsiId, vsi, 'station gone');
+    }
     if (now < this.#unheardUntil) return;
     for (const vsiId of this.#renewed.expire(timing.keepAliveSupervision, now)) {
       const vsi = this.#vsis.get(vsiId)!;
@@ -326,6 +347,7 @@ export class VdpBridge {
     return earliest(
       this.#confirmAt,
       this.#waiting.deadline(timing.resourceWait),
+      this.#inherited.deadline(timing.keepAliveSupervision),
       supervised === null ? null : Math.max(supervised, this.#unheardUntil),
     );
   }
@@ -347,6 +369,7 @@ export class VdpBridge {
       if (sameRequest(vsi.pending.request, request)) return;
     } else if (vsi?.held && renews(vsi.held, request)) {
       this.#renewed.touch(vsiId, now);
+      this.#inherited.claim(vsiId, now);
       this.#succeed(request, vsi.held.filter, now);
       this.#options.emit({ kind: 'renewed', vsiId });
       return;
@@ -401,6 +424,7 @@ export class VdpBridge {
     const { vsiId, profile, mode } = request;
     vsi.held = { vsiId, association: associationOf(mode), profile, filter };
     this.#renewed.touch(vsiId, now);
+    this.#inherited.claim(vsiId, now);
     this.#succeed(request, filter, now);
   }
 
@@ -494,6 +518,7 @@ export class VdpBridge {
   #forget(vsiId: VsiId, vsi: Vsi, reason: ReleaseReason | null): void {
     this.#settle(vsiId, vsi);
     this.#renewed.delete(vsiId);
+    this.#inherited.forget(vsiId);
     this.#vsis.delete(vsiId);
     if (reason !== null) this.#options.emit({ kind: 'released', vsiId, reason });
   }
