@@ -23,7 +23,7 @@ static __always_inline void count(struct tally *t, enum direction direction, __u
 	__sync_fetch_and_add(&t->octets[direction], octets);
 }
 
-_Static_assert((REASONS & (REASONS - 1)) == 0, "a mask of reasons");
+_Static_assert(REASONS <= REASON_WORDS && (REASON_WORDS & (REASON_WORDS - 1)) == 0, "a mask of reasons");
 
 /* While somebody watches, at a rate that a flood cannot raise. */
 __noinline int sample_drop(struct __sk_buff *skb, struct work *w, __u32 slot, __u32 reason)
@@ -70,7 +70,7 @@ __noinline int drop(struct __sk_buff *skb, struct work *w, __u32 port, __u32 vsi
 	if (p)
 		p->dropped[reason]++;
 	if (slot)
-		__sync_fetch_and_add(&slot->dropped[vsi & 3][reason & (REASONS - 1)], 1);
+		__sync_fetch_and_add(&slot->dropped[vsi & 3][reason & (REASON_WORDS - 1)], 1);
 	if (watched())
 		sample_drop(skb, w, vsi >> 2, reason);
 	return 0;

@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* Changes with every change of a map's meaning; pins of another layout are refused. */
-#define LAYOUT 2
+#define LAYOUT 3
 
 #define PORTS 1024      /* number 0 names no port */
 #define SLOTS 16384     /* slot 0 is no VSI */
@@ -32,8 +32,9 @@ enum kind { NO_PORT, STATION, NETWORK, MIRROR };
 enum storm { BROADCAST, MULTICAST, UNKNOWN_UNICAST, STORMS };
 enum reason {
 	UNASSOCIATED, ARMED, MOVED, ACCESS_LIST, RATE, REFLECTIVE_RELAY_OFF, VLAN, UNKNOWN_DESTINATION, ERROR,
-	GUARD_CONTROL, GUARD_DHCP, GUARD_RA, GUARD_ADDRESS, STORM, TENANT_RATE, SAME_PORT, REASONS
+	GUARD_CONTROL, GUARD_DHCP, GUARD_RA, GUARD_ADDRESS, STORM, TENANT_RATE, SAME_PORT, MTU, REASONS
 };
+#define REASON_WORDS 32 /* room for a counter of each; a power of two */
 
 struct settings {
 	__u64 layout;
@@ -136,12 +137,12 @@ struct slot {
 	__u64 mirrored[DIRECTIONS]; /* frames that were up for a copy to its mirror */
 	__u64 announced;            /* as a port's, for where it is armed */
 	__u64 pad3[2];
-	__u64 dropped[4][REASONS];  /* by tally */
+	__u64 dropped[4][REASON_WORDS];  /* by tally */
 };
 
 struct port_tally {
 	__u64 in, out;
-	__u64 dropped[REASONS];
+	__u64 dropped[REASON_WORDS];
 };
 
 struct source_key {
@@ -220,8 +221,8 @@ struct text {
 /* src/relay/ebpf/layout.ts counts on these. */
 _Static_assert(sizeof(struct port) == 632 && __builtin_offsetof(struct port, carries) == 40, "port");
 _Static_assert(sizeof(struct profile) == 640 && __builtin_offsetof(struct profile, rate) == 40, "profile");
-_Static_assert(sizeof(struct slot) == 896 && __builtin_offsetof(struct slot, storms) == 320, "slot");
-_Static_assert(sizeof(struct port_tally) == 144 && sizeof(struct record) == 652, "port_tally, record");
+_Static_assert(sizeof(struct slot) == 1408 && __builtin_offsetof(struct slot, storms) == 320, "slot");
+_Static_assert(sizeof(struct port_tally) == 272 && sizeof(struct record) == 652, "port_tally, record");
 _Static_assert(sizeof(struct source_key) == 12 && sizeof(struct announcement) == 32, "source_key, announcement");
 _Static_assert(sizeof(struct ip_key) == 24 && sizeof(struct tenant) == 72, "ip_key, tenant");
 _Static_assert(sizeof(struct drop_sample) == 152 && sizeof(struct text) == 512, "drop_sample, text");

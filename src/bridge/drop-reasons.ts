@@ -91,4 +91,9 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
     why: 'The destination was learned to be behind the network port that the frame came in by.',
     hint: 'Right where the network outside floods. A destination that has moved is learned anew when it speaks, or forgotten after ageingTime.',
   },
+  mtu: {
+    words: "longer than the port's MTU",
+    why: 'The frame is longer than the MTU of the port that it would have to leave by.',
+    hint: 'Give all ports that serve one VLAN the same MTU ("ip link set PORT mtu N"), or the VM a smaller one. "hairpin bridge show" has the MTU of each port.',
+  },
 };

@@ -1,6 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
 import { Argument, Command } from 'commander';
-import { pino, type Logger } from 'pino';
 import { bridgeConfig } from '../bridge/config.ts';
 import { hypervisorEventKinds } from '../hypervisors/event.ts';
 import { managerConfigSchema } from '../manager/config.ts';
@@ -13,17 +12,13 @@ import { readConfig } from './config-file.ts';
 import { refuseUnknown } from './help.ts';
 import { print } from './output.ts';
 import { needRoot } from './root.ts';
+import { serve } from './serve.ts';
 import { ask } from './server.ts';
 
 interface AnnounceOptions {
   readonly control?: string;
   readonly mac?: string[];
   readonly json?: boolean;
-}
-
-interface Running {
-  close(): Promise<void>;
-  readonly addresses?: readonly string[];
 }
 
 /** The three agents, each a real process that runs until it is told to end. */
@@ -36,9 +31,11 @@ function managerCommand(): Command {
     'manager',
     'the VSI manager: port profiles, VSIs and migrations, behind a REST API',
     async (config) => {
-      const parsed = readConfig(config, managerConfigSchema);
-      const { startManager } = await import('../manager/manager.ts');
-      await serve('manager', (logger) => startManager(parsed, logger));
+      const read = () => readConfig(config, managerConfigSchema);
+      await serve('manager', read, async (parsed, logger) => {
+        const { startManager } = await import('../manager/manager.ts');
+        return startManager(parsed, logger);
+      });
     },
   );
 }
@@ -48,13 +45,15 @@ function bridgeCommand(): Command {
     'bridge',
     'the EVB bridge agent, in the network namespace of the switch',
     async (config) => {
-      const parsed = readConfig(config, bridgeConfig);
-      needRoot('the bridge agent loads the data plane into the kernel');
-      // An agent answers seldom, and would for its first hundreds of VSIs be interpreted.
-      setFlagsFromString('--no-lazy-feedback-allocation');
-      setFlagsFromString('--invocation-count-for-maglev=30');
-      const { runBridge } = await import('../bridge/run.ts');
-      await serve('bridge', (logger) => runBridge(parsed, logger));
+      const read = () => readConfig(config, bridgeConfig);
+      await serve('bridge', read, async (parsed, logger) => {
+        needRoot('the bridge agent loads the data plane into the kernel');
+        // An agent answers seldom, and would for its first hundreds of VSIs be interpreted.
+        setFlagsFromString('--no-lazy-feedback-allocation');
+        setFlagsFromString('--invocation-count-for-maglev=30');
+        const { runBridge } = await import('../bridge/run.ts');
+        return runBridge(parsed, logger);
+      });
     },
   );
   addBridgeQueries(command);
@@ -63,10 +62,12 @@ function bridgeCommand(): Command {
 
 function stationCommand(): Command {
   const command = agent('station', 'the EVB station agent of a host', async (config) => {
-    const parsed = readConfig(config, stationConfig);
-    needRoot('the station agent sends frames on the uplink');
-    const { runStation } = await import('../station/run.ts');
-    await serve('station', (logger) => runStation(parsed, logger));
+    const read = () => readConfig(config, stationConfig);
+    await serve('station', read, async (parsed, logger) => {
+      needRoot('the station agent sends frames on the uplink');
+      const { runStation } = await import('../station/run.ts');
+      return runStation(parsed, logger);
+    });
   });
   command
     .command('announce')
@@ -109,31 +110,4 @@ function agent(name: string, description: string, run: (config: string) => Promi
       if (unknown !== undefined) refuseUnknown(command, unknown);
       await run(config);
     });
-}
-
-const mostLogged = 1 << 20;
-
-/** Standard output. An agent whose log cannot be written goes on: a full disk stops no traffic. */
-function log() {
-  const destination = pino.destination({ sync: true, maxLength: mostLogged });
-  let told = false;
-  destination.on('error', ({ message }: Error) => {
-    if (!told) console.error(`hairpin: the log cannot be written: ${message}`);
-    told = true;
-  });
-  return destination;
-}
-
-/** Runs an agent until SIGTERM or SIGINT, or until the lab that started it is gone. */
-async function serve(name: string, start: (logger: Logger) => Promise<Running>): Promise<void> {
-  const logger = pino({ name, level: process.env['HAIRPIN_LOG'] ?? 'info' }, log());
-  const { promise, resolve } = Promise.withResolvers<string>();
-  process.once('SIGTERM', resolve).once('SIGINT', resolve);
-  const running = await start(logger);
-  logger.info({ addresses: running.addresses }, 'ready');
-  process.once('disconnect', () => resolve('the lab ended'));
-  process.send?.({ addresses: running.addresses ?? [] });
-  logger.info(`ending: ${await promise}`);
-  await running.close();
-  process.exit(0);
 }

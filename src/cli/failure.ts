@@ -28,9 +28,14 @@ const expected = new Set([
   'SystemError',
 ]);
 
+/** Whether the message is for the user, who can mend it; the stack of any other error is a bug's report. */
+export function isExpected(error: unknown): error is Error {
+  return error instanceof Error && expected.has(error.name);
+}
+
 /** Says what went wrong and returns the exit code. An error nobody expected keeps its stack: that is a bug's report. */
 export function explain(error: unknown): number {
-  if (error instanceof Error && expected.has(error.name)) {
+  if (isExpected(error)) {
     for (const line of error.message.split('\n')) console.error(`hairpin: ${line}`);
     if (error instanceof Failure) return error.exitCode;
     return error.name === 'Invalid' ? 2 : 1;

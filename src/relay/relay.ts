@@ -182,6 +182,7 @@ export const dropReasons = [
   'storm',
   'tenant-rate',
   'same-port',
+  'mtu',
 ] as const;
 /** `error`: the kernel could not make or send a copy. Of a frame's last copy it does not tell: one to a port that is down counts as sent. */
 export type DropReason = (typeof dropReasons)[number];

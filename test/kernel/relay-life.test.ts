@@ -276,7 +276,7 @@ describe('the life of an eBPF relay', () => {
     };
     const layout = setLayout(99n);
     try {
-      assert.throws(() => kernel.reopen(), refusal(/layout 99, this program layout 2/));
+      assert.throws(() => kernel.reopen(), refusal(/layout 99, this program layout 3/));
     } finally {
       assert.equal(setLayout(layout), 99n);
       kernel.reopen();

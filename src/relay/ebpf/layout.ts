@@ -4,7 +4,7 @@ import { macFromBytes, macToBytes, type MacAddress } from '../../domain/mac-addr
 import type { NullVid, Vid } from '../../domain/vid.ts';
 import { dropReasons, type DropReason, type PortName, type RelayPort } from '../relay.ts';
 
-export const layoutVersion = 2n;
+export const layoutVersion = 3n;
 export const portCount = 1024;
 export const slotCount = 16_384;
 export const profileCount = 2048;
@@ -20,14 +20,16 @@ export const settingsSize = 32;
 export const portSize = 632;
 export const profileSize = 640;
 export const tenantSize = 72;
-export const slotSize = 896;
-export const portTallySize = 144;
+export const slotSize = 1408;
+export const portTallySize = 272;
 export const recordSize = 652;
 export const sourceKeySize = 12;
 export const destinationKeySize = 8;
 export const ipKeySize = 24;
 export const textKeySize = 8;
 export const textSize = 512;
+/** that a tally has room for, in 64-bit words */
+export const reasonWords = 32;
 
 /** A Place with a port's number for its name, and which of the VSI's four tallies counts for it. */
 export interface NumberedPlace {

@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { directions, stormKinds, type Direction, type StormKind } from '../../domain/port-profile.ts';
-import { dropReasons, type VsiCounters } from '../relay.ts';
-import { decodeDropped, slotSize } from './layout.ts';
+import type { VsiCounters } from '../relay.ts';
+import { decodeDropped, reasonWords, slotSize } from './layout.ts';
 
 const words = slotSize / 8;
 const offsets = {
@@ -68,10 +68,9 @@ export class Slot {
   }
 
   countAnew(tally: number): void {
-    const { length } = dropReasons;
     const from = this.#at + offsets.tallies + tally * offsets.tallyWords;
     this.#memory.fill(0n, from, from + offsets.tallyWords);
-    this.#memory.fill(0n, this.#dropped(tally), this.#dropped(tally) + length);
+    this.#memory.fill(0n, this.#dropped(tally), this.#dropped(tally) + reasonWords);
   }
 
   counters(tally: number): VsiCounters {
@@ -87,7 +86,7 @@ export class Slot {
   }
 
   #dropped(tally: number): number {
-    return this.#at + offsets.dropped + tally * dropReasons.length;
+    return this.#at + offsets.dropped + tally * reasonWords;
   }
 
   #store(offset: number, value: bigint): void {
