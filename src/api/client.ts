@@ -7,6 +7,7 @@ import { backoff } from './backoff.ts';
 import { collections, writeSchemas } from './collections.ts';
 import type { CollectionName, Objects, WritableName, Writes } from './collections.ts';
 import { lineOf, problemsOf } from './explain.ts';
+import { stationKeysSchema, type StationKeys } from './key-file.ts';
 import { HttpTransport, type HttpAnswer, type HttpRequest } from './http.ts';
 import { migrationReportSchema, migrationSchema, type MigrationReport } from './migration.ts';
 import { SseParser } from './sse.ts';
@@ -97,6 +98,11 @@ export class ApiClient {
     const body = encode(migrationReportSchema, report);
     const answer = await this.#ask({ method: 'POST', path: '/v1/migrations/reports', body });
     return parse(migrationSchema, answer.body);
+  }
+
+  /** What stations sign their control frames with. */
+  async stationKeys(): Promise<StationKeys> {
+    return parse(stationKeysAnswer, (await this.#ask({ method: 'GET', path: '/v1/station-keys' })).body);
   }
 
   /**
@@ -215,6 +221,8 @@ function condition(revision: Revision | 'none' | undefined): Record<string, stri
   if (revision === undefined) return {};
   return revision === 'none' ? { 'if-none-match': '*' } : { 'if-match': `"${revision}"` };
 }
+
+const stationKeysAnswer = stationKeysSchema.transform((keys): StationKeys => new Map(Object.entries(keys)));
 
 const revision = z.int().nonnegative();
 

@@ -34,6 +34,7 @@ import { atPlace, filterOf, fromRelay } from './label.ts';
 import { Owed } from './owed.ts';
 import { RequestLog } from './request-log.ts';
 import { lastFrame, whenSilent } from './silence.ts';
+import type { Signing } from './signing.ts';
 import { Stations } from './stations.ts';
 import { difference, portCount, tally, type Tally } from './tally.ts';
 import { Tenants, type Change } from './tenants.ts';
@@ -63,6 +64,8 @@ export interface StationLink {
   readonly send: (frame: Uint8Array) => void;
   /** absent: by what the station there is (see Announcements) */
   readonly announcements?: Heed | undefined;
+  /** how long the port waits for a station that is not heard, in ms */
+  readonly placeHold?: number;
 }
 
 export interface BridgeAgentParts {
@@ -84,6 +87,8 @@ export interface BridgeAgentParts {
   readonly directory: Directory;
   /** who was met before; absent: nobody */
   readonly stations?: Stations;
+  /** absent: no control frame is signed or verified */
+  readonly signing?: Signing;
   readonly clock: Clock;
   readonly timestamp: () => Timestamp;
   /** a moment of the data plane's clock (ns, CLOCK_MONOTONIC) as a time stamp */
@@ -145,10 +150,12 @@ export class BridgeAgent {
     );
     const { otherNeighbours, managementAddresses } = parts;
     const macs = this.#macs;
-    for (const { name, secondStation, send } of parts.links) {
-      const before = this.#stations.at(name);
+    for (const { name, secondStation, placeHold, send } of parts.links) {
+      const { place = null, verified = [] } = this.#stations.at(name) ?? {};
       const machine = new BridgePort({
-        ...(before && { station: before.mac }),
+        ...(place && { station: place }),
+        ...(parts.signing && { signing: { ...parts.signing, verified } }),
+        ...(placeHold !== undefined && { hold: placeHold }),
         get mac() {
           return macs.get(name)!;
         },
@@ -219,11 +226,11 @@ export class BridgeAgent {
     if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
     relay.watch((event) => this.#announced(event));
     for (const { name, runs } of links) {
-      // a place is kept only where the station could not have been unplugged meanwhile
-      if (!runs || !this.#stations.at(name)?.pinned)
-        this.#ports.get(name)!.do((machine, now) => machine.linkDown(now));
       if (runs) this.linkChanged(name, true);
-      else this.#notePlace(name);
+      else {
+        this.#ports.get(name)!.do((machine, now) => machine.linkDown(now));
+        this.#notePlace(name);
+      }
     }
   }
 
@@ -257,6 +264,28 @@ export class BridgeAgent {
     if (!this.#ports.has(port) || this.#macs.get(port) === mac) return;
     this.#macs.set(port, mac);
     this.#parts.log('info', `${port} has the address ${mac} now`);
+  }
+
+  /** There are other keys: LLDP says whether there are any. */
+  keysChanged(): void {
+    for (const driver of this.#ports.values()) driver.do((machine, now) => machine.keysChanged(now));
+  }
+
+  /** Believes what is unsigned again at a port where something was signed. False: it has no station port of that name. */
+  unpin(port: PortName): boolean {
+    return this.#order(port, 'unpin');
+  }
+
+  /** Lets the next station have the port at once, with the VSIs that are held there. False as for `unpin`. */
+  forget(port: PortName): boolean {
+    return this.#order(port, 'forget');
+  }
+
+  #order(port: PortName, what: 'unpin' | 'forget'): boolean {
+    const driver = this.#ports.get(port);
+    driver?.do((machine, now) => machine[what](now));
+    if (driver) this.#parts.log('info', `${port}: ${what}, by the administrator`);
+    return driver !== undefined;
   }
 
   linkChanged(port: PortName, runs: boolean): void {
@@ -413,9 +442,11 @@ export class BridgeAgent {
         return;
       case 'neighbour':
         if (output.neighbour) this.#met(port, output.neighbour);
-        this.#notePlace(port);
         changed(null);
         for (const { vsiId } of this.#book.at(port)) changed(vsiId);
+        return;
+      case 'place':
+        this.#notePlace(port);
         return;
       case 'other neighbour':
         changed(null);
@@ -437,7 +468,8 @@ export class BridgeAgent {
 
   /** Whose place the port is, for the next run. */
   #notePlace(port: PortName): void {
-    this.#stations.pinned(port, this.#ports.get(port)!.machine.station);
+    const { station, verified } = this.#ports.get(port)!.machine;
+    this.#stations.held(port, { place: station, verified });
   }
 
   /** A station that is not who was taken to be there may not have what is held there. */

@@ -18,6 +18,7 @@ import { BridgeAgent } from './agent.ts';
 import { controlPath, type BridgeConfig } from './config.ts';
 import { serveControl } from './control.ts';
 import { managed } from './managed.ts';
+import { signingKeys } from './signing-keys.ts';
 import type { Source } from './source.ts';
 import { rememberedStations } from './station-file.ts';
 import { standalone } from './standalone.ts';
@@ -41,6 +42,8 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     stationPorts.map(({ name }) => name),
     (message) => logger.warn(message),
   );
+  const keys = signingKeys(config, logger);
+  cleanup.defer(() => keys.close());
   const relay = EbpfRelay.open(join(config.stateDirectory, 'bpf'), failed);
   const isNew = relay.held().ports.size === 0;
   if (hasMountsOfItsOwn())
@@ -101,12 +104,13 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
       managementAddresses: config.managementAddresses.map(managementIp),
     }),
     firstSequence: randomInt(1, 65_536),
-    links: stationPorts.map(({ name, secondStation, announcements, ...egress }) => ({
+    links: stationPorts.map(({ name, secondStation, placeHold, announcements, ...egress }) => ({
       name,
       mac: interfaceAddress(name),
       runs: interfaceRuns(name),
       egress: egressOf(egress),
       secondStation,
+      placeHold: placeHold * 1_000,
       announcements,
       send: (frame) => void sockets.get(name)!.send(frame), // a port that is down drops it, and ECP tries again
     })),
@@ -115,6 +119,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     relay,
     directory: source.directory,
     stations: memory.stations,
+    signing: keys.keyring,
     clock: systemClock,
     timestamp: now,
     stampOf: fromMonotonic,
@@ -135,6 +140,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
   cleanup.defer(() => agent.stop());
   agent.start();
   source.follow(agent, relay);
+  keys.follow(() => agent.keysChanged());
   for (const [name, socket] of sockets) socket.listen((frame) => agent.receive(name, frame), failed);
   started = true;
   const running = cleanup.move();

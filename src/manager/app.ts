@@ -19,6 +19,7 @@ import { deleteObject, notFound, putObject, putStatus } from './objects.ts';
 import { componentSchemas, documented, ifMatch, jsonOf, refusals } from './openapi.ts';
 import { Refusal } from './refusal.ts';
 import { bodyOf, keyOf, preconditionOf, watchedFrom } from './request.ts';
+import { serveStationKeys } from './station-keys.ts';
 import { watchStream } from './watch-stream.ts';
 
 export interface AppParts {
@@ -26,6 +27,7 @@ export interface AppParts {
   readonly logger: Logger;
   readonly token: string | undefined;
   readonly keepMigrations: number;
+  readonly stationKeys?: string | undefined;
   /** aborted when the manager closes: it ends the watches */
   readonly closing: AbortSignal;
 }
@@ -42,6 +44,7 @@ export function createApp(parts: AppParts): OpenAPIHono {
   }
   serveStatus(app, parts);
   serveReports(app, parts);
+  serveStationKeys(app, parts.stationKeys, parts.token !== undefined);
   app.doc31('/v1/openapi.json', { openapi: '3.1.0', info: { title: 'Hairpin manager', version: '1' } });
   return app;
 }

@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
+import { readStationKeys } from '../api/key-file.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { StoreError } from '../store/store.ts';
 import { createApp } from './app.ts';
@@ -16,13 +17,14 @@ export interface Manager {
   close(): Promise<void>;
 }
 
-/** @throws ManagerError, with nothing left open or behind, when the database or an address cannot be had */
+/** @throws Invalid, ManagerError, with nothing left open or behind, when the database or an address cannot be had */
 export async function startManager(config: ManagerConfig, logger: Logger): Promise<Manager> {
+  if (config.stationKeys !== undefined) readStationKeys(config.stationKeys); // what is wrong with it is told now
   const isNew = !existsSync(config.database);
   const store = open(config);
   const closing = new AbortController();
-  const { token, keepMigrations } = config;
-  const app = createApp({ store, logger, token, keepMigrations, closing: closing.signal });
+  const { token, keepMigrations, stationKeys } = config;
+  const app = createApp({ store, logger, token, keepMigrations, stationKeys, closing: closing.signal });
   const serve = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const listeners: Listener[] = [];
 

@@ -136,6 +136,8 @@ export class Adjacency {
   readonly #ecpdus: TokenBucket;
   /** LLDPDUs of each who is the neighbour, or may become it: a VM that floods must not keep the station out */
   readonly #lldpdus: SourceShares;
+  /** those with a signature, beyond that */
+  readonly #signedLldpdus: TokenBucket;
   /** LLDPDUs to addresses that are no station's */
   readonly #otherLldpdus = new TokenBucket(lldpdus);
   readonly #ignored = new IgnoreLog();
@@ -151,6 +153,7 @@ export class Adjacency {
     this.#operation = evbOperation(role, options.evb, nothingHeard);
     const { controlFrames = defaultControlFrames } = options;
     this.#ecpdus = new TokenBucket(controlFrames);
+    this.#signedLldpdus = new TokenBucket(controlFrames);
     this.#lldpdus = new SourceShares(lldpdus, controlFrames);
     this.#listener = new LldpListener(options.otherNeighbours ?? defaultOtherNeighbours, (change) =>
       user.emit(change),
@@ -292,7 +295,7 @@ export class Adjacency {
     const isLldp = etherType === etherTypes.lldp && destination === nearestCustomerBridge;
     const refusal = this.#refusal(frame, isLldp || agent !== null);
     if (refusal) return this.#ignore(refusal, `from ${source}`, now);
-    if (!this.#isTaken(source, isLldp, agent !== null, now))
+    if (!this.#isTaken(frame, isLldp, agent !== null, now))
       return this.#ignore('rate limit', `from ${source}`, now);
     if (etherType === etherTypes.lldp) this.#receiveLldp(bytes, frame, agent, now);
     else this.#receiveEcp(bytes, frame, now);
@@ -310,7 +313,7 @@ export class Adjacency {
     return earliest(
       this.#lldp.deadline(),
       this.#neighbourExpires,
-      this.gate.heldUntil,
+      this.#up ? this.gate.heldUntil : null,
       this.#listener.deadline(),
       this.#connected ? this.#ecp.deadline(this.#operation.timing) : null,
     );
@@ -333,9 +336,12 @@ export class Adjacency {
     return etherType === this.#dialect.ecp.etherType ? null : 'other dialect';
   }
 
-  #isTaken(source: MacAddress, isLldp: boolean, isOther: boolean, now: number): boolean {
+  #isTaken({ source, payload }: Frame, isLldp: boolean, isOther: boolean, now: number): boolean {
     if (isOther) return this.#otherLldpdus.take(now);
-    return isLldp ? this.#lldpdus.take(source, now) : this.#ecpdus.take(now);
+    if (!isLldp) return this.#ecpdus.take(now);
+    return (
+      this.#lldpdus.take(source, now) || (this.gate.mayBeSigned(payload) && this.#signedLldpdus.take(now))
+    );
   }
 
   #receiveLldp(octets: Uint8Array, frame: Frame, agent: ListeningAgent | null, now: number): void {
@@ -409,9 +415,9 @@ export class Adjacency {
     this.#neighbourExpires = now + lldpdu.ttl * 1000;
     if (before === null) this.#lldp.start(now);
     if (this.gate.meet(speaker, meeting, lldpdu)) this.#user.replaced(meeting.isSure, now);
-    if (before === null || meeting.isSure) this.#user.emit({ kind: 'place' });
     if (before === null || !sameNeighbour(before, neighbour))
       this.#user.emit({ kind: 'neighbour', neighbour });
+    if (before === null || meeting.isSure) this.#user.emit({ kind: 'place' });
   }
 
   /** The neighbour does not know any more what it knew: its ECP begins anew. */

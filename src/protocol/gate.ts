@@ -9,7 +9,7 @@ import { Place, type Speaker } from './place.ts';
 import { SignedControl, type Counterpart, type SigningOptions, type Verdict } from './signed/control.ts';
 import type { VerifiedKey } from './signed/counters.ts';
 import { portIdentity } from './signed/identity.ts';
-import { offersSignatures } from './signed/tlv.ts';
+import { findSignature, offersSignatures } from './signed/tlv.ts';
 import type { Trust } from './trust.ts';
 
 export interface GateOptions extends Identity {
@@ -95,8 +95,19 @@ export class Gate {
     return holder ? 'first use' : null;
   }
 
+  /** Whether the LLDPDU is worth a look although its source, which a VM can forge, has had its share of them. */
+  mayBeSigned(payload: Uint8Array): boolean {
+    return this.#signed.isPinned && findSignature(payload) !== null;
+  }
+
   /** @param isHeard whether there is a neighbour at the moment */
-  hear(octets: Uint8Array, { source, payload }: Frame, lldpdu: Lldpdu, isHeard: boolean, now: number): Hearing {
+  hear(
+    octets: Uint8Array,
+    { source, payload }: Frame,
+    lldpdu: Lldpdu,
+    isHeard: boolean,
+    now: number,
+  ): Hearing {
     const speaker = this.#speaker(source, lldpdu);
     const verdict = this.#signed.check('lldp', octets, payload, speaker);
     if (!this.#isBelieved(verdict, source, now))
@@ -143,8 +154,7 @@ export class Gate {
 
   /** The link is up: a holder who is only remembered was not heard yet. */
   open(now: number): void {
-    this.#place.expire(now);
-    if (this.#place.heldUntil === null) this.#place.lose(true, now);
+    this.#place.open(now);
   }
 
   /** True if the place has become free by now. */

@@ -28,7 +28,8 @@ export class Place {
   /** whether VSIs are held at the port */
   readonly #isUsed: () => boolean;
   #holder: Speaker | null;
-  #isHeard = false;
+  /** Who had it in an earlier run counts as heard until the link is up. */
+  #isHeard: boolean;
   #wait: Wait | null = null;
   /** the holder, also when the place is free again */
   #last: Speaker | null;
@@ -38,6 +39,7 @@ export class Place {
     this.#hold = hold;
     this.#isUsed = isUsed;
     this.#holder = this.#last = holder;
+    this.#isHeard = holder !== null;
   }
 
   get holder(): Speaker | null {
@@ -76,6 +78,12 @@ export class Place {
     if (!this.#holder) return;
     this.#wait = { until: this.#wait?.until ?? now + this.#hold, always };
     this.expire(now);
+  }
+
+  /** The link is up. */
+  open(now: number): void {
+    if (this.#isHeard) this.lose(true, now);
+    else this.expire(now);
   }
 
   /** True if the place has become free by now. */

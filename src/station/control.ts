@@ -17,7 +17,7 @@ const announcement = strict({
 /**
  * The station's local control socket, for a toolstack that the station cannot watch: `POST /announce` with
  * {"event": "incoming", "vm": "web1", "macs": ["52:54:…"]}; the answer, {"granted": true} or {"granted": false,
- * "reason"}, comes when the bridge's has. `POST /state` tells what the station holds.
+ * "reason"}, comes when the bridge's has. `POST /state` tells what the station holds; `POST /unpin` lets it believe an unsigned bridge again.
  */
 export function serveControl(path: string, agent: StationAgent, now: () => number) {
   return serveLocal(path, {
@@ -26,6 +26,10 @@ export function serveControl(path: string, agent: StationAgent, now: () => numbe
       if (!parsed.success) throw new Invalid(explainIssues('announce', parsed.error, body).join('; '));
       const { event, vm, macs, at } = parsed.data;
       return agent.happened({ kind: event, vm, macs, at: at ?? now() });
+    },
+    unpin: () => {
+      agent.unpin();
+      return Promise.resolve({});
     },
     state: () => Promise.resolve(agent.state()),
   });

@@ -15,6 +15,7 @@ import { StationAgent } from './agent.ts';
 import type { StationConfig } from './config.ts';
 import { serveControl } from './control.ts';
 import { RunningVmsFile } from './running-vms.ts';
+import { stationSigning } from './signing.ts';
 import { VsiDirectory } from './vsi-directory.ts';
 
 /**
@@ -38,6 +39,7 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
   const vsis = new VsiDirectory(api, (message) => logger.warn(message), known);
   cleanup.defer(() => vsis.close());
 
+  const signing = stationSigning(config, now() / 1e6, (message) => logger.warn(message));
   const watched = new Set<string>();
   const agent = new StationAgent({
     name: config.name,
@@ -51,6 +53,7 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
       mac: interfaceAddress(config.uplink),
       send: (frame) => void socket.send(frame),
     },
+    ...(signing && { signing, rememberBridge: (verified) => signing.remember(verified) }),
     clock: systemClock,
     timestamp: now,
     vsisOf: (macs) => vsis.of(macs),
@@ -61,6 +64,7 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
   });
   const control = await serveControl(config.control, agent, now);
   cleanup.defer(() => control.close());
+  signing?.started();
   if (config.qemu) {
     const happened = (event: HypervisorEvent) => {
       watched.add(event.vm);

@@ -54,7 +54,8 @@ export class Counters {
     const now = { ...counter, mac: Uint8Array.from(mac) };
     if (channel === 'ecp') this.#ecp.set(fingerprint, now);
     else if (!ecp || ecp.epoch < counter.epoch) this.#ecp.set(fingerprint, { ...counter, mac: null });
-    if (channel === 'lldp' || !lldp) this.#remember(fingerprint, channel === 'lldp' ? now : { ...now, mac: null });
+    if (channel === 'lldp' || !lldp)
+      this.#remember(fingerprint, channel === 'lldp' ? now : { ...now, mac: null });
     return { order, restarted: lldp !== undefined && lldp.epoch < counter.epoch };
   }
 

@@ -56,7 +56,12 @@ export function offersSignatures({ tlvs }: Lldpdu): boolean {
 
 /** The TLV but for its last field, the HMAC, which is to follow. */
 export function signatureHead({ epoch, sequence }: Counter): Uint8Array<ArrayBuffer> {
-  const head = [...bigEndian(hairpinOui, 3), signatureSubtype, ...bigEndian(epoch, 4), ...bigEndian(sequence, 4)];
+  const head = [
+    ...bigEndian(hairpinOui, 3),
+    signatureSubtype,
+    ...bigEndian(epoch, 4),
+    ...bigEndian(sequence, 4),
+  ];
   const whole = encodeTlv({
     type: organizationalType,
     info: concat([Uint8Array.from(head), new Uint8Array(macLength)]),
