@@ -29,7 +29,7 @@ export function serveControl(path: string, agent: StationAgent, now: () => numbe
     },
     unpin: () => {
       agent.unpin();
-      return Promise.resolve({});
+      return Promise.resolve({ done: true });
     },
     state: () => Promise.resolve(agent.state()),
   });

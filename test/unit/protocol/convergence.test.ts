@@ -249,6 +249,8 @@ test('whatever the link and the agents do, bridge and station end up with the sa
     assert.equal(world.requests, 0, `${replay}: keep-alives are no requests`);
     assert.equal(world.renewals > 0, Object.keys(bridge).length > 0, `${replay}: keep-alives go on`);
     assert.equal(world.bridge.machine.state().evb.dialect, world.dialect, replay);
+    const trust = world.signs === 'both' ? 'signed' : 'first use';
+    assert.deepEqual([world.bridge.machine.trust, world.station.machine.trust], [trust, trust], replay);
     associated[world.dialect] += Object.values(bridge).filter(
       (association) => association === 'associated',
     ).length;
