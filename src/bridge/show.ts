@@ -16,6 +16,7 @@ import type {
   VsiCounters,
 } from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
+import type { PortLink } from './port-link.ts';
 import { occurred } from './tally.ts';
 import type { VmNames } from './vm-names.ts';
 import { places, type VsiEntry } from './vsi-entry.ts';
@@ -48,10 +49,11 @@ export interface ShownTenant {
 /** by reason, without those that never occurred */
 export type Dropped = Readonly<Record<string, number>>;
 
-/** A station port has all of it, another port only its kind and what the relay counts. */
+/** A station port has all of it, another port only its kind, its link and what the relay counts. */
 export interface ShownPort {
   readonly name: PortName;
   readonly kind: RelayPort['kind'];
+  readonly link: PortLink;
   readonly frames: {
     readonly in: number;
     readonly out: number;
@@ -159,6 +161,7 @@ function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: numb
     return {
       name: port,
       kind,
+      link: linkOf(agent, port, machine),
       frames: {
         in: counted?.framesIn ?? 0,
         out: counted?.framesOut ?? 0,
@@ -170,6 +173,12 @@ function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: numb
     };
   });
   return ports.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+}
+
+/** A port that a second station has disabled is down, whatever its cable. */
+export function linkOf(agent: BridgeAgent, port: PortName, machine: Machine | undefined): PortLink {
+  const link = agent.links.get(port) ?? 'missing';
+  return link === 'up' && machine ? machine.link : link;
 }
 
 function placeAt(port: PortName, entry: VsiEntry | undefined): keyof Places | null {

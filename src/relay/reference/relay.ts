@@ -74,6 +74,12 @@ export class ReferenceRelay implements Relay {
   #strangers = new Strangers();
   readonly #listeners = new Set<(event: RelayEvent) => void>();
   readonly #dropWatch = new DropWatch();
+  readonly #emit: (emission: Emission) => void;
+
+  /** @param emit gets what leaves by itself, and not because a frame came in (`tellNetwork`) */
+  constructor(emit: (emission: Emission) => void = () => {}) {
+    this.#emit = emit;
+  }
 
   held(): RelayState {
     return {
@@ -129,6 +135,13 @@ export class ReferenceRelay implements Relay {
 
   ruleFrames(vsi: VsiId): readonly number[] | null {
     return this.#vsis.get(vsi)?.ruleFrames.slice() ?? null;
+  }
+
+  tellNetwork(vlan: Vid, bytes: Uint8Array): void {
+    const frame = parseFrame(bytes);
+    if (!frame) return;
+    for (const [name, held] of this.#ports)
+      if (held.carries(vlan)) this.#emit({ port: name, frame: dress(frame, tagAt(held, vlan), null) });
   }
 
   /** Ports are names here, and have no interface. */
@@ -295,9 +308,8 @@ export class ReferenceRelay implements Relay {
   }
 
   #toNetworkPort(passage: Passage, name: PortName): void {
-    const { port } = this.#ports.get(name)!;
-    const untagged = port.kind === 'network' && port.nativeVlan === passage.vlan;
-    this.#send(passage, name, dress(passage.frame, untagged ? 0 : passage.vlan, null));
+    const tag = tagAt(this.#ports.get(name)!, passage.vlan);
+    this.#send(passage, name, dress(passage.frame, tag, null));
   }
 
   /** To the VSI's active and armed place, under its policy; `own` is its address if the frame is a group's. */
@@ -407,4 +419,9 @@ export class ReferenceRelay implements Relay {
     };
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+/** The VID of the tag with which frames of a VLAN leave by a network port that carries it; 0: without one. */
+function tagAt({ port }: HeldPort, vlan: number): number {
+  return port.kind === 'network' && port.nativeVlan === vlan ? 0 : vlan;
 }

@@ -35,7 +35,7 @@ test('what people read has the ports in order, seconds, the last refusal and wha
   await network.happens('p1', 'gone');
   const text = bridgeText(show(network));
   assert.deepEqual(text.match(/^\w+ {2}\w+ port.*$/gm), [
-    'n1  network port',
+    'n1  network port, link up',
     'p1  station port, link up',
     'p2  station port, link up',
   ]);

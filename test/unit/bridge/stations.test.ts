@@ -30,7 +30,7 @@ test('without VSIs, a station that has said good-bye, or whose link was down, ha
       network.pass(1);
     },
     (network: TestNetwork) => {
-      network.bridge.linkChanged('p1', false);
+      network.bridge.linkChanged('p1', 'down');
       network.stations.p1.linkChanged(false);
     },
   ]) {

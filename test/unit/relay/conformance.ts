@@ -14,6 +14,7 @@ import { marking } from './conformance/marking.ts';
 import { mirrors } from './conformance/mirror.ts';
 import { rates } from './conformance/rates.ts';
 import { refusals } from './conformance/refusals.ts';
+import { tellsNetwork } from './conformance/tells-network.ts';
 import { trunks } from './conformance/trunk.ts';
 
 const themes = [
@@ -32,6 +33,7 @@ const themes = [
   refusals,
   announcements,
   drops,
+  tellsNetwork,
 ];
 
 /** The contract of `Relay`, sentence by sentence, for any driver. */
