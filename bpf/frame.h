@@ -87,10 +87,11 @@ struct work {
 	__u16 vlan;
 	__u16 priority;                 /* PCP and DEI, in the place they have in a tag */
 	__u8 tagged;
-	__u8 copied;                    /* a copy for somebody was made, sent or not */
+	__u8 copied;                    /* a copy went to the network, sent or not */
 	__u8 parsed;                    /* see headers_of */
 	__u8 group;                     /* it is for many, see `served` */
-	__u8 pad[4];
+	__u8 tally;                     /* the sender's, of its place here */
+	__u8 pad[3];
 };
 
 static __always_inline bool load(struct __sk_buff *skb, __u32 offset, void *to, __u32 length)

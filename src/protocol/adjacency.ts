@@ -302,6 +302,15 @@ export class Adjacency {
     this.#run(now);
   }
 
+  /** This machine did not run for a while: who could not be heard is awaited anew. */
+  excuse(now: number): void {
+    const anew = now + txTtl * 1_000;
+    if (this.#neighbourExpires !== null) this.#neighbourExpires = Math.max(this.#neighbourExpires, anew);
+    this.gate.excuse(now);
+    this.#listener.excuse(anew);
+    this.#ecp.excuse(now);
+  }
+
   tick(now: number): void {
     if (this.#neighbourExpires !== null && now >= this.#neighbourExpires) this.#lose(now);
     if (this.gate.expire(now)) this.#user.emit({ kind: 'place' });

@@ -16,7 +16,7 @@ export interface GateOptions extends Identity {
   /** Whose place a bridge's port is, as the agent remembers it (`BridgePort.station` of its last run). */
   readonly station?: Speaker;
   /** How long a bridge's port waits for a station that is not heard any more, in ms; the default is two minutes. */
-  readonly hold?: number;
+  readonly placeHold?: number;
   /** absent: this side neither signs nor verifies */
   readonly signing?: SigningOptions;
 }
@@ -37,7 +37,7 @@ export interface Meeting {
   readonly restarted: boolean;
 }
 
-export const defaultHold = 120_000;
+const defaultPlaceHold = 120_000;
 
 /**
  * Decides who is at the other end. Any VM behind the link can send what a station sends: where the station signs, the
@@ -58,10 +58,10 @@ export class Gate {
     isUsed: () => boolean,
     ignore: (reason: IgnoreReason, detail: string, now: number) => void,
   ) {
-    const { station = null, signing = null, hold = defaultHold } = options;
+    const { station = null, signing = null, placeHold = defaultPlaceHold } = options;
     this.#role = role;
     // A bridge may be exchanged while the link stays; a station that is silent must not be stood in for by a VM.
-    this.#place = new Place(role === 'bridge' ? hold : 0, isUsed, station);
+    this.#place = new Place(role === 'bridge' ? placeHold : 0, isUsed, station);
     this.#signed = new SignedControl(role, signing, () => ownIdentity(options));
     this.#ignore = ignore;
     if (station?.key != null) this.#verifier = station;
@@ -155,6 +155,11 @@ export class Gate {
   /** The link is up: a holder who is only remembered was not heard yet. */
   open(now: number): void {
     this.#place.open(now);
+  }
+
+  /** This machine did not run for a while: a holder that could not be heard is awaited anew. */
+  excuse(now: number): void {
+    this.#place.excuse(now);
   }
 
   /** True if the place has become free by now. */

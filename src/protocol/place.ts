@@ -86,6 +86,11 @@ export class Place {
     else this.expire(now);
   }
 
+  /** Its wait begins anew, if it waits. */
+  excuse(now: number): void {
+    if (this.#wait) this.#wait = { ...this.#wait, until: Math.max(this.#wait.until, now + this.#hold) };
+  }
+
   /** True if the place has become free by now. */
   expire(now: number): boolean {
     if (!this.#holder || !this.isFree(now)) return false;

@@ -1,5 +1,6 @@
 import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
 import { earliest } from './deadline.ts';
+import { wasStopped } from './late.ts';
 import { portState, type PortState } from './port-state.ts';
 import type { VerifiedKey } from './signed/counters.ts';
 import type { Trust } from './trust.ts';
@@ -91,6 +92,10 @@ export class StationPort {
   }
 
   tick(now: number): StationPortOutput[] {
+    if (wasStopped(this.deadline(), now)) {
+      this.#vdp.excuse(now);
+      this.#adjacency.excuse(now);
+    }
     this.#vdp.tick(now);
     this.#adjacency.tick(now);
     return this.#take();

@@ -122,6 +122,11 @@ export class Ecp {
     this.#options.send({ ...ecpdu, operation: 'acknowledgement', payload: new Uint8Array() });
   }
 
+  /** This machine did not run for a while: an acknowledgement may wait to be read. */
+  excuse(now: number): void {
+    this.#transmitter.excuse(now);
+  }
+
   /** Sends what is due. */
   run(timing: Timing, renumbersRepeats: boolean, now: number): void {
     this.#transmitter.run(timing, renumbersRepeats, now);

@@ -14,7 +14,7 @@ const supervision = timingOf(evb.timers).keepAliveSupervision;
 
 /** A port whose station holds VSI 1, and renews it at `now`. */
 function busy(options: Partial<BridgePortOptions> = {}): BridgePort {
-  const bridge = bridgePort({ hold, ...options });
+  const bridge = bridgePort({ placeHold: hold, ...options });
   bridge.linkUp(0);
   bridge.receive(station.lldp(stationEvb), 0);
   grant(bridge, station, 1, 1, 0);
@@ -72,7 +72,7 @@ test('where no VSI is held, a good-bye or a link that was down frees the place a
     (bridge: BridgePort) => bridge.receive(station.lldp(null, 0), 10),
     (bridge: BridgePort) => [bridge.linkDown(10), bridge.linkUp(10)],
   ]) {
-    const bridge = bridgePort({ hold });
+    const bridge = bridgePort({ placeHold: hold });
     bridge.linkUp(0);
     bridge.receive(station.lldp(stationEvb), 0);
     leave(bridge);
@@ -168,7 +168,7 @@ test('`forget` lets the next station have the port and its VSIs at once', () => 
 
 /** What the agent finds after its restart: the link is up, a VSI in the data plane, and whose place the port was. */
 function restarted(before: BridgePort, options: Partial<BridgePortOptions> = {}): BridgePort {
-  const bridge = bridgePort({ hold, station: before.station!, ...options });
+  const bridge = bridgePort({ placeHold: hold, station: before.station!, ...options });
   const { profile, filter } = vsi(1);
   bridge.adopt([{ vsiId: vsiId(1), association: 'associated', profile, filter }], 0);
   return bridge;

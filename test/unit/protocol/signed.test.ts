@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { macToBytes, parseMac } from '../../../src/domain/mac-address.ts';
 import type { BridgePort, BridgePortOptions } from '../../../src/protocol/bridge-port.ts';
 import { decodeEcpdu } from '../../../src/protocol/ecp/ratified.ts';
@@ -448,7 +448,7 @@ test('a change of keys loses nothing: the bridge gets both, then the station the
   // what was signed with the old key does not count any more, nor does it with both known
   keys.host1 = [k2, k1];
   const { verified } = pair.bridge;
-  for (const frame of [...pair.toBridge]) pair.inject(frame);
+  for (const frame of pair.toBridge.slice()) pair.inject(frame);
   assert.deepEqual(pair.bridge.verified, verified);
   assert.equal(pair.bridge.station?.key, k2.fingerprint);
 });
