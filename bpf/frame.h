@@ -90,8 +90,9 @@ struct work {
 	__u8 copied;                    /* a copy went to the network, sent or not */
 	__u8 parsed;                    /* see headers_of */
 	__u8 group;                     /* it is for many, see `served` */
+	__u8 to_host;                   /* the switch's own stack gets it as it came */
 	__u8 tally;                     /* the sender's, of its place here */
-	__u8 pad[3];
+	__u8 pad[2];
 };
 
 static __always_inline bool load(struct __sk_buff *skb, __u32 offset, void *to, __u32 length)

@@ -11,6 +11,8 @@ export interface SigningKeys {
   readonly keyring: Keyring;
   /** The agent has started: tells of other keys from now on, and keeps the number of this start for the next one. */
   follow(changed: () => void): void;
+  /** Reads the bridge's own file of keys anew, if it has one. @throws Invalid, and nothing was changed */
+  reload(): void;
   close(): void;
 }
 
@@ -29,7 +31,23 @@ export function signingKeys(where: Where, logger: Logger): SigningKeys {
   const path = join(stateDirectory, 'epoch');
   const epoch = nextEpoch(path, now() / 1e6);
   const keep = (): void => keepEpoch(path, epoch, warn);
-  if (own || manager === undefined) return { keyring: new Keyring(epoch, own), follow: keep, close() {} };
+  if (own || manager === undefined) {
+    const keyring = new Keyring(epoch, own);
+    let told = (): void => {};
+    return {
+      keyring,
+      follow(changed) {
+        keep();
+        told = changed;
+      },
+      reload() {
+        if (stationKeys === undefined) return;
+        keyring.set(readStationKeys(stationKeys));
+        told();
+      },
+      close() {},
+    };
+  }
   const fetched = new FetchedKeys(new ApiClient(manager, { token }), stateDirectory, warn);
   const keyring = new Keyring(epoch, fetched.keys);
   return {
@@ -41,6 +59,7 @@ export function signingKeys(where: Where, logger: Logger): SigningKeys {
         changed();
       });
     },
+    reload() {},
     close: () => fetched.close(),
   };
 }

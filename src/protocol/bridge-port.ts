@@ -1,5 +1,6 @@
 import type { VsiId } from '../domain/vsi-id.ts';
 import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
+import { ownSystemDescription } from './announcement.ts';
 import { earliest } from './deadline.ts';
 import { wasStopped } from './late.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
@@ -18,6 +19,7 @@ import {
   type Verdict,
 } from './vdp/bridge.ts';
 import { defaultHold, type Hold } from './vdp/hold.ts';
+import type { AssociationTlv } from './vdp/tlv.ts';
 
 export interface BridgePortOptions extends AdjacencyOptions {
   readonly limits?: VdpLimits;
@@ -51,7 +53,7 @@ export class BridgePort {
 
   constructor(options: BridgePortOptions) {
     const emit = (output: BridgePortOutput): void => void this.#outputs.push(output);
-    const { limits = defaultLimits, vsiHold: hold = defaultHold, isElsewhere = () => false } = options;
+    const { limits = defaultLimits, isElsewhere = () => false } = options;
     // An answer and a de-associate for each VSI, and as many answers again to VSIs that are refused.
     this.#adjacency = new Adjacency('bridge', options, 3 * limits.vsis, {
       emit,
@@ -65,10 +67,12 @@ export class BridgePort {
     });
     this.#vdp = new VdpBridge({
       limits,
-      hold,
+      get hold() {
+        return options.vsiHold ?? defaultHold; // it may change
+      },
       isElsewhere,
       operation: () => this.#adjacency.operation,
-      put: (tlv) => this.#adjacency.put(tlv),
+      put: (tlv) => this.#adjacency.put(inTheirWords(tlv, this.#adjacency.neighbour)),
       withdraw: (vsiId) => this.#adjacency.withdraw(vsiId),
       emit,
     });
@@ -213,4 +217,12 @@ export class BridgePort {
     this.#outputs = [];
     return outputs;
   }
+}
+
+/** A station that is not Hairpin's is answered as the standard has it, without the reason in words. */
+function inTheirWords(tlv: AssociationTlv, neighbour: Neighbour | null): AssociationTlv {
+  if (tlv.kind !== 'answer' || tlv.refusal === null) return tlv;
+  if (neighbour?.systemDescription === ownSystemDescription) return tlv;
+  const { code, keep, hard } = tlv.refusal;
+  return { ...tlv, refusal: { code, keep, hard } };
 }

@@ -37,7 +37,7 @@ export interface Meeting {
   readonly restarted: boolean;
 }
 
-const defaultPlaceHold = 120_000;
+export const defaultPlaceHold = 120_000;
 
 /**
  * Decides who is at the other end. Any VM behind the link can send what a station sends: where the station signs, the
@@ -58,10 +58,11 @@ export class Gate {
     isUsed: () => boolean,
     ignore: (reason: IgnoreReason, detail: string, now: number) => void,
   ) {
-    const { station = null, signing = null, placeHold = defaultPlaceHold } = options;
+    const { station = null, signing = null } = options;
     this.#role = role;
     // A bridge may be exchanged while the link stays; a station that is silent must not be stood in for by a VM.
-    this.#place = new Place(role === 'bridge' ? placeHold : 0, isUsed, station);
+    const hold = () => (role === 'bridge' ? (options.placeHold ?? defaultPlaceHold) : 0);
+    this.#place = new Place(hold, isUsed, station);
     this.#signed = new SignedControl(role, signing, () => ownIdentity(options));
     this.#ignore = ignore;
     if (station?.key != null) this.#verifier = station;

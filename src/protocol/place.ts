@@ -24,7 +24,8 @@ interface Wait {
  * port holds VSIs for it.
  */
 export class Place {
-  readonly #hold: number;
+  /** in ms */
+  readonly #hold: () => number;
   /** whether VSIs are held at the port */
   readonly #isUsed: () => boolean;
   #holder: Speaker | null;
@@ -35,7 +36,7 @@ export class Place {
   #last: Speaker | null;
 
   /** `holder` had it in an earlier run. */
-  constructor(hold: number, isUsed: () => boolean, holder: Speaker | null) {
+  constructor(hold: () => number, isUsed: () => boolean, holder: Speaker | null) {
     this.#hold = hold;
     this.#isUsed = isUsed;
     this.#holder = this.#last = holder;
@@ -76,7 +77,7 @@ export class Place {
   lose(always: boolean, now: number): void {
     this.#isHeard = false;
     if (!this.#holder) return;
-    this.#wait = { until: this.#wait?.until ?? now + this.#hold, always };
+    this.#wait = { until: this.#wait?.until ?? now + this.#hold(), always };
     this.expire(now);
   }
 
@@ -88,7 +89,7 @@ export class Place {
 
   /** Its wait begins anew, if it waits. */
   excuse(now: number): void {
-    if (this.#wait) this.#wait = { ...this.#wait, until: Math.max(this.#wait.until, now + this.#hold) };
+    if (this.#wait) this.#wait = { ...this.#wait, until: Math.max(this.#wait.until, now + this.#hold()) };
   }
 
   /** True if the place has become free by now. */

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { explainIssues } from '../api/explain.ts';
-import { serveLocal } from '../api/local-socket.ts';
+import { LocalSocketError, serveLocal } from '../api/local-socket.ts';
 import * as form from '../api/forms.ts';
 import { strict } from '../api/strict.ts';
 import { Invalid } from '../domain/invalid.ts';
 import { hypervisorEventKinds } from '../hypervisors/event.ts';
 import type { StationAgent } from './agent.ts';
+import type { VmFilterStatus } from './vm-filter.ts';
 
 const announcement = strict({
   event: z.enum(hypervisorEventKinds),
@@ -17,20 +18,30 @@ const announcement = strict({
 /**
  * The station's local control socket, for a toolstack that the station cannot watch: `POST /announce` with
  * {"event": "incoming", "vm": "web1", "macs": ["52:54:…"]}; the answer, {"granted": true} or {"granted": false,
- * "reason"}, comes when the bridge's has. `POST /state` tells what the station holds; `POST /unpin` lets it believe an unsigned bridge again.
+ * "reason"}, comes when the bridge's has. `POST /state` tells what the station holds, `POST /filter` where it drops
+ * VMs' control frames; `POST /unpin` lets it believe an unsigned bridge again.
  */
-export function serveControl(path: string, agent: StationAgent, now: () => number) {
+export function serveControl(
+  path: string,
+  agent: StationAgent,
+  filter: () => Promise<VmFilterStatus>,
+  now: () => number,
+) {
   return serveLocal(path, {
-    announce: (body) => {
+    announce: async (body) => {
       const parsed = announcement.safeParse(body);
       if (!parsed.success) throw new Invalid(explainIssues('announce', parsed.error, body).join('; '));
       const { event, vm, macs, at } = parsed.data;
-      return agent.happened({ kind: event, vm, macs, at: at ?? now() });
+      const outcome = await agent.happened({ kind: event, vm, macs, at: at ?? now() });
+      if (!outcome.granted && outcome.unknown)
+        throw new LocalSocketError(`${event}: ${outcome.reason}; "started" or "incoming" makes a VM known`);
+      return outcome;
     },
     unpin: () => {
       agent.unpin();
       return Promise.resolve({ done: true });
     },
     state: () => Promise.resolve(agent.state()),
+    filter,
   });
 }

@@ -13,6 +13,8 @@ const file = z.array(z.object({ fingerprint: z.string(), epoch: count, sequence:
 export interface StationSigning extends SigningOptions {
   /** The agent has started: keeps the number of this start for the next one. */
   started(): void;
+  /** Reads the key anew: there may be another one in the file. @throws Invalid, and nothing was changed */
+  reload(): void;
   /** for the next agent */
   remember(verified: readonly VerifiedKey[]): void;
 }
@@ -27,7 +29,7 @@ export function stationSigning(
   warn: (message: string) => void,
 ): StationSigning | null {
   if (key === undefined) return null;
-  const keys = readStationKey(key).map(signingKey);
+  let keys = readStationKey(key).map(signingKey);
   const path = `${control}.bridge`;
   const epoch = nextEpoch(`${control}.epoch`, clockSeconds);
   return {
@@ -36,6 +38,9 @@ export function stationSigning(
     keysOf: () => keys,
     verified: load(path, warn),
     started: () => keepEpoch(`${control}.epoch`, epoch, warn),
+    reload() {
+      keys = readStationKey(key).map(signingKey);
+    },
     remember(verified) {
       try {
         replaceFile(path, JSON.stringify(verified));

@@ -1,4 +1,4 @@
-import { BridgeAgent } from '../../../src/bridge/agent.ts';
+import { BridgeAgent, type StationLink } from '../../../src/bridge/agent.ts';
 import type { Grant } from '../../../src/bridge/admission.ts';
 import type { Heed } from '../../../src/bridge/announcements.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from '../../../src/bridge/directory.ts';
@@ -19,7 +19,13 @@ import { defaultTimers } from '../../../src/protocol/evb/timers.ts';
 import { features, type Feature } from '../../../src/relay/capabilities.ts';
 import { encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
 import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
-import { RelayError, type DropSample, type RelayEvent, type RelayState } from '../../../src/relay/relay.ts';
+import {
+  RelayError,
+  type DropSample,
+  type RelayEvent,
+  type RelayPort,
+  type RelayState,
+} from '../../../src/relay/relay.ts';
 import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
 import { VirtualClock } from '../protocol/simulated-link.ts';
 
@@ -85,7 +91,8 @@ export class TestRelay extends ReferenceRelay {
   objects: (state: RelayState) => string | null = () => null;
 
   /** what left to tell the network, in ms of the virtual clock */
-  readonly announced: { readonly at: number; readonly port: string; readonly frame: Uint8Array }[] = [];
+  readonly announced: { readonly at: number; readonly port: string | null; readonly frame: Uint8Array }[] =
+    [];
 
   constructor(now: () => bigint) {
     super(now, ({ port, frame }) =>
@@ -129,6 +136,8 @@ export class TestRelay extends ReferenceRelay {
   }
 }
 
+export const n1: RelayPort = { kind: 'network', nativeVlan: parseVid(100), vlans: [] };
+
 /** A bridge with two stations on a virtual clock, with the reference relay as its data plane. */
 export class TestNetwork {
   readonly time = new VirtualClock();
@@ -142,14 +151,17 @@ export class TestNetwork {
   listening = true;
   readonly #heed: Heed | undefined;
   readonly #hold: Hold | undefined;
+  readonly #otherPorts: ReadonlyMap<string, RelayPort>;
   /** what the bridge's agent has kept over its restart */
   #met: ReadonlyMap<string, Station> = new Map();
 
   /**
    * @param heed what the station ports do with announcements; absent: as the stations are, which is Hairpin's own
    * @param hold what they do with VSIs whose keep-alives are lost
+   * @param others its network and mirror ports
    */
-  constructor(heed?: Heed, hold?: Hold) {
+  constructor(heed?: Heed, hold?: Hold, others: Readonly<Record<string, RelayPort>> = { n1 }) {
+    this.#otherPorts = new Map(Object.entries(others));
     this.#heed = heed;
     this.#hold = hold;
     this.stations = { p1: this.#station('p1', 1), p2: this.#station('p2', 2) };
@@ -196,7 +208,7 @@ export class TestNetwork {
   hears(): string[] {
     return this.relay
       .receive('n1', frame(web1.macs[0]!, outside), this.nanoseconds())
-      .map(({ port }) => port)
+      .map(({ port }) => port ?? 'host')
       .sort();
   }
 
@@ -254,19 +266,8 @@ export class TestNetwork {
       evb,
       limits: { vsis: 16, filterEntries: 4 },
       firstSequence: 1 + Math.round(this.time.now),
-      links: (['p1', 'p2'] as const).map((name, i) => ({
-        name,
-        mac: parseMac(`02:00:00:00:01:0${i}`),
-        egress: name === 'p2' ? { shaper: 1_000_000_000 } : {},
-        announcements: this.#heed,
-        ...(this.#hold && { hold: this.#hold }),
-        secondStation: 'down',
-        send: (bytes) => {
-          if (agent === this.bridge)
-            this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));
-        },
-      })),
-      otherPorts: new Map([['n1', { kind: 'network', nativeVlan: parseVid(100), vlans: [] }]]),
+      links: (['p1', 'p2'] as const).map((name) => this.#link(name, () => agent === this.bridge, this.#hold)),
+      otherPorts: this.#otherPorts,
       linkOf: () => 'up',
       ageingTime: 300,
       relay: this.relay,
@@ -280,6 +281,38 @@ export class TestNetwork {
       log: (_, message) => void this.logged.push(message),
     });
     return agent;
+  }
+
+  #link(name: 'p1' | 'p2', lives: () => boolean, hold: Hold | undefined): StationLink {
+    return {
+      name,
+      mac: parseMac(`02:00:00:00:01:0${name === 'p1' ? 0 : 1}`),
+      egress: name === 'p2' ? { shaper: 1_000_000_000 } : {},
+      announcements: this.#heed,
+      ...(hold && { hold }),
+      secondStation: 'down',
+      send: (bytes) => {
+        if (lives()) this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));
+      },
+    };
+  }
+
+  /** The administrator changes the bridge's ports. */
+  configure({
+    station,
+    others,
+    hold,
+  }: {
+    readonly station: readonly ('p1' | 'p2')[];
+    readonly others: Readonly<Record<string, RelayPort>>;
+    readonly hold?: Hold;
+  }): void {
+    const agent = this.bridge;
+    this.bridge.configure({
+      links: station.map((name) => this.#link(name, () => agent === this.bridge, hold)),
+      otherPorts: new Map(Object.entries(others)),
+      ageingTime: 300,
+    });
   }
 
   #station(port: 'p1' | 'p2', number: number): StationAgent {

@@ -12,6 +12,7 @@ import { guards } from './conformance/guards.ts';
 import { learning } from './conformance/learning.ts';
 import { marking } from './conformance/marking.ts';
 import { mirrors } from './conformance/mirror.ts';
+import { networkPorts } from './conformance/network-ports.ts';
 import { rates } from './conformance/rates.ts';
 import { refusals } from './conformance/refusals.ts';
 import { tellsNetwork } from './conformance/tells-network.ts';
@@ -22,6 +23,7 @@ const themes = [
   groupFrames,
   trunks,
   learning,
+  networkPorts,
   guards,
   accessLists,
   accessFields,

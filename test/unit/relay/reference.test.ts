@@ -1,3 +1,4 @@
+import { parseFrame } from '../../../src/relay/reference/frame.ts';
 import { ReferenceRelay, type Emission } from '../../../src/relay/reference/relay.ts';
 import { conformance } from './conformance.ts';
 import type { Harness } from './conformance/bench.ts';
@@ -15,8 +16,11 @@ conformance('reference', async (): Promise<Harness> => {
     exchange: async (port, ...frames) => {
       const out = new Map<string, Uint8Array[]>();
       const left = frames.flatMap((frame) => relay.receive(port, frame, (now += 1000n)));
-      for (const emission of [...told, ...left])
-        out.set(emission.port, [...(out.get(emission.port) ?? []), emission.frame]);
+      for (const { port: by, frame } of [...told, ...left]) {
+        const where = by ?? 'host';
+        const seen = by === null ? parseFrame(frame)!.untagged : frame;
+        out.set(where, [...(out.get(where) ?? []), seen]);
+      }
       told = [];
       return out;
     },
