@@ -24,6 +24,10 @@ export class FileDirectory implements Directory {
     return { grant: this.#vsis.get(vsiId), profile: this.#profiles.get(profileKey(ref)) };
   }
 
+  nameOf(vsiId: VsiId): string | undefined {
+    return this.#vsis.get(vsiId)?.name;
+  }
+
   kept(vsiId: VsiId, ref: ProfileRef): Entitlement {
     return this.known(vsiId, ref);
   }

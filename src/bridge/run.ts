@@ -21,6 +21,7 @@ import { signingKeys } from './signing-keys.ts';
 import type { Source } from './source.ts';
 import { rememberedStations } from './station-file.ts';
 import { standalone } from './standalone.ts';
+import { withNames } from './vm-names.ts';
 
 export interface RunningBridge {
   close(): Promise<void>;
@@ -80,7 +81,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<R
     stampOf: fromMonotonic,
     report: (report) => source.report(report),
     changed: (vsiId) => source.changed(vsiId),
-    log,
+    log: (level, message) => log(level, withNames(message, source.directory)),
   });
   const control = await serveControl(controlPath(config), {
     name: config.name,

@@ -1,5 +1,6 @@
 import { callLocal } from '../api/local-socket.ts';
 import { profileKey } from '../domain/profile-ref.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
 import type { CountedVsi, Dropped, ShownBridge, ShownPort, ShownTenant, ShownVsi } from '../bridge/show.ts';
 import { Failure } from './failure.ts';
 import { table, tenantHeading } from './output.ts';
@@ -19,7 +20,18 @@ export async function askBridge(socket: string, port: string | undefined): Promi
 }
 
 /** A bridge for people: a paragraph for each port, then what is counted of VSIs and what limits tenants. */
-export function bridgeText({ name, owed, ports, vsis, tenants, learned, refused }: ShownBridge): string {
+export function bridgeText({
+  name,
+  owed,
+  ports,
+  vsis,
+  tenants,
+  learned,
+  refused,
+  flips,
+  announced,
+}: ShownBridge): string {
+  const vms = new Map(vsis.map(({ vsiId, vm }) => [vsiId, vm]));
   return [
     [
       `bridge ${name}`,
@@ -27,8 +39,10 @@ export function bridgeText({ name, owed, ports, vsis, tenants, learned, refused 
       ...(owed === null ? [] : [`whose data plane refuses ${owed}`]),
     ].join(', '),
     ...refused.map(({ what, reason }) => `not in force: ${what}: ${reason}`),
-    ...ports.map(portText),
+    ...ports.map((port) => portText(port, vms)),
     ...(vsis.length ? [vsisText(vsis)] : []),
+    `flips before the station's word: ${flips.flipped}, ${flips.confirmed} confirmed, ${flips.undone} undone, ${flips.provisional} provisional\n` +
+      `told the network: ${announced.sent} frames, ${announced.waiting} VSIs wait, ${announced.restless} moved too often`,
     ...(tenants.length ? [tenantsText(tenants)] : []),
   ].join('\n\n');
 }
@@ -36,14 +50,14 @@ export function bridgeText({ name, owed, ports, vsis, tenants, learned, refused 
 function vsisText(vsis: readonly CountedVsi[]): string {
   return table(
     ['VSI', 'VM', 'TENANT', 'VLAN', 'PORT', '', 'FROM VM', 'octets', 'TO VM', 'octets', 'DROPPED'],
-    vsis.flatMap(({ vsiId, vm, tenant, vlan, trunk, places }) =>
+    vsis.flatMap(({ vsiId, vm, tenant, vlan, trunk, places, provisional }) =>
       places.map(({ port, role, fromVm, toVm, dropped }) => [
         vsiId,
         vm ?? '-',
         tenant,
         [vlan, ...trunk].join(','),
         port,
-        role,
+        role === 'active' && provisional ? 'active for now' : role,
         fromVm.frames,
         fromVm.octets,
         toVm.frames,
@@ -66,11 +80,13 @@ function tenantsText(tenants: readonly ShownTenant[]): string {
   );
 }
 
-function portText({ name, kind, link, frames, station }: ShownPort): string {
+type Vms = ReadonlyMap<VsiId, string | null>;
+
+function portText({ name, kind, link, frames, station }: ShownPort, vms: Vms): string {
   const lines = [
     `${name}  ${kind} port, ${linkText[link]}`,
     `  frames      in ${frames.in}, out ${frames.out}, dropped ${counts(frames.dropped)}`,
-    ...(station ? stationLines(station) : []),
+    ...(station ? stationLines(station, vms) : []),
   ];
   return lines.join('\n');
 }
@@ -82,14 +98,15 @@ const linkText = {
   unbound: 'its interface cannot be bound',
 } as const satisfies Record<ShownPort['link'], string>;
 
-function stationLines(station: NonNullable<ShownPort['station']>): string[] {
+function stationLines(station: NonNullable<ShownPort['station']>, vms: Vms): string[] {
   const { neighbour, otherNeighbours, secondStation, evb, timers, vsis } = station;
   const { counters, lastRefusal, pending, sChannels } = station;
   const { lldp, ecp, ecpByLayer, vdp, ignored } = counters;
   const vsiTable = table(
-    ['VSI', 'ASSOCIATION', 'FOR', 'PLACE', 'PROFILE', 'FILTER'],
+    ['VSI', 'VM', 'ASSOCIATION', 'FOR', 'PLACE', 'PROFILE', 'FILTER'],
     vsis.map(({ vsiId, association, age, held, place, profile, filter }) => [
       vsiId,
+      vms.get(vsiId) ?? '-',
       held === null ? association : `${association}, held for ${duration(held)}`,
       duration(age),
       place ?? '-',
