@@ -17,6 +17,7 @@ import { serveControl } from './control.ts';
 import { managed } from './managed.ts';
 import { Ports } from './ports.ts';
 import { portChanges, refuseWhatIsFixed } from './reload.ts';
+import { signingKeys } from './signing-keys.ts';
 import type { Source } from './source.ts';
 import { rememberedStations } from './station-file.ts';
 import { standalone } from './standalone.ts';
@@ -42,6 +43,8 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<R
   const memory = rememberedStations(config.stateDirectory, Object.keys(config.ports), (message) =>
     logger.warn(message),
   );
+  const keys = signingKeys(config, logger);
+  cleanup.defer(() => keys.close());
   const ports = new Ports({ rebind: (name) => relay.rebind(name), failed, log });
   cleanup.defer(() => ports.close());
   // before the interfaces are looked at, so that no change falls in between
@@ -72,6 +75,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<R
     relay,
     directory: source.directory,
     stations: memory.stations,
+    signing: keys.keyring,
     clock: systemClock,
     timestamp: now,
     stampOf: fromMonotonic,
@@ -93,12 +97,14 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<R
   agent.start();
   source.follow(agent, relay);
   ports.start(agent);
+  keys.follow(() => agent.keysChanged());
   started = true;
   const running = cleanup.move();
   let inForce = config;
   return {
     reload(next) {
       refuseWhatIsFixed(inForce, next);
+      keys.reload();
       const { removed, added, changed } = portChanges(inForce.ports, next.ports);
       agent.configure(settingsOf(next, ports));
       for (const name of removed) ports.remove(name);
@@ -154,6 +160,7 @@ function settingsOf(config: BridgeConfig, ports: Ports): PortSettings {
             mac: ports.macOf(name),
             egress: egressOf(port),
             secondStation: port.secondStation,
+            placeHold: port.placeHold * 1_000,
             announcements: port.announcements,
             hold: holdOf(port.hold),
             drain: () => ports.drain(name),

@@ -7,6 +7,7 @@ import { now } from '../linux/clock.ts';
 import type { Outcome } from '../station/agent.ts';
 import { garp, profileFirst, type Toolstack } from './choreography.ts';
 import { bridgeConfig, filesOf, managerConfig, stationConfig, type LabFiles } from './agent-configs.ts';
+import { writeKeys } from './keys.ts';
 import {
   endedText,
   LabError,
@@ -64,6 +65,7 @@ export class KernelLab implements Lab {
     await sweep(this.names, this.directory);
     try {
       mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      writeKeys(this.#files);
       progress('namespaces and links');
       const [, ready] = await together([buildTopology(this.names), this.startAgent('manager')]);
       this.#manager = (ready as { addresses: string[] }).addresses[0]!;
