@@ -13,8 +13,9 @@ export interface Ending {
 }
 
 /** Watches the manager for the end of the migration that is about to begin. */
-export function watchEnding({ api, timestamp }: Toolstack, { plan: { vsiId } }: LabVm): Ending {
-  const since = timestamp();
+export function watchEnding(toolstack: Toolstack, { plan: { vsiId } }: LabVm): Ending {
+  const { api } = toolstack;
+  const since = toolstack.timestamp();
   const stop = new AbortController();
   const found = Promise.withResolvers<Migration>();
   let ended: Migration | null = null;
