@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { interfaceIndex, interfaceName } from '../../linux/interfaces.ts';
+import { interfaceIndex, interfaceMtu, interfaceName } from '../../linux/interfaces.ts';
 import { SystemError } from '../../linux/libc.ts';
 import { hasIngress, type Hook } from '../../linux/tc-program.ts';
 import { RelayError, type PortName, type RelayPort } from '../relay.ts';
@@ -205,6 +205,7 @@ export class PortTable {
     const number = this.#pool.take();
     const entry = this.#entry(number);
     entry.create(name, ifindex, port);
+    entry.longest = longestAt(name);
     undo.defer(() => {
       entry.release();
       this.#pool.putBack(number);
@@ -274,6 +275,7 @@ export class PortTable {
     if (port.kind === 'mirror') this.#attach('egress', name, ifindex);
     const { ifindex: before, ownsQdisc } = entry;
     entry.ifindex = ifindex;
+    entry.longest = longestAt(name);
     entry.ownsQdisc = made || (ifindex === before && ownsQdisc);
     this.#interfaces.set(ifindex, number);
     if (ifindex !== before) this.#leave(before, port, ownsQdisc);
@@ -315,6 +317,18 @@ function indexOf(name: PortName): number {
   const index = indexIfThere(name);
   if (index === null) throw new RelayError(`port ${name}: no such network interface`);
   return index;
+}
+
+const ethernetHeader = 14;
+
+/** Octets of a frame without its tag; 0 where the interface has gone again. */
+function longestAt(name: PortName): number {
+  try {
+    return interfaceMtu(name) + ethernetHeader;
+  } catch (error) {
+    if (error instanceof SystemError) return 0;
+    throw error;
+  }
 }
 
 function indexIfThere(name: PortName): number | null {

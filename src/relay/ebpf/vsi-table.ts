@@ -308,7 +308,7 @@ export class VsiTable {
     }
   }
 
-  /** What may be set before the VSI turns: its own address for group frames, counters and buckets that begin. */
+  /** What may be set before the VSI turns: its own address for group frames, counters, claims and buckets that begin. */
   #refresh(now: HeldVsi, old: HeldVsi | null): void {
     const slot = this.#plane.slot(now.slot);
     slot.mac = macWord(now.vsi.addresses[0]!);
@@ -317,7 +317,9 @@ export class VsiTable {
       if (!place || counting.some((other) => other?.port === place.port)) continue;
       slot.countAnew(place.tally);
     }
-    if (!old) this.#fill(now, null);
+    if (old) return;
+    slot.forgetClaims();
+    this.#fill(now, null);
   }
 
   /** Its own addresses, full buckets for what is limited otherwise than before, and a new count for another mirror. */

@@ -23,15 +23,19 @@ import { judge } from './access-list.ts';
 import { isAnnouncement } from './announcements.ts';
 import { DropWatch, sampleOctets } from './drops.ts';
 import type { TokenBucket } from './token-bucket.ts';
-import { dress, isControl, isGroupFrame, parseFrame, type Frame } from './frame.ts';
+import { dress, headerLength, isControl, isGroupFrame, parseFrame, type Frame } from './frame.ts';
 import { guardAgainst } from './guards.ts';
 import { HeldPort } from './held-port.ts';
 import { HeldVsi } from './held-vsi.ts';
 import { LearnedAddresses } from './learning.ts';
+import { LinkLocals } from './link-locals.ts';
 import { mark } from './marking.ts';
 import { stormKindOf } from './storm.ts';
 import { Strangers } from './strangers.ts';
 import { Buckets } from './token-bucket.ts';
+
+/** What each segment of a super-frame but the first has more on the link than in it: Ethernet, IPv4 and TCP headers. */
+const segmentHeader = 54;
 
 /** A frame that leaves by a port. */
 export interface Emission {
@@ -44,6 +48,8 @@ interface Entry {
   readonly frame: Frame;
   readonly port: PortName;
   readonly now: bigint;
+  /** that it is of: a super-frame (GSO) becomes so many frames on the link */
+  readonly segments: number;
   readonly emissions: Emission[];
 }
 
@@ -71,6 +77,8 @@ export class ReferenceRelay implements Relay {
   #tenantRates = new Map<string, Buckets<Direction, RateLimit>>();
   #ageingTime = defaultAgeingTime;
   #learned = new LearnedAddresses();
+  #linkLocals = new LinkLocals();
+  readonly #mtus = new Map<PortName, number>();
   #strangers = new Strangers();
   readonly #listeners = new Set<(event: RelayEvent) => void>();
   readonly #dropWatch = new DropWatch();
@@ -102,6 +110,7 @@ export class ReferenceRelay implements Relay {
       Array.from(tenants, ([name, { rate }]) => [name, new Buckets(rate, bucketOf, heldRates.get(name))]),
     );
     this.#ageingTime = ageingTime;
+    for (const [id, { linkLocals }] of heldVsis) if (!vsis.has(id)) this.#linkLocals.release(linkLocals);
     this.#strangers.keepPorts((name) => ports.has(name));
     this.#learned.keepPorts((name) => ports.get(name)?.kind === 'network');
     for (const { addresses, places, policy } of vsis.values())
@@ -154,16 +163,25 @@ export class ReferenceRelay implements Relay {
     this.#tenants = new Map();
     this.#tenantRates.clear();
     this.#learned = new LearnedAddresses();
+    this.#linkLocals = new LinkLocals();
     this.#strangers = new Strangers();
   }
 
-  /** What leaves, and where, when `bytes` enter `port` at `now` (ns of the clock that counters and events use). */
-  receive(port: PortName, bytes: Uint8Array, now: bigint): Emission[] {
+  /** In octets behind the Ethernet header; a port is taken to send frames of any length until it is said. */
+  setMtu(port: PortName, mtu: number): void {
+    this.#mtus.set(port, mtu);
+  }
+
+  /**
+   * What leaves, and where, when `bytes` enter `port` at `now` (ns of the clock that counters and events use). `segments`:
+   * of a super-frame, whose segments fit every port here.
+   */
+  receive(port: PortName, bytes: Uint8Array, now: bigint, segments = 1): Emission[] {
     const held = this.#ports.get(port);
     const frame = parseFrame(bytes);
     if (!held || !frame || isControl(frame)) return [];
     held.tally.framesIn++;
-    const entry: Entry = { frame, port, now, emissions: [] };
+    const entry: Entry = { frame, port, now, segments, emissions: [] };
     const passage = this.#enter(entry, held);
     if (passage && isGroupFrame(frame)) this.#toGroup(passage);
     else if (passage) this.#toOne(passage);
@@ -224,12 +242,14 @@ export class ReferenceRelay implements Relay {
 
   /** What the sender's policy has against a frame of its; what is charged before it is dropped is not given back. */
   #objectionTo(passage: Passage, held: HeldVsi): DropReason | null {
-    const { frame, now } = passage;
-    const guard = guardAgainst(frame, held.vsi);
+    const { frame, now, segments, vlan } = passage;
+    const guard = guardAgainst(frame, held.vsi, (address, given) =>
+      this.#linkLocals.claim(held.linkLocals, vlan, address, given, now),
+    );
     if (guard) return guard;
     if (!this.#allows(passage, held, 'from-vm')) return 'access-list';
     const kind = stormKindOf(frame, () => this.#isKnown(passage));
-    if (kind && !held.storm.pass(kind, 1, now)) return 'storm';
+    if (kind && !held.storm.pass(kind, segments, now)) return 'storm';
     return this.#charge(passage, held, 'from-vm');
   }
 
@@ -242,6 +262,7 @@ export class ReferenceRelay implements Relay {
       return null;
     }
     const isHere = this.#owner(frame.source, vlan)?.held.vsi.places.active;
+    this.#linkLocals.hear(frame, vlan, now);
     if (!isGroup(frame.source) && !isHere) this.#learned.learn(frame.source, vlan, port, now);
     return { ...entry, sender: null, vlan, served: new Set() };
   }
@@ -295,6 +316,7 @@ export class ReferenceRelay implements Relay {
   }
 
   #toNetworkPort(passage: Passage, name: PortName): void {
+    if (!this.#fits(passage, name)) return;
     const { port } = this.#ports.get(name)!;
     const untagged = port.kind === 'network' && port.nativeVlan === passage.vlan;
     this.#send(passage, name, dress(passage.frame, untagged ? 0 : passage.vlan, null));
@@ -328,6 +350,7 @@ export class ReferenceRelay implements Relay {
       this.#drop(passage, 'reflective-relay-off', id);
       return;
     }
+    if (!this.#fits(passage, place.port, id)) return;
     held.tallies.get(place.port)!.count('to-vm', frame.untagged.length);
     this.#send(passage, place.port, dress(frame, held.vidOf(place, vlan), own));
   }
@@ -336,8 +359,17 @@ export class ReferenceRelay implements Relay {
   #toAll(passage: Passage, port: PortName): void {
     if (passage.served.has(port)) return;
     passage.served.add(port);
-    if (this.#mayLeaveBy(passage, port)) this.#send(passage, port, dress(passage.frame, 0, null));
-    else this.#drop(passage, 'reflective-relay-off');
+    if (!this.#mayLeaveBy(passage, port)) this.#drop(passage, 'reflective-relay-off');
+    else if (this.#fits(passage, port)) this.#send(passage, port, dress(passage.frame, 0, null));
+  }
+
+  /** Whether the port can send so long a frame; one that is not sent is counted there, and of the VSI that it was for. */
+  #fits(passage: Passage, name: PortName, vsi: VsiId | null = null, octets = Infinity): boolean {
+    const { frame, segments } = passage;
+    const most = (this.#mtus.get(name) ?? Infinity) + headerLength;
+    if (segments > 1 || Math.min(frame.untagged.length, octets) <= most) return true;
+    this.#drop(passage, 'mtu', vsi, name);
+    return false;
   }
 
   #mayLeaveBy(passage: Passage, name: PortName): boolean {
@@ -359,8 +391,12 @@ export class ReferenceRelay implements Relay {
     return allowed;
   }
 
-  #charge({ frame, now }: Passage, { vsi, rates }: HeldVsi, direction: Direction): DropReason | null {
-    const octets = frame.untagged.length;
+  #charge(
+    { frame, now, segments }: Passage,
+    { vsi, rates }: HeldVsi,
+    direction: Direction,
+  ): DropReason | null {
+    const octets = frame.untagged.length + (segments - 1) * segmentHeader;
     if (!rates.pass(direction, octets, now)) return 'rate';
     const tenant = this.#tenantRates.get(vsi.policy.tenant);
     return tenant && !tenant.pass(direction, octets, now) ? 'tenant-rate' : null;
@@ -370,7 +406,7 @@ export class ReferenceRelay implements Relay {
     for (const [name, { port }] of this.#ports) {
       if (port.kind !== 'mirror' || port.session !== mirroring?.mirror.session) continue;
       const copy = mirroring.copyOf(passage.frame, direction, passage.vlan);
-      if (copy) this.#send(passage, name, copy);
+      if (copy && this.#fits(passage, name, null, copy.length)) this.#send(passage, name, copy);
     }
   }
 
