@@ -15,6 +15,14 @@ conformance('reference', async (): Promise<Harness> => {
           out.set(emission.port, [...(out.get(emission.port) ?? []), emission.frame]);
       return out;
     },
+    exchangeSuper: async (port, frame, size) => {
+      const out = new Map<string, Uint8Array[]>();
+      const segments = Math.ceil(frame.length / size);
+      for (const emission of relay.receive(port, frame, (now += 1000n), segments))
+        out.set(emission.port, [...(out.get(emission.port) ?? []), emission.frame]);
+      return out;
+    },
+    setMtu: async (port, mtu) => relay.setMtu(port, mtu),
     pass: async (seconds) => {
       now += BigInt(seconds) * 1_000_000_000n;
     },
