@@ -83,6 +83,9 @@ const form = strict({
     .boolean()
     .default(false)
     .meta({ description: 'a station that leaves the VID to the bridge is told to tag with the VLAN' }),
+  announce: optional(z.literal('addresses')).meta({
+    description: "after a move the network is told the VSI's IP addresses too, by gratuitous ARP and NA",
+  }),
   rate: rates.default({}),
   storm: storm.default({}),
   accessList: accessList.default(noRules as never),
@@ -95,7 +98,7 @@ const form = strict({
 });
 
 /**
- * A port profile: {managerId, typeId, typeVersion, name, tenant, vlan, trunk, tagged, rate: {fromVm, toVm: {max: bits per
+ * A port profile: {managerId, typeId, typeVersion, name, tenant, vlan, trunk, tagged, announce, rate: {fromVm, toVm: {max: bits per
  * second, burst: octets}}, storm: {broadcast, multicast, unknownUnicast: {framesPerSecond, burst}}, accessList: {rules,
  * otherwise, sets}, marking: {dscp, pcp, defaultPcp}, guards: {address, dhcpServer, routerAdvertisement, control},
  * mirror: {session, direction, filter, truncate, sample} or null}.

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FilterInfo } from '../domain/filter-info.ts';
-import type { MacAddress } from '../domain/mac-address.ts';
+import { parseMac, type MacAddress } from '../domain/mac-address.ts';
 import type { BridgePort as PortLocation, PortCount, Timestamp } from '../domain/migration.ts';
 import { policyOf, type PortProfile, type TenantLimits } from '../domain/port-profile.ts';
 import { parseProfileKey, profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
@@ -31,7 +31,9 @@ import type { Directory, Entitlement } from './directory.ts';
 import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
+import { NetworkNews } from './network-news.ts';
 import { Owed } from './owed.ts';
+import type { PortLink } from './port-link.ts';
 import { RequestLog } from './request-log.ts';
 import { lastFrame, whenSilent } from './silence.ts';
 import { Stations } from './stations.ts';
@@ -54,8 +56,8 @@ import {
 /** A station port's link: its own address, and where frames go. */
 export interface StationLink {
   readonly name: PortName;
-  readonly mac: MacAddress;
-  readonly runs: boolean;
+  /** undefined: it has no interface yet */
+  readonly mac: MacAddress | undefined;
   /** how frames leave by it */
   readonly egress: PortEgress;
   /** the default is "ignore" */
@@ -78,10 +80,14 @@ export interface BridgeAgentParts {
   readonly links: readonly StationLink[];
   /** network and mirror ports, which have no protocol */
   readonly otherPorts: ReadonlyMap<PortName, RelayPort>;
+  /** how any port's link is when the agent starts */
+  readonly linkOf: (port: PortName) => PortLink;
   /** of learned addresses, in s */
   readonly ageingTime: number;
   readonly relay: Relay;
   readonly directory: Directory;
+  /** frames in a second that tell the network of moves; the default is 500 */
+  readonly announcementsPerSecond?: number;
   /** who was met before; absent: nobody */
   readonly stations?: Stations;
   readonly clock: Clock;
@@ -109,11 +115,12 @@ export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
   readonly #book = new EntryBook();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
-  /** station ports whose link is up, also where the machine does not use it */
-  readonly #running = new Set<PortName>();
+  /** of all ports; a station port's also where the machine does not use it */
+  readonly #links = new Map<PortName, PortLink>();
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   readonly #announcements: Announcements;
+  readonly #news: NetworkNews;
   readonly #owed: Owed;
   readonly #requestLog: RequestLog;
   readonly #stations: Stations;
@@ -133,10 +140,11 @@ export class BridgeAgent {
     this.#parts = parts;
     this.#requestLog = new RequestLog(parts.log);
     this.#stations = parts.stations ?? new Stations();
-    this.#macs = new Map(parts.links.map(({ name, mac }) => [name, mac]));
+    this.#macs = new Map(parts.links.flatMap(({ name, mac }) => (mac === undefined ? [] : [[name, mac]])));
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
     this.#egress = new Map(parts.links.map(({ name, egress }) => [name, egress]));
+    this.#news = new NetworkNews(parts, this.#book.entries);
     this.#owed = new Owed(parts.clock, () => this.#apply(), parts.log);
     this.#announcements = new Announcements(
       new Map(
@@ -150,7 +158,7 @@ export class BridgeAgent {
       const machine = new BridgePort({
         ...(before && { station: before.mac }),
         get mac() {
-          return macs.get(name)!;
+          return macs.get(name) ?? noAddress;
         },
         ...(secondStation && { secondStation }),
         ...(otherNeighbours !== undefined && { otherNeighbours }),
@@ -179,6 +187,11 @@ export class BridgeAgent {
     ]);
   }
 
+  /** How each port's link is. */
+  get links(): ReadonlyMap<PortName, PortLink> {
+    return this.#links;
+  }
+
   /** The limits that are in force. */
   get tenants(): ReadonlyMap<string, TenantLimits> {
     return this.#tenants.inForce;
@@ -201,7 +214,7 @@ export class BridgeAgent {
 
   /** Adopts what the data plane holds, and starts to speak on every port that runs. */
   start(): void {
-    const { relay, links } = this.#parts;
+    const { relay, linkOf } = this.#parts;
     const held = relay.held();
     this.#tenants.inForce = held.tenants;
     for (const [vsiId, vsi] of held.vsis) this.#adopt(fromRelay(vsiId, vsi));
@@ -218,12 +231,13 @@ export class BridgeAgent {
     const { size } = this.entries;
     if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
     relay.watch((event) => this.#announced(event));
-    for (const { name, runs } of links) {
+    for (const name of this.portKinds.keys()) {
+      const link = linkOf(name);
+      const driver = this.#ports.get(name);
       // a place is kept only where the station could not have been unplugged meanwhile
-      if (!runs || !this.#stations.at(name)?.pinned)
-        this.#ports.get(name)!.do((machine, now) => machine.linkDown(now));
-      if (runs) this.linkChanged(name, true);
-      else this.#notePlace(name);
+      if (link !== 'up' || !this.#stations.at(name)?.pinned)
+        driver?.do((machine, now) => machine.linkDown(now));
+      this.linkChanged(name, link);
     }
   }
 
@@ -242,10 +256,21 @@ export class BridgeAgent {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#owed.stop();
+    this.#news.stop();
     for (const driver of this.#ports.values()) {
       driver.do((machine, now) => machine.shutdown(now));
       driver.stop();
     }
+  }
+
+  /** A network port has taken over these VLANs from another: the network behind it is told of all VSIs in them. */
+  tookOver(vlans: ReadonlySet<Vid>): void {
+    this.#news.tookOver(vlans);
+  }
+
+  /** What the network was told, and what waits to be. */
+  get announced(): NetworkNews['counters'] {
+    return this.#news.counters;
   }
 
   receive(port: PortName, frame: Uint8Array): void {
@@ -254,19 +279,22 @@ export class BridgeAgent {
 
   /** The port's interface has another address: it was made anew, or given one. */
   addressChanged(port: PortName, mac: MacAddress): void {
-    if (!this.#ports.has(port) || this.#macs.get(port) === mac) return;
+    const before = this.#macs.get(port);
+    if (!this.#ports.has(port) || before === mac) return;
     this.#macs.set(port, mac);
-    this.#parts.log('info', `${port} has the address ${mac} now`);
+    if (before !== undefined) this.#parts.log('info', `${port} has the address ${mac} now`);
   }
 
-  linkChanged(port: PortName, runs: boolean): void {
+  linkChanged(port: PortName, link: PortLink): void {
+    const before = this.#links.get(port);
+    if (before === link) return;
+    this.#links.set(port, link);
+    if (link === 'up' || link === 'down') this.#parts.log('info', `link of ${port} is ${link}`);
     const driver = this.#ports.get(port);
-    if (!driver || this.#running.has(port) === runs) return;
-    if (runs) this.#running.add(port);
-    else this.#running.delete(port);
-    this.#parts.log('info', `link of ${port} is ${runs ? 'up' : 'down'}`);
-    driver.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
-    this.#notePlace(port);
+    if (driver && (link === 'up' || before === 'up'))
+      driver.do((machine, now) => (link === 'up' ? machine.linkUp(now) : machine.linkDown(now)));
+    if (driver) this.#notePlace(port);
+    this.#parts.changed(null);
   }
 
   /**
@@ -698,6 +726,7 @@ export class BridgeAgent {
       this.#book.put(vsiId, before);
       throw error;
     }
+    this.#news.changed(vsiId, before, after);
     for (const passage of found) this.#passed(vsiId, passage, last);
     for (const port of before?.attachments.keys() ?? [])
       if (port !== by && !after?.attachments.has(port))
@@ -823,6 +852,9 @@ export class BridgeAgent {
     return this.#ports.get(port)?.machine.neighbour?.systemName ?? null;
   }
 }
+
+/** From where nothing is sent: a port without an interface is down. */
+const noAddress = parseMac('00:00:00:00:00:00');
 
 /** Where none was met, there is none that may have what only some may. */
 const nobody = { name: null };

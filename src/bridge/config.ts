@@ -76,6 +76,8 @@ export const bridgeConfig = strict({
     filterEntries: z.int().min(1).max(64).default(64),
     /** who speak LLDP at a port to other addresses than its station */
     otherNeighbours: z.int().min(0).max(256).default(8),
+    /** frames that tell the network of VSIs that have moved */
+    announcementsPerSecond: z.int().min(10).max(100_000).default(500),
   }).prefault({}),
   ports: z
     .record(interfaceName, port)

@@ -43,7 +43,7 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
   },
   vlan: {
     words: 'the port does not carry the VLAN',
-    why: 'The network port does not carry the VLAN of the frame; or the frame has two tags or one that is not 802.1Q's, or came in by a mirror port.',
+    why: 'The network port does not carry the VLAN of the frame; or the frame has two tags or one other than 802.1Q, or came in by a mirror port.',
     hint: "nativeVlan and vlans of the port in the bridge's configuration, or what the switch on the other side tags.",
   },
   'unknown-destination': {

@@ -5,11 +5,8 @@ import type { Logger } from 'pino';
 import { refuseIfServed } from '../api/local-socket.ts';
 import { Invalid } from '../domain/invalid.ts';
 import { fromMonotonic, monotonicMs, now, systemClock } from '../linux/clock.ts';
-import { interfaceAddress, interfaceIndex, interfaceRuns } from '../linux/interfaces.ts';
 import { monitorLinks } from '../linux/link-monitor.ts';
 import { hasMountsOfItsOwn } from '../linux/namespace.ts';
-import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
-import { etherTypes, groupAddresses } from '../protocol/ethernet.ts';
 import { evbParameters } from '../protocol/evb/parameters.ts';
 import { managementIp } from '../protocol/lldp/management.ts';
 import { EbpfRelay } from '../relay/ebpf/relay.ts';
@@ -18,6 +15,7 @@ import { BridgeAgent } from './agent.ts';
 import { controlPath, type BridgeConfig } from './config.ts';
 import { serveControl } from './control.ts';
 import { managed } from './managed.ts';
+import { Ports } from './ports.ts';
 import type { Source } from './source.ts';
 import { rememberedStations } from './station-file.ts';
 import { standalone } from './standalone.ts';
@@ -30,8 +28,8 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
   const stationPorts = Object.entries(config.ports).flatMap(([name, port]) =>
     port.kind === 'station' ? [{ name, ...port }] : [],
   );
-  for (const name of Object.keys(config.ports)) interfaceIndex(name);
   const failed = (error: unknown) => logger.error({ err: error }, 'unexpected');
+  const log = (level: 'info' | 'warn', message: string) => logger[level](message);
   await refuseIfServed(controlPath(config)); // before the data plane is touched: it may be another agent's
   using cleanup = new DisposableStack();
   if (makeStateDirectory(config.stateDirectory)) cleanup.defer(() => removeIfEmpty(config.stateDirectory));
@@ -41,6 +39,11 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     stationPorts.map(({ name }) => name),
     (message) => logger.warn(message),
   );
+  const ports = new Ports({ rebind: (name) => relay.rebind(name), failed, log });
+  cleanup.defer(() => ports.close());
+  // before the interfaces are looked at, so that no change falls in between
+  cleanup.defer(monitorLinks((change) => ports.changed(change), failed));
+  for (const [name, { kind }] of Object.entries(config.ports)) ports.add(name, kind);
   const relay = EbpfRelay.open(join(config.stateDirectory, 'bpf'), failed);
   const isNew = relay.held().ports.size === 0;
   if (hasMountsOfItsOwn())
@@ -51,66 +54,26 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
   let started = false;
   // an agent that cannot start leaves no data plane behind that was not there before
   cleanup.defer(() => (started || !isNew ? relay.close() : relay.destroy()));
-  const sockets = new Map<PortName, PacketSocket>();
-  for (const { name } of stationPorts) {
-    const socket = new PacketSocket(name, {
-      filter: etherTypeFilter(Object.values(etherTypes)),
-      groups: groupAddresses,
-    });
-    sockets.set(name, socket);
-    cleanup.defer(() => socket.close());
-  }
-
-  const indexes = new Map(Object.keys(config.ports).map((name) => [name, interfaceIndex(name)]));
-  const rebind = (name: PortName, index: number): void => {
-    indexes.set(name, index);
-    logger.info(`the interface of ${name} was made anew`);
-    try {
-      relay.rebind(name);
-      sockets.get(name)?.bind();
-    } catch (error) {
-      // it may be gone again
-      logger.warn(`${name} cannot be bound: ${(error as Error).message}`);
-    }
-  };
-  const readdress = (name: PortName): void => {
-    try {
-      agent.addressChanged(name, interfaceAddress(name));
-    } catch {
-      // it is gone again, which is told next
-    }
-  };
-  // before the links are looked at, so that no change falls in between
-  const stopMonitor = monitorLinks(({ index, name, exists, runs }) => {
-    const bound = indexes.get(name);
-    if (exists && bound !== undefined && bound !== index) rebind(name, index);
-    for (const port of sockets.keys())
-      if (indexes.get(port) === index) {
-        if (exists) readdress(port);
-        agent.linkChanged(port, runs);
-      }
-  }, failed);
-  cleanup.defer(stopMonitor);
-
   const agent = new BridgeAgent({
     name: config.name,
     evb: evbParameters(config.evb),
     limits: { vsis: config.limits.vsisPerPort, filterEntries: config.limits.filterEntries },
     otherNeighbours: config.limits.otherNeighbours,
+    announcementsPerSecond: config.limits.announcementsPerSecond,
     ...(config.managementAddresses.length && {
       managementAddresses: config.managementAddresses.map(managementIp),
     }),
     firstSequence: randomInt(1, 65_536),
     links: stationPorts.map(({ name, secondStation, announcements, ...egress }) => ({
       name,
-      mac: interfaceAddress(name),
-      runs: interfaceRuns(name),
+      mac: ports.macOf(name),
       egress: egressOf(egress),
       secondStation,
       announcements,
-      send: (frame) => void sockets.get(name)!.send(frame), // a port that is down drops it, and ECP tries again
+      send: (frame) => ports.send(name, frame), // a port that is down drops it, and ECP tries again
     })),
     otherPorts: otherPorts(config),
+    linkOf: (name) => ports.linkOf(name),
     ageingTime: config.ageingTime,
     relay,
     directory: source.directory,
@@ -120,13 +83,14 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     stampOf: fromMonotonic,
     report: (report) => source.report(report),
     changed: (vsiId) => source.changed(vsiId),
-    log: (level, message) => logger[level](message),
+    log,
   });
   const control = await serveControl(controlPath(config), {
     name: config.name,
     agent,
     relay,
     directory: source.directory,
+    mtuOf: (name) => ports.mtuOf(name),
     now: monotonicMs,
     stampOf: fromMonotonic,
   });
@@ -135,7 +99,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
   cleanup.defer(() => agent.stop());
   agent.start();
   source.follow(agent, relay);
-  for (const [name, socket] of sockets) socket.listen((frame) => agent.receive(name, frame), failed);
+  ports.start(agent);
   started = true;
   const running = cleanup.move();
   return {

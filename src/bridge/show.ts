@@ -16,6 +16,7 @@ import type {
   VsiCounters,
 } from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
+import type { PortLink } from './port-link.ts';
 import { occurred } from './tally.ts';
 import type { VmNames } from './vm-names.ts';
 import { places, type VsiEntry } from './vsi-entry.ts';
@@ -48,10 +49,13 @@ export interface ShownTenant {
 /** by reason, without those that never occurred */
 export type Dropped = Readonly<Record<string, number>>;
 
-/** A station port has all of it, another port only its kind and what the relay counts. */
+/** A station port has all of it, another port only its kind, its link, its MTU and what the relay counts. */
 export interface ShownPort {
   readonly name: PortName;
   readonly kind: RelayPort['kind'];
+  readonly link: PortLink;
+  /** octets behind the Ethernet header; null: it has no interface */
+  readonly mtu: number | null;
   readonly frames: {
     readonly in: number;
     readonly out: number;
@@ -104,6 +108,7 @@ export function shown(
   agent: BridgeAgent,
   relay: Relay,
   names: VmNames,
+  mtuOf: (port: PortName) => number | undefined,
   now: number,
 ): ShownBridge {
   const counters = relay.counters();
@@ -111,7 +116,7 @@ export function shown(
   return {
     name,
     owed: agent.owed,
-    ports: portsOf(agent, counters.ports, now),
+    ports: portsOf(agent, counters.ports, mtuOf, now),
     vsis: Array.from(agent.entries.values(), (entry) => vsiOf(entry, counters, names)),
     tenants: Array.from(
       agent.tenants,
@@ -145,7 +150,12 @@ function placeOf(role: keyof Places, { port }: Place, counted: VsiCounters | und
   return { port, role, fromVm, toVm, dropped: occurred(counted?.dropped) };
 }
 
-function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: number): ShownPort[] {
+function portsOf(
+  agent: BridgeAgent,
+  counters: RelayCounters['ports'],
+  mtuOf: (port: PortName) => number | undefined,
+  now: number,
+): ShownPort[] {
   const machines = new Map(agent.portStates().map(({ name, state }) => [name, state]));
   const ports = [...agent.portKinds].map(([port, kind]): ShownPort => {
     const machine = machines.get(port);
@@ -153,6 +163,8 @@ function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: numb
     return {
       name: port,
       kind,
+      link: linkOf(agent, port, machine),
+      mtu: mtuOf(port) ?? null,
       frames: {
         in: counted?.framesIn ?? 0,
         out: counted?.framesOut ?? 0,
@@ -164,6 +176,12 @@ function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: numb
     };
   });
   return ports.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+}
+
+/** A port that a second station has disabled is down, whatever its cable. */
+export function linkOf(agent: BridgeAgent, port: PortName, machine: Machine | undefined): PortLink {
+  const link = agent.links.get(port) ?? 'missing';
+  return link === 'up' && machine ? machine.link : link;
 }
 
 function placeAt(port: PortName, entry: VsiEntry | undefined): keyof Places | null {

@@ -5,6 +5,7 @@ import type { VsiId } from '../domain/vsi-id.ts';
 import type { SecondStation } from '../protocol/adjacency.ts';
 import type { PortName, Relay } from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
+import { linkOf } from './show.ts';
 import { places } from './vsi-entry.ts';
 
 /** What the bridge tells the manager of itself: each port's protocol state and what it has counted. */
@@ -20,10 +21,10 @@ export function bridgeStatus(name: string, agent: BridgeAgent, relay: Relay, at:
       return {
         name: port,
         kind,
+        link: linkOf(agent, port, state),
         counters: json(counters.get(port) ?? {}),
         ...(state
           ? {
-              link: state.link,
               neighbour: json(state.neighbour),
               otherNeighbours: json(state.otherNeighbours),
               secondStation: json(state.secondStation && withoutClock(state.secondStation)),

@@ -66,14 +66,21 @@ function tenantsText(tenants: readonly ShownTenant[]): string {
   );
 }
 
-function portText({ name, kind, frames, station }: ShownPort): string {
+function portText({ name, kind, link, mtu, frames, station }: ShownPort): string {
   const lines = [
-    `${name}  ${kind} port${station ? `, link ${station.link}` : ''}`,
+    `${name}  ${kind} port, ${linkText[link]}${mtu === null ? '' : `, MTU ${mtu}`}`,
     `  frames      in ${frames.in}, out ${frames.out}, dropped ${counts(frames.dropped)}`,
     ...(station ? stationLines(station) : []),
   ];
   return lines.join('\n');
 }
+
+const linkText = {
+  up: 'link up',
+  down: 'link down',
+  missing: 'no such interface',
+  unbound: 'its interface cannot be bound',
+} as const satisfies Record<ShownPort['link'], string>;
 
 function stationLines(station: NonNullable<ShownPort['station']>): string[] {
   const { neighbour, otherNeighbours, secondStation, evb, timers, vsis } = station;

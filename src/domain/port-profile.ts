@@ -142,6 +142,11 @@ export interface PortProfile extends Policy {
    * answered as it came, and the VSI's frames are untagged on the link.
    */
   readonly tagged: boolean;
+  /**
+   * What the network is told of a VSI that has moved: its MAC addresses (by RARP), or its IP addresses too (by gratuitous ARP
+   * and neighbour advertisement), for fabrics that answer these themselves. Absent: the MAC addresses alone.
+   */
+  readonly announce?: 'addresses';
 }
 
 /** A tenant's totals over all its VSIs on one bridge. */

@@ -366,6 +366,9 @@ export function createMap(
   return checkBpf(libbpf().createMap(type, name, 4, valueSize, 1, options), 'eBPF map', name);
 }
 
+/** Records taken in a turn of the event loop: programs that write without end keep nobody else waiting. */
+const recordsAtOnce = 64;
+
 /** Hands over each record of an eBPF ring buffer, until it is closed; `fd` is readable when there are any. */
 export class RingBuffer {
   readonly fd: number;
@@ -373,12 +376,13 @@ export class RingBuffer {
   readonly #callback: bigint;
   #isConsuming = false;
   #isClosed = false;
+  #left = 0;
 
   constructor(mapFd: number, listener: (record: Uint8Array) => void) {
     const bpf = libbpf();
     this.#callback = koffi.register((_context: unknown, data: bigint, size: number) => {
       listener(new Uint8Array(koffi.view(data, size).slice(0)));
-      return this.#isClosed ? stopConsuming : 0;
+      return this.#isClosed || --this.#left === 0 ? stopConsuming : 0;
     }, bpf.eventPointer);
     const ring = bpf.ringNew(mapFd, this.#callback, null, null);
     if (ring === null) {
@@ -389,7 +393,9 @@ export class RingBuffer {
     this.fd = bpf.ringFd(ring);
   }
 
+  /** What there is, but no more than a turn's share: of the rest `fd` stays readable. */
   consume(): void {
+    this.#left = recordsAtOnce;
     this.#isConsuming = true;
     libbpf().ringConsume(this.#ring);
     this.#isConsuming = false;

@@ -48,6 +48,18 @@ function load() {
     send: declare<(fd: number, bytes: Uint8Array, length: number, flags: number) => number>(
       'intptr_t send(int fd, const void *bytes, size_t length, int flags)',
     ),
+    sendto: declare<
+      (
+        fd: number,
+        bytes: Uint8Array,
+        length: number,
+        flags: number,
+        address: Uint8Array,
+        addressLength: number,
+      ) => number
+    >(
+      'intptr_t sendto(int fd, const void *bytes, size_t length, int flags, const void *address, uint32_t addressLength)',
+    ),
     recv: declare<(fd: number, bytes: Uint8Array, length: number, flags: number) => number>(
       'intptr_t recv(int fd, _Out_ void *bytes, size_t length, int flags)',
     ),

@@ -11,11 +11,17 @@ export const packetLevel = 263;
  */
 export function bindPacketSocket(fd: number, name: string, protocol: number): number {
   const index = interfaceIndex(name);
-  const address = new Uint8Array(20); // struct sockaddr_ll
+  const address = linkLayerAddress(index, protocol);
+  check(libc().bind(fd, address, address.length), 'packet socket on', name);
+  return index;
+}
+
+/** A struct sockaddr_ll. */
+export function linkLayerAddress(ifindex: number, protocol: number): Uint8Array {
+  const address = new Uint8Array(20);
   const view = new DataView(address.buffer);
   view.setUint16(0, packetFamily, true);
   view.setUint16(2, protocol);
-  view.setInt32(4, index, true);
-  check(libc().bind(fd, address, address.length), 'packet socket on', name);
-  return index;
+  view.setInt32(4, ifindex, true);
+  return address;
 }

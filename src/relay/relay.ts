@@ -105,7 +105,17 @@ export interface Relay {
    * Null: there is no such VSI.
    */
   ruleFrames(vsi: VsiId): readonly number[] | null;
-  /** The interface of a port was made anew under the same name, or has another MTU. @throws RelayError when it cannot be bound */
+  /**
+   * Sends a frame, whole and without a tag, to the network: out of each network port that carries the VLAN, dressed as a
+   * VSI's frames in it leave there. No policy looks at it, nothing counts it, and no mirror copies it. A port that is
+   * down does without it.
+   */
+  tellNetwork(vlan: Vid, frame: Uint8Array): void;
+  /**
+   * The interface of a port came, or was made anew under the same name: until then the port receives and sends nothing.
+   * Or it has another MTU.
+   * @throws RelayError when it cannot be bound
+   */
   rebind(port: PortName): void;
   /** Called for each announcement (see RelayEvent) until `close`. */
   watch(listener: (event: RelayEvent) => void): void;

@@ -76,6 +76,7 @@ export class StationAgent {
   readonly #parts: StationAgentParts;
   readonly #driver: Driver<StationPort, StationPortOutput>;
   readonly #vms = new VmTable();
+  #runs: boolean | null = null;
   readonly #wanted = new Map<string, Wanted>();
   readonly #waiting = new Map<
     VsiId,
@@ -109,6 +110,8 @@ export class StationAgent {
   }
 
   linkChanged(runs: boolean): void {
+    if (runs === this.#runs) return;
+    this.#runs = runs;
     this.#parts.log('info', `uplink ${this.#parts.uplink.name} is ${runs ? 'up' : 'down'}`);
     this.#driver.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
   }

@@ -181,8 +181,9 @@ export class ScriptedBridge {
   }
 }
 
-/** What the agent's configuration file says of profiles and VSIs. */
+/** What the agent's configuration file says of profiles and VSIs, and of more ports than p1 and p2. */
 export interface Book {
+  readonly ports?: Readonly<Record<string, object>>;
   readonly profiles: readonly {
     readonly managerId: string;
     readonly typeId: number;
@@ -231,8 +232,8 @@ export class Agent {
       stateDirectory,
       evb: timers,
       limits: { vsisPerPort: 2048 },
-      ports: { p1: { kind: 'station' }, p2: { kind: 'station' } },
       ...named,
+      ports: { p1: { kind: 'station' }, p2: { kind: 'station' }, ...('ports' in book ? book.ports : {}) },
     };
     writeFileSync(path, JSON.stringify(config));
     const name = `bridge-${count++}`;

@@ -185,12 +185,52 @@ describe('the life of an eBPF relay', () => {
     assert.equal(out.get('s2')?.[0]?.length, 9014);
   });
 
-  it('refuses an interface that is missing or in use, and attaches to none of the others', async () => {
-    assert.throws(
-      () => kernel.apply(state({ s1: station, nowhere0: station })),
-      refusal(/port nowhere0: no such network interface/),
+  it('holds a port whose interface is missing, and binds it when it comes', async () => {
+    const desired = state(
+      {
+        ...ports,
+        late: { kind: 'station', reflectiveRelay: true, shaper: 1_000_000_000 },
+        m2: { kind: 'mirror', session: 'probe' },
+      },
+      { 1: { active: at('late') }, 2: { active: at('s2') } },
     );
+    kernel.apply(desired);
+    assert.deepEqual(kernel.relay.held(), desired);
+    kernel.relay.close();
+    kernel.reopen();
+    assert.deepEqual(kernel.relay.held(), desired);
+    assert.deepEqual([...(await kernel.exchange('s2', plain(a, b, 'nobody there'))).keys()], []);
+    await kernel.addLink('late');
+    await kernel.addLink('m2');
+    for (const name of ['late', 'm2']) kernel.inside(() => kernel.relay.rebind(name));
+    assert.deepEqual([...(await kernel.exchange('late', plain(b, a, 'x'))).keys()], ['s2']);
+    assert.deepEqual([...(await kernel.exchange('s2', plain(a, b, 'x'))).keys()], ['late']);
+    assert.match(await run('tc', ['-n', kernel.namespace, 'qdisc', 'show', 'dev', 'late']), /htb/);
+    kernel.apply(state({}));
     assert.equal(programs(), 0);
+    assert.equal(programs('late'), 0);
+    for (const name of ['late', 'm2']) await ip(kernel.namespace, [`link del ${name}`]);
+  });
+
+  it('does not bind an interface that came with a program of somebody else', async () => {
+    kernel.apply(state({ ...ports, late: station }));
+    await kernel.addLink('late');
+    const directory = join(mkdtempSync(join(tmpdir(), 'hp-relay-')), 'pins');
+    const other = kernel.inside(() => EbpfRelay.open(directory, (error) => assert.fail(String(error))));
+    try {
+      kernel.inside(() => other.apply(state({ late: station })));
+      assert.throws(() => kernel.inside(() => kernel.relay.rebind('late')), refusal(/port late: in use/));
+      kernel.inside(() => other.destroy());
+      kernel.inside(() => kernel.relay.rebind('late'));
+      assert.ok(kernel.inside(() => hasIngress(interfaceIndex('late'))));
+    } finally {
+      rmSync(join(directory, '..'), { recursive: true });
+      kernel.apply(state({}));
+      await ip(kernel.namespace, ['link del late']);
+    }
+  });
+
+  it('refuses an interface that is in use, and attaches to none of the others', async () => {
     kernel.apply(state({ s1: station }));
     const directory = join(mkdtempSync(join(tmpdir(), 'hp-relay-')), 'pins');
     const other = kernel.inside(() => EbpfRelay.open(directory, (error) => assert.fail(String(error))));

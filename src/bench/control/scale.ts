@@ -128,11 +128,11 @@ class TimedBridge {
       links: names.map((name, i) => ({
         name,
         mac: mac(0x0201, i),
-        runs: true,
         egress: {},
         send: (frame) => void this.#sent.push({ port: i, frame }),
       })),
       otherPorts: new Map(),
+      linkOf: () => 'up',
       ageingTime: defaultAgeingTime,
       relay,
       directory: new FileDirectory(

@@ -142,11 +142,11 @@ export class SimulatedLab implements Lab {
       links: hosts.map(({ port }, i) => ({
         name: port,
         mac: parseMac(`02:00:00:00:01:0${i + 1}`),
-        runs: true,
         egress: {},
         send: (frame) => toStation.get(port)!.send(frame),
       })),
       otherPorts: new Map([[networkPort, { kind: 'network', nativeVlan: vms[0]!.profile.vlan, vlans: [] }]]),
+      linkOf: () => 'up',
       ageingTime: defaultAgeingTime,
       relay: this.#relay,
       directory,

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Vid } from '../../domain/vid.ts';
 import { interfaceIndex, interfaceMtu, interfaceName } from '../../linux/interfaces.ts';
 import { SystemError } from '../../linux/libc.ts';
 import { hasIngress, type Hook } from '../../linux/tc-program.ts';
@@ -93,6 +94,15 @@ export class PortTable {
     return new Map(Array.from(this.#ports, ([name, { number }]) => [name, number]));
   }
 
+  /** The interfaces of the network ports that carry a VLAN, and whether its frames leave there with its tag. */
+  carrying(vlan: Vid): { readonly ifindex: number; readonly tagged: boolean }[] {
+    return [...this.#ports.values()].flatMap(({ entry, port }) =>
+      port.kind === 'network' && (port.nativeVlan === vlan || port.vlans.includes(vlan))
+        ? [{ ifindex: entry.ifindex, tagged: port.nativeVlan !== vlan }]
+        : [],
+    );
+  }
+
   /** The port that carries a mirror session, 0 if none does. */
   sessionPort(session: string): number {
     for (const { number, port } of this.#ports.values())
@@ -102,7 +112,7 @@ export class PortTable {
 
   /**
    * Reserves and attaches what `desired` needs; only then may the change be made.
-   * @throws RelayError when an interface is missing or taken, or all port numbers are
+   * @throws RelayError when an interface is taken, or all port numbers are
    */
   prepare(
     desired: ReadonlyMap<PortName, RelayPort>,
@@ -157,13 +167,14 @@ export class PortTable {
     if (!this.#bind(held)) return;
     this.#shape(held);
     // where interfaces exchanged their names, the other port's frames would be this one's until it is told as well
-    const other = this.#namedOf(before);
+    const other = before ? this.#namedOf(before) : undefined;
     if (other && other.entry.ifindex !== before) this.rebind(other.name);
   }
 
   /** Takes the program off every port. */
   detach(): void {
     for (const [name, { entry, port }] of this.#ports) {
+      if (!entry.ifindex) continue;
       if (shaperOf(port)) unshape(name);
       if (port.kind === 'mirror') this.#plane.detach('egress', entry.ifindex, false);
       this.#plane.detach('ingress', entry.ifindex, entry.ownsQdisc);
@@ -182,7 +193,7 @@ export class PortTable {
       const rate = shaperOf(port);
       const held = before.get(name);
       const was = held ? shaperOf(held.port) : 0;
-      if (!rate || (rate === was && sameShares)) continue;
+      if (!rate || (rate === was && sameShares) || indexIfThere(name) === null) continue;
       shape(name, rate, shares);
       undo.defer(() => (was ? shape(name, was, old) : unshape(name)));
     }
@@ -198,10 +209,10 @@ export class PortTable {
     return new PortEntry(this.#plane.ports, number);
   }
 
+  /** An interface that is missing is bound when it comes. */
   #create(name: PortName, port: RelayPort, replaced: HeldPort | undefined, undo: DisposableStack): HeldPort {
-    const ifindex = indexOf(name);
-    if (!replaced && hasIngress(ifindex))
-      throw new RelayError(`port ${name}: in use; its interface has another tc ingress program already`);
+    const ifindex = indexIfThere(name) ?? 0;
+    if (ifindex && !replaced) checkFree(name, ifindex);
     const number = this.#pool.take();
     const entry = this.#entry(number);
     entry.create(name, ifindex, port);
@@ -210,7 +221,8 @@ export class PortTable {
       entry.release();
       this.#pool.putBack(number);
     });
-    if (replaced) entry.ownsQdisc = replaced.entry.ownsQdisc;
+    if (!ifindex) return { name, number, entry, port };
+    if (replaced?.entry.ifindex === ifindex) entry.ownsQdisc = replaced.entry.ownsQdisc;
     else {
       entry.ownsQdisc = this.#attach('ingress', name, ifindex);
       undo.defer(() => this.#plane.detach('ingress', ifindex, entry.ownsQdisc));
@@ -228,12 +240,12 @@ export class PortTable {
       entry.next = this.#entry(0).next;
       this.#entry(0).next = number;
     }
-    this.#interfaces.set(entry.ifindex, number);
+    if (entry.ifindex) this.#interfaces.set(entry.ifindex, number);
   }
 
   #remove({ number, entry, port }: HeldPort, withProgram: boolean): void {
-    if (port.kind === 'mirror') this.#plane.detach('egress', entry.ifindex, false);
-    if (withProgram) {
+    if (port.kind === 'mirror' && entry.ifindex) this.#plane.detach('egress', entry.ifindex, false);
+    if (withProgram && entry.ifindex) {
       this.#interfaces.delete(entry.ifindex);
       this.#plane.detach('ingress', entry.ifindex, entry.ownsQdisc);
     }
@@ -271,6 +283,10 @@ export class PortTable {
   #bind({ name, number, entry, port }: HeldPort): boolean {
     const ifindex = indexIfThere(name);
     if (ifindex === null) return false;
+    if (!entry.ifindex && !this.#interfaces.portAt(ifindex)) {
+      checkFree(name, ifindex);
+      if (deliversToPeer(port)) checkPeers([name]);
+    }
     const made = this.#attach('ingress', name, ifindex);
     if (port.kind === 'mirror') this.#attach('egress', name, ifindex);
     const { ifindex: before, ownsQdisc } = entry;
@@ -278,7 +294,7 @@ export class PortTable {
     entry.longest = longestAt(name);
     entry.ownsQdisc = made || (ifindex === before && ownsQdisc);
     this.#interfaces.set(ifindex, number);
-    if (ifindex !== before) this.#leave(before, port, ownsQdisc);
+    if (before && ifindex !== before) this.#leave(before, port, ownsQdisc);
     return true;
   }
 
@@ -313,10 +329,10 @@ export class PortTable {
   }
 }
 
-function indexOf(name: PortName): number {
-  const index = indexIfThere(name);
-  if (index === null) throw new RelayError(`port ${name}: no such network interface`);
-  return index;
+/** @throws RelayError for an interface that has somebody else's program */
+function checkFree(name: PortName, ifindex: number): void {
+  if (hasIngress(ifindex))
+    throw new RelayError(`port ${name}: in use; its interface has another tc ingress program already`);
 }
 
 const ethernetHeader = 14;
@@ -351,7 +367,7 @@ function newlyToPeers(
   held: ReadonlyMap<PortName, HeldPort>,
 ): PortName[] {
   const names = [...desired].filter(([, port]) => deliversToPeer(port)).map(([name]) => name);
-  return names.filter((name) => !deliversToPeer(held.get(name)?.port));
+  return names.filter((name) => !deliversToPeer(held.get(name)?.port) && indexIfThere(name) !== null);
 }
 
 function deliversToPeer(port: RelayPort | undefined): boolean {

@@ -1,4 +1,6 @@
 import type { VsiId } from '../../domain/vsi-id.ts';
+import type { Vid } from '../../domain/vid.ts';
+import { FrameSender } from '../../linux/frame-sender.ts';
 import { waitForPrograms } from '../../linux/grace-period.ts';
 import { SystemError } from '../../linux/libc.ts';
 import { features, type Capabilities } from '../capabilities.ts';
@@ -33,6 +35,7 @@ export class EbpfRelay implements Relay {
   readonly #tenants: TenantTable;
   readonly #announcements: Watch<RelayEvent>;
   readonly #drops: Watch<DropSample>;
+  readonly #sender: FrameSender;
 
   /**
    * Opens the data plane that is pinned in `directory`, a directory of its own, or makes one; the program that runs
@@ -78,6 +81,7 @@ export class EbpfRelay implements Relay {
         plane.watched = false;
       },
     );
+    this.#sender = new FrameSender();
   }
 
   held(): RelayState {
@@ -137,6 +141,11 @@ export class EbpfRelay implements Relay {
     return new Map(this.#vsis.counters(vsiId));
   }
 
+  tellNetwork(vlan: Vid, frame: Uint8Array): void {
+    for (const { ifindex, tagged } of this.#ports.carrying(vlan))
+      this.#sender.send(ifindex, tagged ? behindTag(vlan, frame) : frame);
+  }
+
   rebind(port: PortName): void {
     this.#ports.rebind(port);
   }
@@ -154,18 +163,24 @@ export class EbpfRelay implements Relay {
   }
 
   close(): void {
-    this.#stopWatching();
+    this.#letGo();
     this.#plane.close();
   }
 
   destroy(): void {
-    this.#stopWatching();
+    this.#letGo();
     this.#ports.detach();
     this.#plane.destroy();
   }
 
-  #stopWatching(): void {
+  #letGo(): void {
     this.#announcements.close();
     this.#drops.close();
+    this.#sender.close();
   }
+}
+
+function behindTag(vlan: Vid, frame: Uint8Array): Uint8Array {
+  const tag = [0x81, 0x00, vlan >> 8, vlan & 0xff];
+  return Uint8Array.from([...frame.subarray(0, 12), ...tag, ...frame.subarray(12)]);
 }

@@ -23,19 +23,17 @@ import { judge } from './access-list.ts';
 import { isAnnouncement } from './announcements.ts';
 import { DropWatch, sampleOctets } from './drops.ts';
 import type { TokenBucket } from './token-bucket.ts';
-import { dress, headerLength, isControl, isGroupFrame, parseFrame, type Frame } from './frame.ts';
+import { dress, isControl, isGroupFrame, parseFrame, type Frame } from './frame.ts';
 import { guardAgainst } from './guards.ts';
 import { HeldPort } from './held-port.ts';
 import { HeldVsi } from './held-vsi.ts';
 import { LearnedAddresses } from './learning.ts';
+import { Mtus, octetsOnLink } from './lengths.ts';
 import { LinkLocals } from './link-locals.ts';
 import { mark } from './marking.ts';
 import { stormKindOf } from './storm.ts';
 import { Strangers } from './strangers.ts';
 import { Buckets } from './token-bucket.ts';
-
-/** What each segment of a super-frame but the first has more on the link than in it: Ethernet, IPv4 and TCP headers. */
-const segmentHeader = 54;
 
 /** A frame that leaves by a port. */
 export interface Emission {
@@ -78,10 +76,16 @@ export class ReferenceRelay implements Relay {
   #ageingTime = defaultAgeingTime;
   #learned = new LearnedAddresses();
   #linkLocals = new LinkLocals();
-  readonly #mtus = new Map<PortName, number>();
+  readonly #mtus = new Mtus();
   #strangers = new Strangers();
   readonly #listeners = new Set<(event: RelayEvent) => void>();
   readonly #dropWatch = new DropWatch();
+  readonly #emit: (emission: Emission) => void;
+
+  /** @param emit gets what leaves by itself, and not because a frame came in (`tellNetwork`) */
+  constructor(emit: (emission: Emission) => void = () => {}) {
+    this.#emit = emit;
+  }
 
   held(): RelayState {
     return {
@@ -138,6 +142,13 @@ export class ReferenceRelay implements Relay {
 
   ruleFrames(vsi: VsiId): readonly number[] | null {
     return this.#vsis.get(vsi)?.ruleFrames.slice() ?? null;
+  }
+
+  tellNetwork(vlan: Vid, bytes: Uint8Array): void {
+    const frame = parseFrame(bytes);
+    if (!frame) return;
+    for (const [name, held] of this.#ports)
+      if (held.carries(vlan)) this.#emit({ port: name, frame: dress(frame, tagAt(held, vlan), null) });
   }
 
   /** Ports are names here, and have no interface. */
@@ -317,9 +328,8 @@ export class ReferenceRelay implements Relay {
 
   #toNetworkPort(passage: Passage, name: PortName): void {
     if (!this.#fits(passage, name)) return;
-    const { port } = this.#ports.get(name)!;
-    const untagged = port.kind === 'network' && port.nativeVlan === passage.vlan;
-    this.#send(passage, name, dress(passage.frame, untagged ? 0 : passage.vlan, null));
+    const tag = tagAt(this.#ports.get(name)!, passage.vlan);
+    this.#send(passage, name, dress(passage.frame, tag, null));
   }
 
   /** To the VSI's active and armed place, under its policy; `own` is its address if the frame is a group's. */
@@ -364,10 +374,8 @@ export class ReferenceRelay implements Relay {
   }
 
   /** Whether the port can send so long a frame; one that is not sent is counted there, and of the VSI that it was for. */
-  #fits(passage: Passage, name: PortName, vsi: VsiId | null = null, octets = Infinity): boolean {
-    const { frame, segments } = passage;
-    const most = (this.#mtus.get(name) ?? Infinity) + headerLength;
-    if (segments > 1 || Math.min(frame.untagged.length, octets) <= most) return true;
+  #fits(passage: Passage, name: PortName, vsi: VsiId | null = null, octets?: number): boolean {
+    if (this.#mtus.fit(name, passage, octets)) return true;
     this.#drop(passage, 'mtu', vsi, name);
     return false;
   }
@@ -391,12 +399,9 @@ export class ReferenceRelay implements Relay {
     return allowed;
   }
 
-  #charge(
-    { frame, now, segments }: Passage,
-    { vsi, rates }: HeldVsi,
-    direction: Direction,
-  ): DropReason | null {
-    const octets = frame.untagged.length + (segments - 1) * segmentHeader;
+  #charge(passage: Passage, { vsi, rates }: HeldVsi, direction: Direction): DropReason | null {
+    const { now } = passage;
+    const octets = octetsOnLink(passage);
     if (!rates.pass(direction, octets, now)) return 'rate';
     const tenant = this.#tenantRates.get(vsi.policy.tenant);
     return tenant && !tenant.pass(direction, octets, now) ? 'tenant-rate' : null;
@@ -443,4 +448,9 @@ export class ReferenceRelay implements Relay {
     };
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+/** The VID of the tag with which frames of a VLAN leave by a network port that carries it; 0: without one. */
+function tagAt({ port }: HeldPort, vlan: number): number {
+  return port.kind === 'network' && port.nativeVlan === vlan ? 0 : vlan;
 }

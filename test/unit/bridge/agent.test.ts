@@ -356,11 +356,11 @@ test('a port at which a second station speaks is of no use until its link was do
   network.announces('p1');
   await network.happens('p2', 'stopped');
   assert.equal(network.bridge.entries.size, 0, 'neither its station nor the VM itself brings anything back');
-  network.bridge.linkChanged('p1', true);
+  network.bridge.linkChanged('p1', 'up');
   network.pass(40_000);
   assert.equal(network.bridge.entries.size, 0, 'a link that was not down is not up again');
-  network.bridge.linkChanged('p1', false);
-  network.bridge.linkChanged('p1', true);
+  network.bridge.linkChanged('p1', 'down');
+  network.bridge.linkChanged('p1', 'up');
   network.pass(40_000);
   await network.happens('p2', 'stopped');
   assert.ok(network.speaks('p1'));

@@ -23,7 +23,7 @@ test('a change of the hosts costs a VM nothing while its station is silent, be i
   for (const silence of [
     (network: TestNetwork) => network.restartBridge(),
     (network: TestNetwork) => network.restartBridge({ forgets: true }),
-    (network: TestNetwork) => network.bridge.linkChanged('p1', false),
+    (network: TestNetwork) => network.bridge.linkChanged('p1', 'down'),
     (network: TestNetwork) => network.stations.p1.stop(),
   ]) {
     const network = await running();

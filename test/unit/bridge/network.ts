@@ -83,6 +83,13 @@ export class TestRelay extends ReferenceRelay {
   /** why it will not have a state; null: it will */
   objects: (state: RelayState) => string | null = () => null;
 
+  /** what left to tell the network, in ms of the virtual clock */
+  readonly announced: { readonly at: number; readonly port: string; readonly frame: Uint8Array }[] = [];
+
+  constructor(now: () => number) {
+    super(({ port, frame }) => this.announced.push({ at: now(), port, frame }));
+  }
+
   override apply(state: RelayState): void {
     const objection = this.refusal ?? this.objects(state);
     if (objection !== null) throw new RelayError(objection);
@@ -123,7 +130,7 @@ export class TestRelay extends ReferenceRelay {
 export class TestNetwork {
   readonly time = new VirtualClock();
   readonly directory = new TestDirectory();
-  readonly relay = new TestRelay();
+  readonly relay = new TestRelay(() => this.time.now);
   readonly logged: string[] = [];
   readonly reports: MigrationReport[] = [];
   readonly stations: Readonly<Record<'p1' | 'p2', StationAgent>>;
@@ -242,7 +249,6 @@ export class TestNetwork {
       links: (['p1', 'p2'] as const).map((name, i) => ({
         name,
         mac: parseMac(`02:00:00:00:01:0${i}`),
-        runs: true,
         egress: name === 'p2' ? { shaper: 1_000_000_000 } : {},
         announcements: this.#heed,
         secondStation: 'down',
@@ -252,6 +258,7 @@ export class TestNetwork {
         },
       })),
       otherPorts: new Map([['n1', { kind: 'network', nativeVlan: parseVid(100), vlans: [] }]]),
+      linkOf: () => 'up',
       ageingTime: 300,
       relay: this.relay,
       directory: this.directory,

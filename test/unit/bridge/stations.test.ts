@@ -29,7 +29,7 @@ test('a station that has said good-bye, or whose link was down, has no place to 
       network.pass(1);
     },
     (network: TestNetwork) => {
-      network.bridge.linkChanged('p1', false);
+      network.bridge.linkChanged('p1', 'down');
       network.stations.p1.linkChanged(false);
     },
   ]) {

@@ -17,6 +17,7 @@ import { marking } from './conformance/marking.ts';
 import { mirrors } from './conformance/mirror.ts';
 import { rates } from './conformance/rates.ts';
 import { refusals } from './conformance/refusals.ts';
+import { tellsNetwork } from './conformance/tells-network.ts';
 import { trunks } from './conformance/trunk.ts';
 
 const themes = [
@@ -38,6 +39,7 @@ const themes = [
   refusals,
   announcements,
   drops,
+  tellsNetwork,
 ];
 
 /** The contract of `Relay`, sentence by sentence, for any driver. */

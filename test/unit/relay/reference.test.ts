@@ -1,18 +1,20 @@
-import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
+import { ReferenceRelay, type Emission } from '../../../src/relay/reference/relay.ts';
 import { conformance } from './conformance.ts';
 import type { Harness } from './conformance/bench.ts';
 
 conformance('reference', async (): Promise<Harness> => {
-  const relay = new ReferenceRelay();
+  let told: Emission[] = [];
+  const relay = new ReferenceRelay((emission) => told.push(emission));
   let now = 0n;
   return {
     relay,
     apply: (state) => relay.apply(state),
     exchange: async (port, ...frames) => {
       const out = new Map<string, Uint8Array[]>();
-      for (const frame of frames)
-        for (const emission of relay.receive(port, frame, (now += 1000n)))
-          out.set(emission.port, [...(out.get(emission.port) ?? []), emission.frame]);
+      const left = frames.flatMap((frame) => relay.receive(port, frame, (now += 1000n)));
+      for (const emission of [...told, ...left])
+        out.set(emission.port, [...(out.get(emission.port) ?? []), emission.frame]);
+      told = [];
       return out;
     },
     exchangeSuper: async (port, frame, size) => {
