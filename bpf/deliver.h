@@ -15,7 +15,7 @@ static __always_inline enum reason judge(struct __sk_buff *skb, struct work *w, 
 
 	if (!(does & DOES_JUDGE))
 		return REASONS;
-	if (does & DOES_GUARD) {
+	if (direction == FROM_VM && does & DOES_GUARD) {
 		__u32 reason = guard(skb, w, does, of->number);
 
 		if (reason < REASONS)
@@ -23,7 +23,7 @@ static __always_inline enum reason judge(struct __sk_buff *skb, struct work *w, 
 	}
 	if (does & DOES_LIST && decide(skb, w, profile->access_list, direction) == DENY)
 		return ACCESS_LIST;
-	if (does & DOES_STORM && !storm_passes(skb, w, profile, of->slot))
+	if (direction == FROM_VM && does & DOES_STORM && !storm_passes(skb, w, profile, of->slot))
 		return STORM;
 	if (!(does & (DOES_RATE | DOES_TENANT_RATE)))
 		return REASONS;
@@ -97,21 +97,22 @@ static __always_inline void deliver(struct __sk_buff *skb, struct work *w, struc
 		send_to_place(skb, w, to, ARMED_AT(to->word), destination);
 }
 
-/* Sends the copies that are shared; whether the VSI has to have one of its own besides. */
+/* Sends the copy that the VSI at this place shares with others; whether it has to have one of its own instead. */
+static __always_inline bool wants_its_own_at(struct __sk_buff *skb, struct work *w, struct held *to, __u32 place)
+{
+	struct port *port = port_at(PLACE_PORT(place));
+
+	if (!place || !port)
+		return false;
+	if (!is_shared(w, to->profile, place, port))
+		return true;
+	send_to_all(skb, w, PLACE_PORT(place), port);
+	return false;
+}
+
 static __always_inline bool wants_its_own(struct __sk_buff *skb, struct work *w, struct held *to)
 {
-	__u32 places[] = { ACTIVE(to->word), ARMED_AT(to->word) };
-	bool own = false;
+	bool active = wants_its_own_at(skb, w, to, ACTIVE(to->word));
 
-	for (int i = 0; i < 2; i++) {
-		struct port *port = port_at(PLACE_PORT(places[i]));
-
-		if (!places[i] || !port)
-			continue;
-		if (is_shared(w, to->profile, places[i], port))
-			send_to_all(skb, w, PLACE_PORT(places[i]), port);
-		else
-			own = true;
-	}
-	return own;
+	return wants_its_own_at(skb, w, to, ARMED_AT(to->word)) || active;
 }
