@@ -62,7 +62,7 @@ static __always_inline void send_to_place(struct __sk_buff *skb, struct work *w,
 	__u32 vsi = OF_VSI(to->number, PLACE_TALLY(place));
 	struct port *port = port_at(number);
 
-	if (!number || !port || is_shared(w, to->profile, place, port))
+	if (!number || !port)
 		return;
 	if (number == w->in_port && !port->reflects) {
 		drop(skb, w, number, vsi, REFLECTIVE_RELAY_OFF);
@@ -74,32 +74,30 @@ static __always_inline void send_to_place(struct __sk_buff *skb, struct work *w,
 	send(skb, w, number, vid_of(to->profile, place, w->vlan), destination, vsi);
 }
 
-/* Under the VSI's policy to its active and armed place; `destination`: its own address if the frame is a group's. */
+/* Under the VSI's policy to where it is active; `destination`: its own address if the frame is a group's. */
 static __always_inline void deliver(struct __sk_buff *skb, struct work *w, struct held *to, __u64 destination)
 {
-	__u32 first = ACTIVE(to->word) ? ACTIVE(to->word) : ARMED_AT(to->word);
+	__u32 place = ACTIVE(to->word);
 	enum reason reason;
 
-	if (!first)
+	if (!place)
 		return;
-	w->copied = 1;
 	if (!w->sender)
 		w->tenant = to->profile->tenant;
 	reason = judge(skb, w, to, TO_VM);
 	if (reason != REASONS) {
-		drop(skb, w, PLACE_PORT(first), OF_VSI(to->number, PLACE_TALLY(first)), reason);
+		drop(skb, w, PLACE_PORT(place), OF_VSI(to->number, PLACE_TALLY(place)), reason);
 		return;
 	}
 	if (to->profile->does[TO_VM] & DOES_MIRROR)
 		mirror(skb, w, to, TO_VM);
-	send_to_place(skb, w, to, ACTIVE(to->word), destination);
-	if (ARMED_AT(to->word))
-		send_to_place(skb, w, to, ARMED_AT(to->word), destination);
+	send_to_place(skb, w, to, place, destination);
 }
 
-/* Sends the copy that the VSI at this place shares with others; whether it has to have one of its own instead. */
-static __always_inline bool wants_its_own_at(struct __sk_buff *skb, struct work *w, struct held *to, __u32 place)
+/* Sends the copy that is shared; whether the VSI has to have one of its own instead. */
+static __always_inline bool wants_its_own(struct __sk_buff *skb, struct work *w, struct held *to)
 {
+	__u32 place = ACTIVE(to->word);
 	struct port *port = port_at(PLACE_PORT(place));
 
 	if (!place || !port)
@@ -108,11 +106,4 @@ static __always_inline bool wants_its_own_at(struct __sk_buff *skb, struct work 
 		return true;
 	send_to_all(skb, w, PLACE_PORT(place), port);
 	return false;
-}
-
-static __always_inline bool wants_its_own(struct __sk_buff *skb, struct work *w, struct held *to)
-{
-	bool active = wants_its_own_at(skb, w, to, ACTIVE(to->word));
-
-	return wants_its_own_at(skb, w, to, ARMED_AT(to->word)) || active;
 }

@@ -81,11 +81,12 @@ struct work {
 	__u16 vlan;
 	__u16 priority;                 /* PCP and DEI, in the place they have in a tag */
 	__u8 tagged;
-	__u8 copied;                    /* a copy for somebody was made, sent or not */
+	__u8 copied;                    /* a copy went to the network, sent or not */
 	__u8 parsed;                    /* see headers_of */
 	__u8 group;                     /* it is for many, see `served` */
-	__u8 in_snap;                   /* the EtherType stands in a SNAP header, see ether_type_of */
-	__u8 pad[3];
+	__u8 in_snap;                   /* the EtherType stands in a SNAP header, see type_in_snap */
+	__u8 tally;                     /* the sender's, of its place here */
+	__u8 pad[2];
 	__u32 segments;                 /* see segments_of; 0: not looked at yet */
 	__u32 pad2;
 };

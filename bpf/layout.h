@@ -127,6 +127,9 @@ struct tally {
 	__u64 pad[2];
 };
 
+/* A port, bits 0 to 9, and above it a moment in 16 ns; 0: none. */
+typedef __u64 seen_word;
+
 /* All of a VSI that frames change or ask for: what every frame does in the first lines, because most of them are cold. */
 struct slot {
 	vsi_word word;
@@ -134,7 +137,7 @@ struct slot {
 	__u64 buckets[DIRECTIONS];  /* when they will be full, see rate.h */
 	__u32 ip4, pad;             /* the first of its IP addresses of each family, in network order; 0: none */
 	__u32 ip6[4];
-	__u64 pad2;
+	seen_word left;             /* the released place's port, and when the VSI ceased to be active there */
 	struct tally tallies[4];
 	__u64 storms[STORMS];
 	__u64 mirrored[DIRECTIONS]; /* frames that were up for a copy to its mirror */
@@ -179,9 +182,6 @@ struct ip_key {
 struct stranger {
 	__u64 frames, last;
 };
-
-/* Where an address was last seen: bits 0 to 9 the port, above them when, in 16 ns. */
-typedef __u64 learned_word;
 
 struct announcement {
 	__u64 at;

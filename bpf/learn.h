@@ -3,16 +3,7 @@
 #pragma once
 #include "vsi.h"
 
-#define LEARNED_PORT(word) ((word) & 0x3ff)
-#define LEARNED_AT(word) ((word) >> 10 << 4)
-#define LEARNED_WORD(port, now) ((now) >> 4 << 10 | (port))
 #define REFRESH_AFTER (1 << 20) /* ns: so that a stream of frames is not a stream of writes */
-
-/* In ns; below 0 where another CPU has refreshed it since this frame came. */
-static __always_inline __s64 age(struct work *w, learned_word word)
-{
-	return w->now - LEARNED_AT(word);
-}
 
 static __always_inline void learned_key(__u64 mac, __u16 vlan, struct destination_key *key)
 {
@@ -26,7 +17,7 @@ __noinline int learn_anew(struct work *w)
 	struct destination_key key;
 	struct profile *profile;
 	address_value value;
-	learned_word word;
+	seen_word word;
 	vsi_word vsi;
 
 	if (!w)
@@ -36,7 +27,7 @@ __noinline int learn_anew(struct work *w)
 	profile = profile_at(vsi);
 	if (profile && VALUE_MAC(value) == w->source && is_in(profile, w->vlan) && ACTIVE(vsi))
 		return 0;
-	word = LEARNED_WORD(w->in_port, w->now);
+	word = SEEN_WORD(w->in_port, w->now);
 	learned_key(w->source, w->vlan, &key);
 	bpf_map_update_elem(&hp_learned, &key, &word, BPF_ANY);
 	return 0;
@@ -45,15 +36,15 @@ __noinline int learn_anew(struct work *w)
 static __always_inline void learn(struct work *w)
 {
 	struct destination_key key;
-	volatile learned_word *known;
-	learned_word word;
+	volatile seen_word *known;
+	seen_word word;
 
 	if (w->source & 1)
 		return;
 	learned_key(w->source, w->vlan, &key);
 	known = bpf_map_lookup_elem(&hp_learned, &key);
 	word = known ? *known : 0;
-	if (LEARNED_PORT(word) != w->in_port || age(w, word) > REFRESH_AFTER)
+	if (SEEN_PORT(word) != w->in_port || age(w, word) > REFRESH_AFTER)
 		learn_anew(w);
 }
 
@@ -63,8 +54,8 @@ __noinline int learned_port(struct work *w)
 	__u32 only = 0;
 	struct settings *settings = bpf_map_lookup_elem(&hp_settings, &only);
 	struct destination_key key;
-	volatile learned_word *known;
-	learned_word word;
+	volatile seen_word *known;
+	seen_word word;
 	struct port *port;
 
 	if (!w)
@@ -74,6 +65,6 @@ __noinline int learned_port(struct work *w)
 	word = known ? *known : 0;
 	if (!word || !settings || age(w, word) >= (__s64)settings->ageing)
 		return 0;
-	port = port_at(LEARNED_PORT(word));
-	return port && port->kind == NETWORK && carries(port, w->vlan) ? LEARNED_PORT(word) : 0;
+	port = port_at(SEEN_PORT(word));
+	return port && port->kind == NETWORK && carries(port, w->vlan) ? SEEN_PORT(word) : 0;
 }

@@ -39,7 +39,7 @@ DECLARE(hp_ips, BPF_MAP_TYPE_HASH, struct ip_key, __u64, IPS, BPF_F_NO_PREALLOC)
 DECLARE(hp_claims, BPF_MAP_TYPE_LRU_HASH, struct claim, __u64, SLOTS * CLAIMS, 0);
 DECLARE(hp_routers, BPF_MAP_TYPE_LRU_HASH, struct claim, __u64, ROUTERS, 0);
 DECLARE(hp_strangers, BPF_MAP_TYPE_LRU_HASH, struct source_key, struct stranger, 4096, 0);
-DECLARE(hp_learned, BPF_MAP_TYPE_LRU_HASH, struct destination_key, learned_word, LEARNED, 0);
+DECLARE(hp_learned, BPF_MAP_TYPE_LRU_HASH, struct destination_key, seen_word, LEARNED, 0);
 DECLARE(hp_records, BPF_MAP_TYPE_HASH, __u8[16], struct record, SLOTS, BPF_F_NO_PREALLOC);
 DECLARE(hp_texts, BPF_MAP_TYPE_HASH, struct text_key, struct text, 65536, BPF_F_NO_PREALLOC);
 

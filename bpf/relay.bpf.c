@@ -114,19 +114,16 @@ static __always_inline void to_group(struct __sk_buff *skb, struct work *w)
 
 static __always_inline void drop_of_sender(struct __sk_buff *skb, struct work *w, enum reason reason)
 {
-	__u32 tally = PLACE_TALLY(ACTIVE(vsi_at(w->sender)));
-
-	drop(skb, w, w->in_port, w->sender ? OF_VSI(w->sender, tally) : 0, reason);
+	drop(skb, w, w->in_port, w->sender ? OF_VSI(w->sender, w->tally & 3) : 0, reason);
 }
 
 /* Where its destination was learned, or everywhere; it is not a VSI's, or of one that is active nowhere here. */
-static __noinline int to_elsewhere(struct __sk_buff *skb, struct work *w, __u32 armed)
+static __noinline int to_elsewhere(struct __sk_buff *skb, struct work *w)
 {
 	__u32 learned = learned_port(w);
 	struct port *port = port_at(learned);
 	bool same = learned == w->in_port;
 
-	w->copied = armed != 0;
 	if (!learned)
 		to_network(skb, w);
 	else if (!same && port)
@@ -144,7 +141,7 @@ static __always_inline void to_one(struct __sk_buff *skb, struct work *w)
 	if (to.number && to.slot && to.profile)
 		deliver(skb, w, &to, w->destination);
 	if (!ACTIVE(to.word))
-		to_elsewhere(skb, w, ARMED_AT(to.word));
+		to_elsewhere(skb, w);
 }
 
 /* ---- from a station ---- */
@@ -214,7 +211,20 @@ static __always_inline bool is_active_sender(struct work *w, struct held *from, 
 	if (!value || VALUE_MAC(value) != w->source || !look_at(from, VALUE_SLOT(value)))
 		return false;
 	w->vlan = vlan_at(from->profile, ACTIVE(from->word), w->in_port, w->vid);
+	w->tally = PLACE_TALLY(ACTIVE(from->word));
 	return w->vlan != 0;
+}
+
+/* Whether the sender was active here until a moment ago. */
+static __always_inline bool is_late_sender(struct work *w, struct held *from)
+{
+	address_value value = late_source_of(w);
+
+	if (!value || !look_at(from, VALUE_SLOT(value)))
+		return false;
+	w->vlan = is_trunk(from->profile, w->vid) ? w->vid : from->profile->vlan;
+	w->tally = VALUE_TALLY(value);
+	return true;
 }
 
 /* Finds and judges the sender; true if the frame may go on, in w->vlan. */
@@ -226,7 +236,8 @@ static __always_inline bool from_station(struct __sk_buff *skb, struct work *w, 
 	struct tally *t;
 	__u32 tally, does;
 
-	if (!is_active_sender(w, &from, hint_at(&hp_source_hints, key)) && !is_active_sender(w, &from, source_of(w))) {
+	if (!is_active_sender(w, &from, hint_at(&hp_source_hints, key)) && !is_active_sender(w, &from, source_of(w)) &&
+	    !is_late_sender(w, &from)) {
 		refuse(skb, w, port);
 		return false;
 	}
@@ -234,7 +245,7 @@ static __always_inline bool from_station(struct __sk_buff *skb, struct work *w, 
 		return false;
 	w->sender = from.number;
 	w->tenant = from.profile->tenant;
-	tally = PLACE_TALLY(ACTIVE(from.word));
+	tally = w->tally & 3;
 	reason = judge(skb, w, &from, FROM_VM);
 	if (reason != REASONS) {
 		drop(skb, w, w->in_port, OF_VSI(from.number, tally), reason);

@@ -10,6 +10,9 @@
 #define ACTIVE(word) ((__u32)(word) & 0xffffff)
 #define ARMED_AT(word) ((__u32)((word) >> PLACE_BITS) & 0xffffff)
 #define PROFILE(word) ((__u32)((word) >> 48))
+#define SEEN_PORT(word) ((word) & 0x3ff)
+#define SEEN_AT(word) ((word) >> 10 << 4)
+#define SEEN_WORD(port, now) ((now) >> 4 << 10 | (port))
 #define VALUE_MAC(value) ((value) & 0xffffffffffffULL)
 #define VALUE_SLOT(value) ((__u32)((value) >> 48) & 0x3fff)
 #define VALUE_TALLY(value) ((__u32)((value) >> 62))
@@ -126,6 +129,29 @@ __noinline __u64 source_of(struct work *w)
 	value = bpf_map_lookup_elem(&hp_sources, &key);
 	found = value ? *value : 0;
 	return VALUE_MAC(found) == w->source ? found : 0;
+}
+
+/* Since then, in ns; below 0 where another CPU, or the driver, was faster than this frame. */
+static __always_inline __s64 age(struct work *w, seen_word word)
+{
+	return w->now - SEEN_AT(word);
+}
+
+#define LATE_FOR 100000000 /* ns */
+
+/* What leads to a sender that was active here until a moment ago: its last frames are still on their way when a VSI turns. */
+__noinline __u64 late_source_of(struct work *w)
+{
+	address_value found;
+	struct slot *slot;
+	seen_word left;
+
+	if (!w)
+		return 0;
+	found = source_of(w);
+	slot = slot_at(VALUE_SLOT(found));
+	left = slot ? *(volatile seen_word *)&slot->left : 0;
+	return left && SEEN_PORT(left) == w->in_port && age(w, left) < LATE_FOR ? found : 0;
 }
 
 /* A VSI that the data plane holds, as it is at one moment. */

@@ -6,10 +6,12 @@ import { ApiError } from './api-error.ts';
 import { backoff } from './backoff.ts';
 import { collections, writeSchemas } from './collections.ts';
 import type { CollectionName, Objects, WritableName, Writes } from './collections.ts';
+import { atRevision, cursorForm, cursorHeader, isCursor, type Cursor } from './cursor.ts';
 import { lineOf, problemsOf } from './explain.ts';
 import { HttpTransport, type HttpAnswer, type HttpRequest } from './http.ts';
 import { migrationReportSchema, migrationSchema, type MigrationReport } from './migration.ts';
 import { SseParser } from './sse.ts';
+import { readTolerantly } from './tolerant.ts';
 import { vsiStatusSchema, type VsiStatus } from './vsi.ts';
 
 /** The manager's count of changes; an object's is that of its last change. */
@@ -23,15 +25,23 @@ export interface Stored<T> {
 export interface Listing<T> {
   readonly revision: Revision;
   readonly items: readonly Stored<T>[];
+  /** where the list stands; null: this manager has no cursors */
+  readonly cursor: Cursor | null;
+  /** whether the database went through what the caller knew: else it is another one, or an older copy came back */
+  readonly continues: boolean;
+  /** when the administrator accepted the database as it is; 0: never */
+  readonly accepted: Revision;
+  /** keys of objects that the database has and nobody can read */
+  readonly unreadable: readonly string[];
 }
 
 export type WatchEvent<Name extends CollectionName> =
   /** everything there is: it replaces what was known before */
-  | { readonly kind: 'list'; readonly revision: Revision; readonly items: readonly Stored<Objects[Name]>[] }
+  | ({ readonly kind: 'list' } & Listing<Objects[Name]>)
   | { readonly kind: 'put'; readonly key: string; readonly revision: Revision; readonly value: Objects[Name] }
   | { readonly kind: 'delete'; readonly key: string; readonly revision: Revision }
   /** changes arrive as they happen, until "disconnected", after which it tries again by itself */
-  | { readonly kind: 'connected' }
+  | { readonly kind: 'connected'; readonly cursor: Cursor | null }
   | { readonly kind: 'disconnected'; readonly error: string };
 
 export interface ClientOptions {
@@ -55,9 +65,24 @@ export class ApiClient {
     this.#options = options;
   }
 
-  async list<Name extends CollectionName>(name: Name, signal?: AbortSignal): Promise<Listing<Objects[Name]>> {
-    const { body } = await this.#ask({ method: 'GET', path: `/v1/${name}` }, signal);
-    return parse(listing(name), body);
+  /** @param known what the caller has a copy of: the list says whether it goes on from there */
+  async list<Name extends CollectionName>(
+    name: Name,
+    known: Cursor | null = null,
+    signal?: AbortSignal,
+  ): Promise<Listing<Objects[Name]>> {
+    const path = known === null ? `/v1/${name}` : `/v1/${name}?known=${known}`;
+    const { body } = await this.#ask({ method: 'GET', path }, signal);
+    const list = parse(listing(name), body);
+    return {
+      revision: list.revision,
+      items: list.items,
+      cursor: list.cursor ?? null,
+      // a manager that knows of no cursors cannot tell
+      continues: list.continues ?? known === null,
+      accepted: list.accepted ?? 0,
+      unreadable: list.unreadable ?? [],
+    };
   }
 
   /** Null when there is none. */
@@ -99,37 +124,49 @@ export class ApiClient {
     return parse(migrationSchema, answer.body);
   }
 
+  /** The administrator says that the database is right as it is: bridges let go of what it lacks. */
+  async accept(): Promise<Revision> {
+    const { body } = await this.#ask({ method: 'POST', path: '/v1/accept' });
+    return parse(z.object({ revision }), body).revision;
+  }
+
   /**
    * Calls `listener` with every change after revision `from`, or with a listing and every change after that (null),
    * until `signal` is aborted; then it resolves. Connects again, for ever, and lists again where the manager no longer
    * knows what changed. Rejects only with what `listener` throws.
+   * @param copy what the listener has a copy of already, from an earlier watch: the first list goes by it
    */
   async watch<Name extends CollectionName>(
     name: Name,
     from: Revision | null,
     listener: (event: WatchEvent<Name>) => void,
     signal: AbortSignal,
+    copy: Cursor | null = null,
   ): Promise<void> {
     const newWaits = this.#options.backoff ?? (() => backoff(Math.random));
     let waits = newWaits();
-    let seen = from;
+    let seen: string | null = from === null ? null : String(from);
+    let known = copy;
+    let run: Cursor | null = null;
     while (!signal.aborted) {
       try {
         if (seen === null) {
-          const { revision, items } = await this.list(name, signal);
+          const list = await this.list(name, known, signal);
           if (signal.aborted) return;
-          listener({ kind: 'list', revision, items });
-          seen = revision;
+          listener({ kind: 'list', ...list });
+          seen = list.cursor ?? String(list.revision);
         }
         for await (const event of this.#changes(name, seen, signal)) {
           if (signal.aborted) return;
-          if (event.kind === 'connected') waits = newWaits();
-          else seen = event.revision;
+          if (event.kind === 'connected') {
+            waits = newWaits();
+            run = event.cursor;
+          } else seen = run === null ? String(event.revision) : atRevision(run, event.revision);
           listener(event);
         }
       } catch (error) {
         if (signal.aborted) return;
-        if (error instanceof Compacted) seen = null;
+        if (error instanceof Compacted) [known, seen] = [isCursor(seen) ? seen : known, null];
         else if (error instanceof ApiError) listener({ kind: 'disconnected', error: error.message });
         else throw error;
       }
@@ -145,7 +182,7 @@ export class ApiClient {
   /** One connection's worth of changes; ends only by ApiError or Compacted. */
   async *#changes<Name extends CollectionName>(
     name: Name,
-    from: Revision,
+    from: string,
     signal: AbortSignal,
   ): AsyncGenerator<Exclude<WatchEvent<Name>, { kind: 'list' | 'disconnected' }>, never> {
     const silence = new AbortController();
@@ -167,13 +204,15 @@ export class ApiClient {
           response.statusCode!,
         );
       }
-      yield { kind: 'connected' };
+      const cursor = response.headers[cursorHeader];
+      yield { kind: 'connected', cursor: isCursor(cursor) ? cursor : null };
       const parser = new SseParser();
       response.setEncoding('utf8');
       for await (const text of response as AsyncIterable<string>) {
         timer.refresh();
         for (const { type, data } of parser.push(text)) {
           if (type === 'compacted') throw new Compacted();
+          if (type === 'slow') throw new ApiError('the manager ended the watch, for it was not read', null);
           yield parse(changeSchema(name), data);
         }
       }
@@ -220,8 +259,15 @@ const revision = z.int().nonnegative();
 
 function listing<Name extends CollectionName>(name: Name) {
   const value = collections[name].schema;
-  return z.object({ revision, items: z.array(z.object({ revision, value })) }) as unknown as z.ZodType<
-    Listing<Objects[Name]>
+  return z.object({
+    revision,
+    items: z.array(z.object({ revision, value })),
+    cursor: z.string().regex(cursorForm).optional(),
+    continues: z.boolean().optional(),
+    accepted: revision.optional(),
+    unreadable: z.array(z.string()).optional(),
+  }) as unknown as z.ZodType<
+    Partial<Listing<Objects[Name]>> & Pick<Listing<Objects[Name]>, 'revision' | 'items'>
   >;
 }
 
@@ -256,7 +302,7 @@ function parse<T>(schema: z.ZodType<T>, body: string): T {
   } catch {
     throw new ApiError("the manager's answer is not JSON; is it a manager?", 200);
   }
-  const parsed = schema.safeParse(json);
+  const parsed = readTolerantly(schema, json);
   if (parsed.success) return parsed.data;
   throw new ApiError(`the manager's answer: ${lineOf(problemsOf(parsed.error, json)[0]!)}`, 200);
 }

@@ -31,6 +31,8 @@ export interface VsiStatus {
   /** the station's system name by LLDP; null if it gave none */
   readonly station: string | null;
   readonly at: Timestamp;
+  /** since when the bridge holds it without its station's keep-alives; absent: they come in time */
+  readonly held?: Timestamp;
 }
 
 export interface Vsi extends VsiSpec {
@@ -38,13 +40,14 @@ export interface Vsi extends VsiSpec {
   readonly status: VsiStatus | null;
 }
 
-/** {association, bridge, port, station, at} */
+/** {association, bridge, port, station, at, held?} */
 export const vsiStatusSchema: z.ZodType<VsiStatus> = strict({
   association: z.enum(associations),
   bridge: name,
   port: title,
   station: systemName.nullable().default(null),
   at: timestamp,
+  held: optional(timestamp),
 }).meta({ id: 'VsiStatus' });
 
 const addressTwice = 'has an address twice; each once would be right';

@@ -16,6 +16,7 @@ import type { ManagementAddress } from '../protocol/lldp/packet.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import { sameProfile } from '../protocol/vdp/filter.ts';
 import type { BridgeVsi, VdpLimits } from '../protocol/vdp/bridge.ts';
+import type { Hold } from '../protocol/vdp/hold.ts';
 import { objection } from '../relay/capabilities.ts';
 import {
   RelayError,
@@ -63,6 +64,10 @@ export interface StationLink {
   /** the default is "ignore" */
   readonly secondStation?: SecondStationPolicy;
   readonly send: (frame: Uint8Array) => void;
+  /** hands over to the agent what waits to be read; absent: nothing ever does */
+  readonly drain?: () => void;
+  /** of VSIs whose keep-alives are lost; absent: `defaultHold` */
+  readonly hold?: Hold;
   /** absent: by what the station there is (see Announcements) */
   readonly announcements?: Heed | undefined;
 }
@@ -153,7 +158,7 @@ export class BridgeAgent {
     );
     const { otherNeighbours, managementAddresses } = parts;
     const macs = this.#macs;
-    for (const { name, secondStation, send } of parts.links) {
+    for (const { name, secondStation, hold, send, drain } of parts.links) {
       const before = this.#stations.at(name);
       const machine = new BridgePort({
         ...(before && { station: before.mac }),
@@ -161,6 +166,8 @@ export class BridgeAgent {
           return macs.get(name) ?? noAddress;
         },
         ...(secondStation && { secondStation }),
+        ...(hold && { vsiHold: hold }),
+        isElsewhere: (vsiId) => this.#isElsewhere(vsiId, name),
         ...(otherNeighbours !== undefined && { otherNeighbours }),
         ...(managementAddresses && { managementAddresses }),
         systemName: parts.name,
@@ -170,7 +177,8 @@ export class BridgeAgent {
         firstSequence: parts.firstSequence,
         isVsiAddress: (mac) => this.#book.hasAddress(mac),
       });
-      this.#ports.set(name, new Driver(machine, parts.clock, (output) => this.#handle(name, output, send)));
+      const handle = (output: BridgePortOutput) => this.#handle(name, output, send);
+      this.#ports.set(name, new Driver(machine, parts.clock, handle, drain));
     }
   }
 
@@ -197,9 +205,15 @@ export class BridgeAgent {
     return this.#tenants.inForce;
   }
 
-  /** What the administrator changed and the data plane cannot do, with its reason. */
+  /** What the database has otherwise than it is in force, with the reason: the data plane cannot do it, or it is withheld. */
   get refused(): ReadonlyMap<string, string> {
-    return this.#refused;
+    const withheld = this.#parts.directory.withheld?.() ?? new Map<string, string>();
+    return withheld.size ? new Map([...this.#refused, ...withheld]) : this.#refused;
+  }
+
+  /** Whether the VSI is attached at a port. */
+  runs(vsiId: VsiId): boolean {
+    return this.entries.has(vsiId);
   }
 
   /** What the data plane has refused to do so far; null: it is as it should be. */
@@ -432,6 +446,16 @@ export class BridgeAgent {
         return;
       case 'renewed':
         return; // a late keep-alive of the source must not move anything
+      case 'held':
+        this.#said(
+          port,
+          output.held ? 'warn' : 'info',
+          output.held
+            ? `VSI ${output.vsiId} at ${port} is held: its station keeps it alive no more`
+            : `VSI ${output.vsiId} at ${port} is kept alive again`,
+        );
+        changed(output.vsiId);
+        return;
       case 'released':
         this.#detach(output.vsiId, port, port);
         this.#said(port, 'info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
@@ -845,6 +869,19 @@ export class BridgeAgent {
       const { vsiId, profile } = entry;
       return { vsiId, profile, association: attachment.association, filter: filterOf(entry, attachment) };
     });
+  }
+
+  /** Whether the VSI has moved away: the port's station may never say that it let go of it. */
+  #isElsewhere(vsiId: VsiId, port: PortName): boolean {
+    const entry = this.#book.get(vsiId);
+    return entry === null || isReleased(entry, port);
+  }
+
+  /** Since when the VSI is held at the port without its station's keep-alives; null: it is kept alive. */
+  heldSince(vsiId: VsiId, port: PortName): Timestamp | null {
+    const { clock, timestamp } = this.#parts;
+    const since = this.#ports.get(port)?.machine.heldSince(vsiId) ?? null;
+    return since === null ? null : timestamp() - Math.round((clock.now() - since) * 1000);
   }
 
   /** The system name of the station at a port; null if there is none, or it does not say. */

@@ -13,6 +13,7 @@ import { bitRate } from '../api/rate.ts';
 import { strict } from '../api/strict.ts';
 import { tenantSchema } from '../api/tenant.ts';
 import { vsiSpecSchema } from '../api/vsi.ts';
+import { defaultHold, noHold, type Hold } from '../protocol/vdp/hold.ts';
 import { defaultAgeingTime } from '../relay/relay.ts';
 import { contradictions, defaultControl } from './config-checks.ts';
 
@@ -30,6 +31,8 @@ const port = z.discriminatedUnion('kind', [
     ...egress,
     /** whether a VM's own announcement makes it active where it is armed; absent: unless the station is Hairpin's own */
     announcements: z.enum(['armed', 'never']).optional(),
+    /** how long a VSI is held whose keep-alives are lost, in s; absent: for as long as the link is up, and a minute after that */
+    hold: z.union([z.literal('release'), z.int().min(1).max(1_000_000)]).optional(),
     /** when a second station speaks at it: go on with the first, or let go of all and be down until the link was */
     secondStation: z.enum(['ignore', 'down']).default('ignore'),
   }),
@@ -98,4 +101,10 @@ export type BridgeConfig = z.output<typeof bridgeConfig>;
 /** Where `hairpin bridge show` finds the agent. */
 export function controlPath({ control, stateDirectory }: BridgeConfig): string {
   return control ?? defaultControl(stateDirectory);
+}
+
+/** "release" is what the standard has. */
+export function holdOf(hold: number | 'release' | undefined): Hold {
+  if (hold === undefined) return defaultHold;
+  return hold === 'release' ? noHold : { linkUp: hold * 1000, linkDown: hold * 1000 };
 }

@@ -4,19 +4,23 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ApiError } from '../api/api-error.ts';
 import type { ApiClient, Revision, Stored, WatchEvent } from '../api/client.ts';
+import { atRevision, isCursor, type Cursor } from '../api/cursor.ts';
 import { profileSchema } from '../api/profile.ts';
 import { tenantSchema, type Tenant } from '../api/tenant.ts';
-import { vsiSpecSchema, type Vsi, type VsiSpec } from '../api/vsi.ts';
+import { vsiSpecSchema, type VsiSpec } from '../api/vsi.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { Migration } from '../domain/migration.ts';
 import type { PortProfile, TenantLimits } from '../domain/port-profile.ts';
 import { profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
+import { Copy, type Changes, type KeptCopy } from './copy.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from './directory.ts';
 import { StateFile } from './state-file.ts';
 
 /** What the directory tells of, as the agent takes it. */
 export interface DirectoryListener {
+  /** whether the VSI is attached at a port of this bridge */
+  runs(vsiId: VsiId): boolean;
   profileChanged(profile: PortProfile): void;
   /** all of them */
   tenantsChanged(tenants: ReadonlyMap<string, TenantLimits>): void;
@@ -27,28 +31,62 @@ export interface DirectoryListener {
   migrationOpened(vsiId: VsiId): void;
 }
 
-type Followed = 'tenants' | 'profiles' | 'vsis' | 'migrations';
+interface Followed {
+  tenants: Tenant;
+  profiles: PortProfile;
+  vsis: VsiSpec;
+}
+type Kept = keyof Followed;
+
+const keptSchema = <Value>(value: z.ZodType<Value>) => ({
+  cursor: z.custom<Cursor>(isCursor).nullable(),
+  since: z.int(),
+  withheld: z.array(z.object({ key: z.string(), pending: value.nullable() })),
+});
 
 const copySchema = z.object({
   tenants: z.array(tenantSchema),
   profiles: z.array(profileSchema),
   vsis: z.array(vsiSpecSchema),
+  /** of what database these are; an earlier Hairpin wrote none of it */
+  database: z
+    .object({
+      tenants: z.object(keptSchema(tenantSchema)),
+      profiles: z.object(keptSchema(profileSchema)),
+      vsis: z.object(keptSchema(vsiSpecSchema)),
+    })
+    .optional(),
 });
+const unknownDatabase = { cursor: null, since: 0, withheld: [] };
 
 /**
  * The manager's database as this bridge knows it: lists and watches tenants, profiles, VSIs and migrations, and keeps
- * a copy in a file, so that a bridge that starts while the manager is away still knows what it knew.
+ * a copy in a file, so that a bridge that starts while the manager is away still knows what it knew. What a database takes
+ * away that is not the one of the copy, or an older state of it, is withheld from running VMs (see Copy).
  */
 export class ManagerDirectory implements Directory {
   readonly #api: ApiClient;
   readonly #file: StateFile<z.output<typeof copySchema>>;
-  readonly #tenants = new Map<string, Tenant>();
-  readonly #profiles = new Map<ProfileKey, PortProfile>();
-  readonly #vsis = new Map<VsiId, VsiSpec>();
+  readonly #tenants = new Copy<Tenant>({
+    keyOf: ({ name }) => name,
+    runs: ({ name }) =>
+      [...this.#profiles.values.values()].some((profile) => profile.tenant === name && this.#isUsed(profile)),
+    takesAway: () => false,
+  });
+  readonly #profiles = new Copy<PortProfile>({
+    keyOf: ({ ref }) => profileKey(ref),
+    runs: (profile) => this.#isUsed(profile),
+    takesAway: (before, after) => vlansOf(before) !== vlansOf(after),
+  });
+  readonly #vsis = new Copy<VsiSpec>({
+    keyOf: ({ vsiId }) => vsiId,
+    runs: ({ vsiId }) => this.#listener?.runs(vsiId) === true,
+    takesAway: (before, after) => !sameGrant(before, after),
+  });
   readonly #migrations = new Map<string, Migration>();
   /** the last change of each that the watch has told */
-  readonly #seen: Record<Followed, Revision> = { tenants: 0, profiles: 0, vsis: 0, migrations: 0 };
-  readonly #unlisted = new Set<Followed>(['tenants', 'profiles', 'vsis']);
+  readonly #seen: Record<Kept, Revision> = { tenants: 0, profiles: 0, vsis: 0 };
+  readonly #unlisted = new Set<Kept>(['tenants', 'profiles', 'vsis']);
   #isListed = false;
   readonly #stop = new AbortController();
   readonly #warn: (message: string) => void;
@@ -66,26 +104,53 @@ export class ManagerDirectory implements Directory {
   open(listener: DirectoryListener): void {
     this.#listener = listener;
     this.#load(listener);
-    const { signal } = this.#stop;
-    const follow = <Name extends Followed>(name: Name, changed: (event: WatchEvent<Name>) => void) =>
-      void this.#api.watch(
-        name,
-        null,
-        (event) => {
-          if ('revision' in event) this.#seen[name] = event.revision;
-          changed(event);
-          if (event.kind === 'list') this.#unlisted.delete(name);
-          if (!this.#isListed) this.#noteListed(listener);
-        },
-        signal,
-      );
-    follow('tenants', (event) => this.#tenantsChanged(event, listener));
-    follow('profiles', (event) => {
-      if (event.kind === 'disconnected') this.#warn(event.error);
-      this.#profilesChanged(event, listener);
-    });
-    follow('vsis', (event) => this.#vsisChanged(event, listener));
-    follow('migrations', (event) => this.#migrationsChanged(event, listener));
+    this.#follow('tenants', this.#tenants, (changes) => this.#changeTenants(changes, listener));
+    this.#follow('profiles', this.#profiles, (changes) => this.#changeProfiles(changes, listener));
+    this.#follow('vsis', this.#vsis, (changes) => this.#changeVsis(changes, listener));
+    void this.#api.watch(
+      'migrations',
+      null,
+      (event) => this.#migrationsChanged(event, listener),
+      this.#stop.signal,
+    );
+  }
+
+  #follow<Name extends Kept>(
+    name: Name,
+    copy: Copy<Followed[Name]>,
+    change: (changes: Changes<Followed[Name]>) => void,
+  ): void {
+    let run: Cursor | null = null;
+    const listener = this.#listener!;
+    void this.#api.watch(
+      name,
+      null,
+      (event) => {
+        if (event.kind === 'disconnected') {
+          if (name === 'profiles') this.#warn(event.error); // once is enough
+          return;
+        }
+        if (event.kind === 'connected') {
+          run = event.cursor;
+          return;
+        }
+        this.#seen[name] = event.revision;
+        const stored = event as unknown as ListOrChange<Followed[Name]>;
+        if (stored.kind === 'list') {
+          const before = copy.withheld.size;
+          change(copy.list(stored));
+          if (copy.withheld.size !== before) this.#tellWithheld(name, [...copy.withheld.keys()]);
+          this.#unlisted.delete(name);
+          this.#changed();
+        } else {
+          if (run) copy.seen(atRevision(run, event.revision));
+          change(stored.kind === 'put' ? copy.put(stored.key, stored.value) : copy.delete(stored.key));
+        }
+        if (!this.#isListed) this.#noteListed(listener);
+      },
+      this.#stop.signal,
+      copy.cursor,
+    );
   }
 
   close(): void {
@@ -100,9 +165,38 @@ export class ManagerDirectory implements Directory {
 
   /** A profile counts when the limits of its tenant are known: its VSIs are never without them. */
   kept(vsiId: VsiId, ref: ProfileRef): Entitlement {
-    const grant = this.#vsis.get(vsiId);
-    const profile = this.#profiles.get(profileKey(ref));
-    return { grant, profile: profile && this.#tenants.has(profile.tenant) ? profile : undefined };
+    const grant = this.#vsis.values.get(vsiId);
+    const profile = this.#profiles.values.get(profileKey(ref));
+    return { grant, profile: profile && this.#tenants.values.has(profile.tenant) ? profile : undefined };
+  }
+
+  /** What is kept in force though the manager's database takes it away, and why; without what runs no more. */
+  withheld(): ReadonlyMap<string, string> {
+    const listener = this.#listener;
+    if (listener) {
+      this.#changeVsis(this.#vsis.ended(), listener);
+      this.#changeProfiles(this.#profiles.ended(), listener);
+      this.#changeTenants(this.#tenants.ended(), listener);
+    }
+    const told = new Map<string, string>();
+    const tell = (what: string, pending: unknown) =>
+      told.set(
+        what,
+        `the manager's database ${pending === null ? 'lacks it' : 'has it otherwise'}, ${since}`,
+      );
+    for (const [key, pending] of this.#vsis.withheld)
+      tell(`VSI ${key} (${this.#vsis.values.get(key)?.name})`, pending);
+    for (const [key, pending] of this.#profiles.withheld) tell(`profile ${key}`, pending);
+    for (const [key, pending] of this.#tenants.withheld) tell(`tenant ${key}`, pending);
+    return told;
+  }
+
+  #tellWithheld(name: Kept, keys: readonly string[]): void {
+    if (keys.length === 0) this.#warn(`of the manager's ${name}, all are in force as its database has them`);
+    else
+      this.#warn(
+        `${keys.length} ${name} of running VMs are kept in force, which the manager's database takes away (${keys.slice(0, 5).join(', ')}), ${since}`,
+      );
   }
 
   async fetch(vsiId: VsiId, ref: ProfileRef): Promise<void> {
@@ -112,9 +206,10 @@ export class ManagerDirectory implements Directory {
         this.#api.get('vsis', vsiId),
         this.#api.get('profiles', key),
       ]);
-      if (this.#isNews('vsis', this.#vsis.has(vsiId), vsi)) this.#vsis.set(vsiId, vsi.value);
-      if (this.#isNews('profiles', this.#profiles.has(key), profile)) this.#profiles.set(key, profile.value);
-      const { tenant } = this.#profiles.get(key) ?? {};
+      if (this.#isNews('vsis', this.#vsis.values.has(vsiId), vsi)) this.#vsis.values.set(vsiId, vsi.value);
+      if (this.#isNews('profiles', this.#profiles.values.has(key), profile))
+        this.#profiles.values.set(key, profile.value);
+      const { tenant } = this.#profiles.values.get(key) ?? {};
       if (tenant !== undefined) await this.#learnTenant(tenant);
       this.#changed();
     } catch (error) {
@@ -124,23 +219,24 @@ export class ManagerDirectory implements Directory {
   }
 
   async #learnTenant(name: string): Promise<void> {
-    if (this.#tenants.has(name)) return;
+    const { values } = this.#tenants;
+    if (values.has(name)) return;
     const tenant = await this.#api.get('tenants', name);
-    if (!this.#isNews('tenants', this.#tenants.has(name), tenant)) return;
-    this.#tenants.set(name, tenant.value);
-    this.#listener?.tenantsChanged(this.#tenants);
+    if (!this.#isNews('tenants', values.has(name), tenant)) return;
+    values.set(name, tenant.value);
+    this.#listener?.tenantsChanged(values);
   }
 
   /**
    * Whether an answer tells more than the watch has. What is known is kept up to date by the watch, and may be newer; what
    * the watch has come past and is not known was deleted after the answer was given.
    */
-  #isNews<T>(name: Followed, isKnown: boolean, answer: Stored<T> | null): answer is Stored<T> {
+  #isNews<T>(name: Kept, isKnown: boolean, answer: Stored<T> | null): answer is Stored<T> {
     return answer !== null && !isKnown && answer.revision >= this.#seen[name];
   }
 
   owners(mac: MacAddress): readonly VsiSpec[] {
-    return [...this.#vsis.values()].filter(({ macs }) => macs.includes(mac));
+    return [...this.#vsis.values.values()].filter(({ macs }) => macs.includes(mac));
   }
 
   followsAnnouncements(vsiId: VsiId): boolean {
@@ -152,39 +248,60 @@ export class ManagerDirectory implements Directory {
   /** The lists are of different moments: what one of them names may come to another only after that. */
   #noteListed(listener: DirectoryListener): void {
     if (this.#unlisted.size) return;
-    for (const { profile } of this.#vsis.values()) if (!this.#profiles.has(profile)) return;
-    for (const { tenant } of this.#profiles.values()) if (!this.#tenants.has(tenant)) return;
+    for (const { profile } of this.#vsis.values.values()) if (!this.#profiles.values.has(profile)) return;
+    for (const { tenant } of this.#profiles.values.values()) if (!this.#tenants.values.has(tenant)) return;
     this.#isListed = true;
     listener.listed();
   }
 
-  #tenantsChanged(event: WatchEvent<'tenants'>, listener: DirectoryListener): void {
-    if (event.kind === 'list') {
-      this.#tenants.clear();
-      for (const { value } of event.items) this.#tenants.set(value.name, value);
-    } else if (event.kind === 'put') this.#tenants.set(event.key, event.value);
-    else if (event.kind === 'delete') this.#tenants.delete(event.key);
-    else return;
+  /** Whether a VM here has the profile. */
+  #isUsed({ ref }: PortProfile): boolean {
+    const key = profileKey(ref);
+    for (const { vsiId, profile } of this.#vsis.values.values())
+      if (profile === key && this.#listener?.runs(vsiId)) return true;
+    return false;
+  }
+
+  #changeTenants({ gone, set }: Changes<Tenant>, listener: DirectoryListener): void {
+    const { values } = this.#tenants;
+    if (!gone.length && !set.length) return;
+    for (const name of gone) values.delete(name);
+    for (const tenant of set) values.set(tenant.name, tenant);
     this.#changed();
-    listener.tenantsChanged(this.#tenants);
+    listener.tenantsChanged(values);
   }
 
-  #profilesChanged(event: WatchEvent<'profiles'>, listener: DirectoryListener): void {
-    if (event.kind === 'list') {
-      const keys = new Set(event.items.map(({ value }) => profileKey(value.ref)));
-      for (const key of this.#profiles.keys()) if (!keys.has(key)) this.#withdrawProfile(key, listener);
-      for (const { value } of event.items) this.#setProfile(value, listener);
-    } else if (event.kind === 'put') this.#setProfile(event.value, listener);
-    else if (event.kind === 'delete') this.#withdrawProfile(event.key as ProfileKey, listener);
+  #changeProfiles({ gone, set }: Changes<PortProfile>, listener: DirectoryListener): void {
+    for (const key of gone as ProfileKey[]) {
+      this.#profiles.values.delete(key);
+      this.#changed();
+      listener.withdrawn({ profile: key });
+    }
+    for (const profile of set) {
+      this.#profiles.values.set(profileKey(profile.ref), profile);
+      this.#changed();
+      listener.profileChanged(profile);
+    }
   }
 
-  #vsisChanged(event: WatchEvent<'vsis'>, listener: DirectoryListener): void {
-    if (event.kind === 'list') {
-      const ids = new Set(event.items.map(({ value }) => value.vsiId));
-      for (const id of this.#vsis.keys()) if (!ids.has(id)) this.#withdrawVsi(id, listener);
-      for (const { value } of event.items) this.#setVsi(value, listener);
-    } else if (event.kind === 'put') this.#setVsi(event.value, listener);
-    else if (event.kind === 'delete') this.#withdrawVsi(event.key as VsiId, listener);
+  #changeVsis({ gone, set }: Changes<VsiSpec>, listener: DirectoryListener): void {
+    for (const vsiId of gone as VsiId[]) {
+      this.#vsis.values.delete(vsiId);
+      this.#changed();
+      listener.withdrawn({ vsiId });
+    }
+    for (const vsi of set) this.#setVsi(vsi, listener);
+  }
+
+  /** A VSI that is granted something else from now on has to ask again, but for its IP addresses. */
+  #setVsi(vsi: VsiSpec, listener: DirectoryListener): void {
+    const before = this.#vsis.values.get(vsi.vsiId);
+    this.#vsis.values.set(vsi.vsiId, vsi);
+    if (!isDeepStrictEqual(before?.ips, vsi.ips)) this.#changed();
+    listener.ipsChanged(vsi.vsiId, vsi.ips ?? []);
+    if (before && sameGrant(before, vsi)) return;
+    this.#changed();
+    if (before) listener.withdrawn({ vsiId: vsi.vsiId });
   }
 
   #migrationsChanged(event: WatchEvent<'migrations'>, listener: DirectoryListener): void {
@@ -198,51 +315,43 @@ export class ManagerDirectory implements Directory {
     } else if (event.kind === 'delete') this.#migrations.delete(event.key);
   }
 
-  #setProfile(profile: PortProfile, listener: DirectoryListener): void {
-    this.#profiles.set(profileKey(profile.ref), profile);
-    this.#changed();
-    listener.profileChanged(profile);
-  }
-
-  #withdrawProfile(key: ProfileKey, listener: DirectoryListener): void {
-    this.#profiles.delete(key);
-    this.#changed();
-    listener.withdrawn({ profile: key });
-  }
-
-  /** A VSI that is granted something else from now on has to ask again, but for its IP addresses. */
-  #setVsi(vsi: Vsi, listener: DirectoryListener): void {
-    const before = this.#vsis.get(vsi.vsiId);
-    this.#vsis.set(vsi.vsiId, vsi);
-    if (!isDeepStrictEqual(before?.ips, vsi.ips)) this.#changed();
-    listener.ipsChanged(vsi.vsiId, vsi.ips ?? []);
-    if (before && sameGrant(before, vsi)) return;
-    this.#changed();
-    if (before) listener.withdrawn({ vsiId: vsi.vsiId });
-  }
-
-  #withdrawVsi(vsiId: VsiId, listener: DirectoryListener): void {
-    this.#vsis.delete(vsiId);
-    this.#changed();
-    listener.withdrawn({ vsiId });
-  }
-
   #load(listener: DirectoryListener): void {
     const copy = this.#file.load();
     if (!copy) return;
-    for (const tenant of copy.tenants) this.#tenants.set(tenant.name, tenant);
-    for (const profile of copy.profiles) this.#profiles.set(profileKey(profile.ref), profile);
-    for (const vsi of copy.vsis) this.#vsis.set(vsi.vsiId, vsi);
-    listener.tenantsChanged(this.#tenants);
+    const { tenants, profiles, vsis, database } = copy;
+    this.#tenants.load({ values: tenants, ...(database?.tenants ?? unknownDatabase) });
+    this.#profiles.load({ values: profiles, ...(database?.profiles ?? unknownDatabase) });
+    this.#vsis.load({ values: vsis, ...(database?.vsis ?? unknownDatabase) });
+    listener.tenantsChanged(this.#tenants.values);
   }
 
   #changed(): void {
-    this.#file.changed(() => ({
-      tenants: [...this.#tenants.values()],
-      profiles: [...this.#profiles.values()],
-      vsis: [...this.#vsis.values()],
-    }));
+    this.#file.changed(() => {
+      const [tenants, profiles, vsis] = [this.#tenants.kept, this.#profiles.kept, this.#vsis.kept];
+      return {
+        tenants: [...tenants.values],
+        profiles: [...profiles.values],
+        vsis: [...vsis.values],
+        database: { tenants: standing(tenants), profiles: standing(profiles), vsis: standing(vsis) },
+      };
+    });
   }
+}
+
+type ListOrChange<Value> =
+  | ({ readonly kind: 'list' } & Parameters<Copy<Value>['list']>[0])
+  | { readonly kind: 'put'; readonly key: string; readonly value: Value }
+  | { readonly kind: 'delete'; readonly key: string };
+
+function standing<Value>({ cursor, since, withheld }: KeptCopy<Value>) {
+  return { cursor, since, withheld: [...withheld] };
+}
+
+const since =
+  'since it came back empty, from an older copy, or as another one; "hairpin manager accept" puts it in force';
+
+function vlansOf({ vlan, trunk, tagged }: PortProfile): string {
+  return JSON.stringify([vlan, trunk, tagged]);
 }
 
 const moved: ReadonlySet<Migration['state']> = new Set(['active', 'released', 'aborted', 'failed']);

@@ -93,6 +93,12 @@ export class Ports {
     return this.#ports.get(name)?.mtu;
   }
 
+  /** Hands over what waits to be read at a station port. */
+  drain(name: PortName): void {
+    const socket = this.#ports.get(name)?.socket;
+    if (this.#listener) socket?.drain((frame) => this.#listener!.receive(name, frame));
+  }
+
   /** A port that is down drops it. */
   send(name: PortName, frame: Uint8Array): void {
     this.#ports.get(name)?.socket?.send(frame);

@@ -12,7 +12,7 @@ import { managementIp } from '../protocol/lldp/management.ts';
 import { EbpfRelay } from '../relay/ebpf/relay.ts';
 import type { PortEgress, PortName, RelayPort } from '../relay/relay.ts';
 import { BridgeAgent } from './agent.ts';
-import { controlPath, type BridgeConfig } from './config.ts';
+import { controlPath, holdOf, type BridgeConfig } from './config.ts';
 import { serveControl } from './control.ts';
 import { managed } from './managed.ts';
 import { Ports } from './ports.ts';
@@ -64,12 +64,14 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
       managementAddresses: config.managementAddresses.map(managementIp),
     }),
     firstSequence: randomInt(1, 65_536),
-    links: stationPorts.map(({ name, secondStation, announcements, ...egress }) => ({
+    links: stationPorts.map(({ name, secondStation, announcements, hold, ...egress }) => ({
       name,
       mac: ports.macOf(name),
       egress: egressOf(egress),
       secondStation,
       announcements,
+      hold: holdOf(hold),
+      drain: () => ports.drain(name),
       send: (frame) => ports.send(name, frame), // a port that is down drops it, and ECP tries again
     })),
     otherPorts: otherPorts(config),

@@ -81,7 +81,13 @@ export interface ShownPort {
 }
 
 /** `place`: what the data plane does with the VSI here; a source that has not let go yet is `released`. */
-export type ShownVsi = Machine['vsis'][number] & { readonly place: keyof Places | null };
+export type ShownVsi = Omit<Machine['vsis'][number], 'since' | 'heldSince'> & {
+  readonly place: keyof Places | null;
+  /** seconds that it is associated so, as far as the agent that runs now knows */
+  readonly age: number;
+  /** seconds that it is held without its station's keep-alives; null: they come in time */
+  readonly held: number | null;
+};
 
 /** What is counted of a VSI. */
 export interface CountedVsi {
@@ -205,10 +211,12 @@ function stationOf(
     evb,
     sChannels,
     timers: inSeconds(machine.timers),
-    vsis: vsis.map(({ vsiId, association, profile, filter }) => ({
+    vsis: vsis.map(({ vsiId, association, profile, filter, since, heldSince }) => ({
       vsiId,
       association,
       place: placeOf(vsiId),
+      age: secondsSince(since, now),
+      held: heldSince === null ? null : secondsSince(heldSince, now),
       profile,
       filter,
     })),
@@ -219,7 +227,11 @@ function stationOf(
 }
 
 function ago<T extends { readonly at: number }>({ at, ...rest }: T, now: number): Ago<T> {
-  return { ...rest, ago: Math.round((now - at) / 1000) };
+  return { ...rest, ago: secondsSince(at, now) };
+}
+
+function secondsSince(at: number, now: number): number {
+  return Math.round((now - at) / 1000);
 }
 
 function inSeconds({ retries, ...times }: Timing): Timing {

@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { readTolerantly } from '../api/tolerant.ts';
 
 /** What an agent keeps for its next run: a JSON file that is replaced as a whole. */
 export class StateFile<T> {
@@ -23,7 +24,7 @@ export class StateFile<T> {
     } catch {
       return null;
     }
-    const read = this.#schema.safeParse(parseJson(text));
+    const read = readTolerantly(this.#schema, parseJson(text));
     if (read.success) return read.data;
     this.#warn(`${this.#path} is not what was kept there; starting without`);
     return null;

@@ -58,12 +58,14 @@ export class Whereabouts {
     if (port === undefined) return null;
     if (active ?? armed) this.#ports.set(vsiId, port);
     else this.#ports.delete(vsiId);
+    const held = active && agent.heldSince(vsiId, port);
     return {
       association: active ? 'associated' : armed ? 'pre-associated' : 'none',
       bridge: this.#bridge,
       port,
       station: agent.stationAt(port),
       at,
+      ...(held !== null && { held }),
     };
   }
 }

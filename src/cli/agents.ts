@@ -10,6 +10,7 @@ import { parseUnicastMac } from '../domain/mac-address.ts';
 import { addBridgeQueries } from './bridge-queries.ts';
 import { readConfig } from './config-file.ts';
 import { refuseUnknown } from './help.ts';
+import { withClient, withManager, type ManagerOptions } from './manager-client.ts';
 import { print } from './output.ts';
 import { needRoot } from './root.ts';
 import { serve } from './serve.ts';
@@ -27,17 +28,30 @@ export function agentCommands(): Command[] {
 }
 
 function managerCommand(): Command {
-  return agent(
+  const command = agent(
     'manager',
     'the VSI manager: port profiles, VSIs and migrations, behind a REST API',
-    async (config) => {
+    async (config, { init }: { init?: true }) => {
       const read = () => readConfig(config, managerConfigSchema);
       await serve('manager', read, async (parsed, logger) => {
         const { startManager } = await import('../manager/manager.ts');
-        return startManager(parsed, logger);
+        return startManager(parsed, logger, { anew: init === true });
       });
     },
+  ).option('--init', 'make a new, empty database where there was one that is gone');
+  withManager(
+    command
+      .command('accept')
+      .description(
+        'say that the database is right as it is, after it came back from a copy, empty, or as another one: bridges let go of what it lacks and they have kept in force for running VMs',
+      ),
+  ).action((options: ManagerOptions) =>
+    withClient(options, async (api) => {
+      const revision = await api.accept();
+      console.log(`the database is accepted as it is (revision ${revision})`);
+    }),
   );
+  return command;
 }
 
 function bridgeCommand(): Command {
@@ -100,14 +114,18 @@ function stationCommand(): Command {
 }
 
 /** The command that runs an agent; what else the agent is asked is a command below it. */
-function agent(name: string, description: string, run: (config: string) => Promise<void>): Command {
+function agent(
+  name: string,
+  description: string,
+  run: (config: string, options: object) => Promise<void>,
+): Command {
   return new Command(name)
     .description(description)
     .option('--config <file>', 'YAML or JSON; see docs/configuration.md', `/etc/hairpin/${name}.yaml`)
     .allowExcessArguments() // which are no arguments, but commands that there are not
-    .action(async ({ config }: { config: string }, command: Command) => {
+    .action(async (options: { config: string }, command: Command) => {
       const [unknown] = command.args;
       if (unknown !== undefined) refuseUnknown(command, unknown);
-      await run(config);
+      await run(options.config, options);
     });
 }

@@ -87,10 +87,11 @@ function stationLines(station: NonNullable<ShownPort['station']>): string[] {
   const { counters, lastRefusal, pending, sChannels } = station;
   const { lldp, ecp, ecpByLayer, vdp, ignored } = counters;
   const vsiTable = table(
-    ['VSI', 'ASSOCIATION', 'PLACE', 'PROFILE', 'FILTER'],
-    vsis.map(({ vsiId, association, place, profile, filter }) => [
+    ['VSI', 'ASSOCIATION', 'FOR', 'PLACE', 'PROFILE', 'FILTER'],
+    vsis.map(({ vsiId, association, age, held, place, profile, filter }) => [
       vsiId,
-      association,
+      held === null ? association : `${association}, held for ${duration(held)}`,
+      duration(age),
       place ?? '-',
       profileKey(profile),
       filterText(filter),
@@ -154,6 +155,17 @@ function filterText({ entries }: ShownVsi['filter']): string {
 function counts(by: Dropped): string {
   const list = Object.entries(by).map(([reason, count]) => `${count} ${reason}`);
   return list.length ? list.join(', ') : '0';
+}
+
+/** "42 s", "17 min", "5 h", "12 d" */
+function duration(seconds: number): string {
+  for (const [unit, size] of [
+    ['d', 86_400],
+    ['h', 3_600],
+    ['min', 60],
+  ] as const)
+    if (seconds >= 2 * size) return `${Math.floor(seconds / size)} ${unit}`;
+  return `${seconds} s`;
 }
 
 function seconds(value: number): string {

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import type { ApiError } from '../api/api-error.ts';
-import { ApiClient } from '../api/client.ts';
 import {
   collections,
   writeSchemas,
@@ -11,9 +10,9 @@ import {
 } from '../api/collections.ts';
 import { explainIssues } from '../api/explain.ts';
 import { profileKey } from '../domain/profile-ref.ts';
-import { defaultListen } from '../manager/config.ts';
 import { readYaml } from './config-file.ts';
 import { Failure } from './failure.ts';
+import { withClient, withManager, type ManagerOptions } from './manager-client.ts';
 import { print, table, tenantHeading } from './output.ts';
 
 /** How the objects of one collection are called and listed. */
@@ -106,7 +105,7 @@ const vsi: Noun<'vsis'> = {
     macs.join(' '),
     words(ips),
     profile,
-    status?.association ?? 'none',
+    `${status?.association ?? 'none'}${status?.held === undefined ? '' : ', held'}`,
     status ? `${status.bridge} ${status.port} (${status.station ?? 'unnamed'})` : '-',
   ],
 };
@@ -130,9 +129,7 @@ const migration: Noun<'migrations'> = {
   ],
 };
 
-interface ClientOptions {
-  manager: string;
-  token?: string;
+interface ClientOptions extends ManagerOptions {
   json?: boolean;
 }
 
@@ -201,34 +198,4 @@ function writable<Name extends WritableName>(noun: Noun<Name>, collection: Name)
       }),
     );
   return command;
-}
-
-function withManager(command: Command): Command {
-  return command
-    .option(
-      '--manager <url>',
-      'http://HOST:PORT or unix:/PATH (or HAIRPIN_MANAGER)',
-      process.env['HAIRPIN_MANAGER'] ?? `http://${defaultListen}`,
-    )
-    .option('--token <token>', 'if the manager wants one (or HAIRPIN_TOKEN)', process.env['HAIRPIN_TOKEN']);
-}
-
-async function withClient(
-  { manager, token }: ClientOptions,
-  body: (api: ApiClient) => Promise<void>,
-): Promise<void> {
-  const api = clientOf(manager, token);
-  try {
-    await body(api);
-  } finally {
-    api.close();
-  }
-}
-
-function clientOf(manager: string, token: string | undefined): ApiClient {
-  try {
-    return new ApiClient(manager, { token });
-  } catch (error) {
-    throw new Failure(`--manager: ${(error as Error).message}`, 2);
-  }
 }

@@ -47,6 +47,8 @@ const vlanTpidValid = 0x40;
 
 /** frames taken at a time */
 export const batch = 32;
+/** Short frames that fit into the default receive buffer: the kernel counts 768 octets for each. */
+const mostQueued = 6_000;
 const headerLength = 64; // struct mmsghdr on a 64-bit machine
 const controlLength = 96;
 const tagLength = 4;
@@ -104,10 +106,15 @@ export class PacketSocket {
     this.#stop = onReadable(this.#fd, () => this.take(listener), failed);
   }
 
-  /** Takes what has come so far, at most a batch, without waiting for anything. */
-  take(listener: FrameListener): void {
+  /** Takes what has come so far, at most a batch, without waiting for anything; how many frames that were. */
+  take(listener: FrameListener): number {
     this.#ring ??= new ReceiveRing(this.#snapLength);
-    this.#ring.receive(this.#fd, listener);
+    return this.#ring.receive(this.#fd, listener);
+  }
+
+  /** Takes all that has come so far, at most what the kernel may queue, so that a flood ends. */
+  drain(listener: FrameListener): void {
+    for (let left = mostQueued; left > 0 && this.take(listener) === batch;) left -= batch;
   }
 
   close(): void {
@@ -192,12 +199,13 @@ class ReceiveRing {
   }
 
   /** One batch: what is left makes the socket readable again, after the others had their turn. */
-  receive(fd: number, listener: FrameListener): void {
+  receive(fd: number, listener: FrameListener): number {
     for (let i = 0; i < batch; i++)
       this.#view.setBigUint64(i * headerLength + 40, BigInt(controlLength), true);
     const count = libc().recvmmsg(fd, this.#headers, batch, 0, null);
     // below 0: nothing there, or the interface went down, which the link monitor tells
     for (let i = 0; i < count; i++) this.#deliver(i, listener);
+    return count;
   }
 
   #deliver(i: number, listener: FrameListener): void {

@@ -11,37 +11,44 @@ import {
 import { migrationReportSchema } from '../api/migration.ts';
 import { vsiStatusSchema } from '../api/vsi.ts';
 import { parseVsiId } from '../domain/vsi-id.ts';
-import { StoreError, type Revision, type Store } from '../store/store.ts';
-import { bearer } from './authentication.ts';
-import { collectionPrefix, guardKey, objectKey } from './keys.ts';
+import { StoreError, type Revision } from '../store/store.ts';
+import { bearer, type Bearing } from './authentication.ts';
+import { cursorAt, passedThrough } from '../store/lineage.ts';
+import { acceptance } from './continuity.ts';
+import { acceptedKey, collectionPrefix, guardKey, keyOfObject, objectKey } from './keys.ts';
 import { takeReport } from './migrations.ts';
 import { deleteObject, notFound, putObject, putStatus } from './objects.ts';
 import { componentSchemas, documented, ifMatch, jsonOf, refusals } from './openapi.ts';
 import { Refusal } from './refusal.ts';
-import { bodyOf, keyOf, preconditionOf, watchedFrom } from './request.ts';
+import type { ReadableStore } from './quarantine.ts';
+import { bodyOf, keyOf, knownTo, preconditionOf, reportOf, watchedFrom } from './request.ts';
 import { watchStream } from './watch-stream.ts';
 
 export interface AppParts {
-  readonly store: Store;
+  readonly store: ReadableStore;
   readonly logger: Logger;
-  readonly token: string | undefined;
-  readonly keepMigrations: number;
+  readonly bearing: (authorization: string | undefined) => Bearing;
+  readonly keepMigrations: () => number;
   /** aborted when the manager closes: it ends the watches */
   readonly closing: AbortSignal;
+  /** how long a client may take to read one change; the default is 30,000 ms */
+  readonly patienceMs?: number;
 }
 
 /** The API: collections under /v1, a status per VSI, migration reports, health and the document of all this. */
 export function createApp(parts: AppParts): OpenAPIHono {
   const app = new OpenAPIHono();
   guardRequests(app, parts);
+  const accepting = new Accepting();
   for (const [name, schema] of Object.entries(componentSchemas()))
     app.openAPIRegistry.registerComponent('schemas', name, schema);
   for (const collection of documented) {
-    serveReads(app, parts, collection);
+    serveReads(app, parts, accepting, collection);
     if (isWritable(collection.name)) serveWrites(app, parts, collection, collection.name);
   }
   serveStatus(app, parts);
   serveReports(app, parts);
+  serveAcceptance(app, parts, accepting);
   app.doc31('/v1/openapi.json', { openapi: '3.1.0', info: { title: 'Hairpin manager', version: '1' } });
   return app;
 }
@@ -52,7 +59,7 @@ function isWritable(name: CollectionName): name is WritableName {
   return name in writeSchemas;
 }
 
-function guardRequests(app: OpenAPIHono, { store, logger, token }: AppParts): void {
+function guardRequests(app: OpenAPIHono, { store, logger, bearing }: AppParts): void {
   app.notFound((c) =>
     c.json({ error: `there is no ${c.req.path}; /v1/openapi.json says what there is` }, 404),
   );
@@ -73,19 +80,58 @@ function guardRequests(app: OpenAPIHono, { store, logger, token }: AppParts): vo
     await store.get(guardKey('vsis'));
     return c.json({ status: 'ok' });
   });
-  if (token !== undefined) app.use(bearer(token));
+  app.use(bearer(bearing));
+}
+
+/** Tells the watches that are open that the administrator has accepted the database. */
+class Accepting {
+  #now = new AbortController();
+
+  get signal(): AbortSignal {
+    return this.#now.signal;
+  }
+
+  accept(): void {
+    this.#now.abort();
+    this.#now = new AbortController();
+  }
+}
+
+function serveAcceptance(app: OpenAPIHono, { store, logger }: AppParts, accepting: Accepting): void {
+  app.openAPIRegistry.registerPath({
+    method: 'post',
+    path: '/v1/accept',
+    description:
+      'The administrator says that the database is right as it is: bridges let go of what they keep in force since it came back from a copy, empty, or as another one.',
+    responses: { 200: { description: 'the revision at which it was accepted', content: jsonOf('Accepted') } },
+  });
+  app.post('/v1/accept', async (c) => {
+    const outcome = await store.transact(
+      [],
+      [{ key: acceptedKey, value: JSON.stringify({ at: Date.now() }) }],
+    );
+    if (!outcome.committed) throw new Error('a write without conditions is made');
+    logger.warn({ revision: outcome.revision }, 'the administrator has accepted the database');
+    accepting.accept();
+    return answer(c, JSON.stringify({ revision: outcome.revision }), outcome.revision);
+  });
 }
 
 function serveReads(
   app: OpenAPIHono,
-  { store, closing }: AppParts,
+  { store, closing, patienceMs }: AppParts,
+  accepting: Accepting,
   { name, key, path, schema, parameters }: Documented,
 ) {
   app.openAPIRegistry.registerPath({
     method: 'get',
     path: `/v1/${name}`,
-    description: 'Lists the collection; with `watch`, streams every change after that revision instead.',
-    parameters: [{ name: 'watch', in: 'query', schema: { type: 'integer' } }],
+    description:
+      'Lists the collection; with `watch`, streams every change after that cursor (or revision) instead. With `known`, the list says whether the database went through that cursor (`continues`): if it did not, it is another one, or an older copy.',
+    parameters: [
+      { name: 'watch', in: 'query', schema: { type: 'string' } },
+      { name: 'known', in: 'query', schema: { type: 'string' } },
+    ],
     responses: {
       200: {
         description: 'the list, or events "put", "delete" and "compacted"',
@@ -96,10 +142,22 @@ function serveReads(
   });
   app.get(`/v1/${name}`, async (c) => {
     const from = watchedFrom(c);
-    if (from !== undefined) return watchStream(c, store, name, from, closing);
+    if (from !== undefined)
+      return watchStream(c, store, name, from, { closing, accepted: accepting.signal, patienceMs });
+    const known = knownTo(c);
+    const { accepted } = await acceptance(store);
     const { revision, entries } = await store.list(collectionPrefix(name));
+    const { lineage } = store;
+    const unreadable = store.unreadable(collectionPrefix(name)).map((key) => keyOfObject(name, key));
+    const head = JSON.stringify({
+      revision,
+      cursor: cursorAt(lineage, revision),
+      ...(known && { continues: known.cursor !== null && passedThrough(lineage, known.cursor, revision) }),
+      accepted,
+      ...(unreadable.length && { unreadable }),
+    });
     const items = entries.map(({ modified, value }) => `{"revision":${modified},"value":${value}}`);
-    return c.body(`{"revision":${revision},"items":[${items.join(',')}]}`, 200, json);
+    return c.body(`${head.slice(0, -1)},"items":[${items.join(',')}]}`, 200, json);
   });
 
   app.openAPIRegistry.registerPath({
@@ -142,7 +200,8 @@ function serveWrites(
   });
   app.put(routeOf(path), async (c) => {
     const asked = keyOf(c, name, key);
-    const value = await bodyOf<Writes[WritableName]>(c, writeSchemas[name]);
+    const read = name === 'bridges' ? reportOf : bodyOf; // which an agent writes
+    const value = await read<Writes[WritableName]>(c, writeSchemas[name]);
     const own = collections[name].keyOf(value as never);
     if (own !== asked) throw new Refusal(400, `the body is of ${own}, and the address is ${asked}'s`);
     const { created, ...written } = await putObject(store, name, value, preconditionOf(c));
@@ -183,7 +242,7 @@ function serveStatus(app: OpenAPIHono, { store }: AppParts): void {
   });
   app.put(`${routeOf(path)}/status`, async (c) => {
     const vsiId = parseVsiId(keyOf(c, 'vsis', key));
-    const { value, revision } = await putStatus(store, vsiId, await bodyOf(c, vsiStatusSchema));
+    const { value, revision } = await putStatus(store, vsiId, await reportOf(c, vsiStatusSchema));
     return answer(c, value, revision);
   });
 }
@@ -203,8 +262,8 @@ function serveReports(app: OpenAPIHono, { store, keepMigrations, logger }: AppPa
     },
   });
   app.post('/v1/migrations/reports', async (c) => {
-    const report = await bodyOf(c, migrationReportSchema);
-    const { migration, value, revision, opened } = await takeReport(store, keepMigrations, report);
+    const report = await reportOf(c, migrationReportSchema);
+    const { migration, value, revision, opened } = await takeReport(store, keepMigrations(), report);
     logger.info(
       { migration: migration.id, vsiId: report.vsiId, moment: report.moment, by: report.by },
       'migration',

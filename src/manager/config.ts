@@ -37,7 +37,7 @@ export function hostAndPort(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** The manager's configuration: {database, listen?, token?, keepMigrations?, history?}. */
+/** The manager's configuration: {database, listen?, hosts?, token?, keepMigrations?, history?}. */
 export const managerConfigSchema = strict({
   /** the database's file, or ":memory:" */
   database: z.string().refine((path) => path === ':memory:' || isAbsolute(path), {
@@ -48,6 +48,16 @@ export const managerConfigSchema = strict({
     .array(listen)
     .min(1)
     .default([parseListen(defaultListen)]),
+  /** names that it is reached under, besides this machine's own and those in `listen` */
+  hosts: z
+    .array(
+      z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, {
+        error: (issue) =>
+          `"${String(issue.input)}" is not a host's name; one like manager.example would be right`,
+      }),
+    )
+    .max(64)
+    .default([]),
   /** what clients have to show (Authorization: Bearer …); absent: nothing, so listen only where friends are */
   token: optional(
     z.string().regex(/^[!-~]{8,}$/, 'does not fit; 8 or more characters without blanks would be right'),
@@ -58,3 +68,10 @@ export const managerConfigSchema = strict({
   history: z.int().min(100).max(1_000_000).default(10_000),
 });
 export type ManagerConfig = z.output<typeof managerConfigSchema>;
+
+/** The names in a `Host` header that mean this manager, beside addresses and "localhost". */
+export function namesOf({ hosts, listen }: ManagerConfig, ownName: string): ReadonlySet<string> {
+  const listened = listen.flatMap((where) => (where.kind === 'tcp' ? [where.host] : []));
+  const [short = ownName] = ownName.split('.');
+  return new Set([...hosts, ...listened, ownName, short].map((name) => name.toLowerCase()));
+}

@@ -30,9 +30,11 @@ export function guardKey(name: WritableName): string {
   return `guards/${name}`;
 }
 
+export const addressPrefix = 'addresses/';
+
 /** A JSON list of the VSIs that have an address; they are on different VLANs. */
 export function addressKey(mac: MacAddress): string {
-  return `addresses/${mac}`;
+  return addressPrefix + mac;
 }
 
 /** The id of the VSI's latest migration. */
@@ -42,3 +44,6 @@ export function latestMigrationKey(vsiId: VsiId): string {
 
 /** The id of the newest migration of all. */
 export const migrationCounterKey = 'counters/migrations';
+
+/** Written when the administrator says that the database is right as it is, whatever bridges remember of another one. */
+export const acceptedKey = 'accepted';

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { socketFault } from '../api/local-socket.ts';
 import { hostAndPort, type Listen } from './config.ts';
+import { addressKey, type Connections } from './connections.ts';
 import { ManagerError } from './manager-error.ts';
 
 export interface Listener {
@@ -13,21 +14,42 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-const mostConnections = 4096;
+const mostLocalConnections = 1024;
 const graceMs = 2000;
 
-/** @throws ManagerError when the address is in use or may not be listened on */
-export async function listen(where: Listen, serve: RequestListener): Promise<Listener> {
+/** In ms: how long who connects may take over the head of a request, over all of it, and over reading what is sent. */
+const patience = { headersTimeout: 5_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 };
+const readsWithin = 60_000;
+
+/**
+ * @param connections the quotas of who connects over TCP; on a unix socket are friends, with a number of their own
+ * @throws ManagerError when the address is in use or may not be listened on
+ */
+export async function listen(
+  where: Listen,
+  serve: RequestListener,
+  connections: Connections<Socket>,
+): Promise<Listener> {
   const fault = where.kind === 'unix' && socketFault(where.path);
   if (fault) throw new ManagerError(`listen: ${where.path}: ${fault}`);
-  const server = createServer(serve);
-  server.maxConnections = mostConnections;
+  const server = createServer(patience, serve);
+  server.setTimeout(readsWithin);
+  if (where.kind === 'unix') server.maxConnections = mostLocalConnections;
+  else server.prependListener('connection', (socket: Socket) => admit(socket, connections));
   try {
     await bind(server, where);
   } catch (error) {
     throw new ManagerError(explain(where, error as NodeJS.ErrnoException));
   }
   return { address: addressOf(server, where), close: () => close(server) };
+}
+
+function admit(socket: Socket, connections: Connections<Socket>): void {
+  if (!connections.opened(socket, addressKey(socket.remoteAddress))) {
+    socket.destroy();
+    return;
+  }
+  socket.once('close', () => connections.closed(socket));
 }
 
 async function bind(server: Server, where: Listen): Promise<void> {

@@ -40,17 +40,28 @@ export function componentSchemas(): Readonly<Record<string, JsonSchema>> {
   const revision = { type: 'integer', description: "the manager's count of changes" };
   const lists = collectionNames.map((name): [string, JsonSchema] => [
     `${objectSchema[name]}List`,
-    object({
-      revision,
-      items: { type: 'array', items: object({ revision, value: ref(objectSchema[name]) }) },
-    }),
+    object(
+      {
+        revision,
+        cursor: { type: 'string', description: 'to watch from here, or to say later what is known' },
+        accepted: { type: 'integer', description: 'when the administrator accepted the database; 0: never' },
+        continues: { type: 'boolean', description: 'whether the database went through what was `known`' },
+        unreadable: {
+          type: 'array',
+          items: { type: 'string' },
+          description: 'keys whose objects the database has and nobody can read',
+        },
+        items: { type: 'array', items: object({ revision, value: ref(objectSchema[name]) }) },
+      },
+      ['revision', 'cursor', 'accepted', 'items'],
+    ),
   ]);
   const error = object({ error: { type: 'string' }, field: { type: 'string' } }, ['error']);
   const named = Object.entries(own).map(([id, { $schema: _s, $id: _i, ...rest }]): [string, JsonSchema] => [
     id,
     rest,
   ]);
-  return Object.fromEntries([...named, ...lists, ['Error', error]]);
+  return Object.fromEntries([...named, ...lists, ['Accepted', object({ revision })], ['Error', error]]);
 }
 
 function object(properties: JsonSchema, required = Object.keys(properties)): JsonSchema {

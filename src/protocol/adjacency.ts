@@ -292,6 +292,15 @@ export class Adjacency {
     this.#run(now);
   }
 
+  /** This machine did not run for a while: who could not be heard is awaited anew. */
+  excuse(now: number): void {
+    const anew = now + txTtl * 1_000;
+    if (this.#neighbourExpires !== null) this.#neighbourExpires = Math.max(this.#neighbourExpires, anew);
+    if (this.#pinExpires !== null) this.#pinExpires = Math.max(this.#pinExpires, anew);
+    this.#listener.excuse(anew);
+    this.#ecp.excuse(now);
+  }
+
   tick(now: number): void {
     if (this.#neighbourExpires !== null && now >= this.#neighbourExpires) this.#lose(now);
     if (this.#pinExpires !== null && now >= this.#pinExpires) this.#unpin(now);

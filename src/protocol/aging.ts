@@ -10,6 +10,11 @@ export class Aging<Key> {
     this.#touched.set(key, now);
   }
 
+  /** As if all had been touched now. */
+  touchAll(now: number): void {
+    for (const key of this.#touched.keys()) this.#touched.set(key, now);
+  }
+
   delete(key: Key): void {
     this.#touched.delete(key);
   }

@@ -2,6 +2,7 @@ import type { MacAddress } from '../domain/mac-address.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
 import { earliest } from './deadline.ts';
+import { wasStopped } from './late.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
 import { portState, type PortState } from './port-state.ts';
 import type { Trust } from './trust.ts';
@@ -10,13 +11,19 @@ import {
   VdpBridge,
   type BridgeVsi,
   type LastRefusal,
+  type SupervisedVsi,
   type VdpBridgeOutput,
   type VdpLimits,
   type Verdict,
 } from './vdp/bridge.ts';
+import { defaultHold, type Hold } from './vdp/hold.ts';
 
 export interface BridgePortOptions extends AdjacencyOptions {
   readonly limits?: VdpLimits;
+  /** of associations whose keep-alives are lost; the default is `defaultHold` */
+  readonly vsiHold?: Hold;
+  /** whether another place has claimed the VSI, so that it is not held here; the default is that none has */
+  readonly isElsewhere?: (vsiId: VsiId) => boolean;
 }
 
 /** `late answer`: the token is void, and what the agent has set up for it is to be undone. */
@@ -26,7 +33,7 @@ export type BridgePortOutput =
   | { readonly kind: 'late answer'; readonly token: number };
 
 export interface BridgePortState extends PortState {
-  readonly vsis: readonly BridgeVsi[];
+  readonly vsis: readonly SupervisedVsi[];
   /** requests that wait for the agent's answer */
   readonly pending: number;
   readonly lastRefusal: LastRefusal | null;
@@ -43,7 +50,7 @@ export class BridgePort {
 
   constructor(options: BridgePortOptions) {
     const emit = (output: BridgePortOutput): void => void this.#outputs.push(output);
-    const { limits = defaultLimits } = options;
+    const { limits = defaultLimits, vsiHold: hold = defaultHold, isElsewhere = () => false } = options;
     // An answer and a de-associate for each VSI, and as many answers again to VSIs that are refused.
     this.#adjacency = new Adjacency('bridge', options, 3 * limits.vsis, {
       emit,
@@ -57,6 +64,8 @@ export class BridgePort {
     });
     this.#vdp = new VdpBridge({
       limits,
+      hold,
+      isElsewhere,
       operation: () => this.#adjacency.operation,
       put: (tlv) => this.#adjacency.put(tlv),
       withdraw: (vsiId) => this.#adjacency.withdraw(vsiId),
@@ -70,9 +79,9 @@ export class BridgePort {
     return this.#take();
   }
 
-  /** What the station holds stays held until its keep-alive is due: a short flap costs nothing. */
+  /** What is associated stays so until the link was down for the port's hold time: a short flap costs nothing. */
   linkDown(now: number): BridgePortOutput[] {
-    this.#vdp.linkDown();
+    this.#vdp.linkDown(now);
     this.#adjacency.linkDown(now);
     return this.#take();
   }
@@ -90,6 +99,10 @@ export class BridgePort {
   }
 
   tick(now: number): BridgePortOutput[] {
+    if (wasStopped(this.deadline(), now)) {
+      this.#vdp.excuse(now);
+      this.#adjacency.excuse(now);
+    }
     this.#vdp.tick(now);
     this.#adjacency.tick(now);
     return this.#take();
@@ -111,6 +124,11 @@ export class BridgePort {
    */
   get station(): MacAddress | null {
     return this.#adjacency.pinned;
+  }
+
+  /** Since when the VSI is held without its station's keep-alives; null: it is kept alive, or not here. */
+  heldSince(vsiId: VsiId): number | null {
+    return this.#vdp.heldSince(vsiId);
   }
 
   /** Why the station at this port is believed; null: there is none. */

@@ -11,18 +11,27 @@ export interface Machine<Output> {
   deadline(): number | null;
 }
 
-/** Runs one machine by a clock: hands its outputs on, in order, and calls it when it is due. */
+/** In ms: a machine that is called so late has something to read first. */
+const late = 20;
+
+/**
+ * Runs one machine by a clock: hands its outputs on, in order, and calls it when it is due. Where that is late (the process
+ * was stopped, or had other work), what came in meanwhile came in time, and is read first.
+ */
 export class Driver<M extends Machine<Output>, Output> {
   readonly machine: M;
   readonly #clock: Clock;
   readonly #handle: (output: Output) => void;
+  readonly #catchUp: () => void;
   #cancel: (() => void) | null = null;
   #armedFor: number | null = null;
 
-  constructor(machine: M, clock: Clock, handle: (output: Output) => void) {
+  /** `catchUp`: hands to `receive` what waits to be read. */
+  constructor(machine: M, clock: Clock, handle: (output: Output) => void, catchUp: () => void = () => {}) {
     this.machine = machine;
     this.#clock = clock;
     this.#handle = handle;
+    this.#catchUp = catchUp;
   }
 
   receive(frame: Uint8Array): void {
@@ -48,6 +57,7 @@ export class Driver<M extends Machine<Output>, Output> {
     this.#armedFor = deadline;
     this.#cancel = this.#clock.at(deadline, () => {
       this.#cancel = this.#armedFor = null;
+      if (this.#clock.now() > deadline + late) this.#catchUp();
       this.do((machine, now) => machine.tick(now));
     });
   }

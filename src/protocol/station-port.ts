@@ -1,5 +1,6 @@
 import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
 import { earliest } from './deadline.ts';
+import { wasStopped } from './late.ts';
 import { portState, type PortState } from './port-state.ts';
 import type { VdpMode } from './vdp/association.ts';
 import { VdpStation, type StationVsi, type VdpStationOutput, type VsiDescription } from './vdp/station.ts';
@@ -68,6 +69,10 @@ export class StationPort {
   }
 
   tick(now: number): StationPortOutput[] {
+    if (wasStopped(this.deadline(), now)) {
+      this.#vdp.excuse(now);
+      this.#adjacency.excuse(now);
+    }
     this.#vdp.tick(now);
     this.#adjacency.tick(now);
     return this.#take();

@@ -1,5 +1,5 @@
 import type { Direction, Policy, RateLimit, StormLimit, TenantLimits } from '../domain/port-profile.ts';
-import type { RelayVsi } from './relay.ts';
+import type { PortName, RelayVsi } from './relay.ts';
 
 /** Whether something that is said of one direction or both is said of this one. */
 export function concerns(said: Direction | 'both', direction: Direction): boolean {
@@ -9,7 +9,7 @@ export function concerns(said: Direction | 'both', direction: Direction): boolea
 export type Tenants = ReadonlyMap<string, TenantLimits>;
 
 /** Whether a copy for all will do for this VSI: neither its policy nor its tenant's says anything about frames to the VM. */
-export function takesAnyCopy({ policy }: RelayVsi, tenants: Tenants): boolean {
+function takesAnyCopy({ policy }: RelayVsi, tenants: Tenants): boolean {
   return (
     policy.accessList.otherwise === 'allow' &&
     !policy.accessList.rules.some((rule) => concerns(rule.direction, 'to-vm')) &&
@@ -19,12 +19,32 @@ export function takesAnyCopy({ policy }: RelayVsi, tenants: Tenants): boolean {
   );
 }
 
+/** A VSI that has an untagged place at a port: a VEPA there hands it each copy for all. */
+export interface Occupant {
+  readonly vsi: RelayVsi;
+  /** whether it is active at the port; else it is to have no copy */
+  readonly isActive: boolean;
+}
+
+/** The untagged places of a VSI. */
+export function* occupancies(vsi: RelayVsi): Generator<Occupant & { readonly port: PortName }> {
+  const { active, armed, released } = vsi.places;
+  for (const place of [active, armed, released])
+    if (place?.wireVid === 0) yield { vsi, port: place.port, isActive: place === active };
+}
+
+/** Whether a copy for all at the port will do for this one. */
+export function shares({ vsi, isActive }: Occupant, tenants: Tenants): boolean {
+  return isActive && takesAnyCopy(vsi, tenants);
+}
+
 /** The VLAN whose group frames the port's untagged VSIs can share one copy of; null if they cannot. */
-export function sharedVlan(untagged: Iterable<RelayVsi>, tenants: Tenants): Policy['vlan'] | null {
+export function sharedVlan(untagged: Iterable<Occupant>, tenants: Tenants): Policy['vlan'] | null {
   let vlan: Policy['vlan'] | null = null;
-  for (const vsi of untagged) {
-    if (!takesAnyCopy(vsi, tenants) || (vlan ?? vsi.policy.vlan) !== vsi.policy.vlan) return null;
-    vlan = vsi.policy.vlan;
+  for (const one of untagged) {
+    const its = one.vsi.policy.vlan;
+    if (!shares(one, tenants) || (vlan ?? its) !== its) return null;
+    vlan = its;
   }
   return vlan;
 }

@@ -21,6 +21,8 @@ import type { Capabilities } from './capabilities.ts';
  *   carries that VID as a trunk's, and whose addresses contain the source MAC. At an armed place it is dropped as
  *   `armed`, at a released one as `moved`, and without any place as `unassociated`. It is in the VSI's VLAN, or in the
  *   trunk's.
+ * - For 100 ms after the VSI has ceased to be active at a place that is its released one since then, a frame from it
+ *   there is not dropped as `moved`, but goes on as if the VSI were active there: it was on its way when the VSI turned.
  * - It then passes, in this order: the guards (`guard-control`, `guard-dhcp`, `guard-ra`, `guard-address`), the access
  *   list from the VM (`access-list`), storm control (`storm`), the VSI's rate (`rate`), its tenant's (`tenant-rate`).
  *   It is marked, mirrored if the policy says so, and relayed within its VLAN. What a frame was charged before it was
@@ -30,17 +32,16 @@ import type { Capabilities } from './capabilities.ts';
  *   VSI's that is active here. A router advertisement there to all nodes makes its link-local source a router's, in this
  *   VLAN, for 9,000 s. Forgotten is what was not seen for the ageing time, what was learned at a port that goes
  *   or is of another kind now, and what an active VSI has become the owner of. The table is bounded.
- * - A frame for a VSI's address goes to its active place and, while there is one, to its armed place: after the access
- *   list, the VSI's rate and the tenant's to the VM, and the mirror, once per frame and not once per copy. The tag is
- *   that of the place's wire VID (none for the null VID), or of the VLAN in a trunk's, with the frame's priority.
+ * - A frame for a VSI's address goes to its active place alone: after the access list, the VSI's rate and the tenant's to
+ *   the VM, and the mirror. The tag is that of the place's wire VID (none for the null VID), or of the VLAN in a trunk's,
+ *   with the frame's priority.
  * - Another unicast frame, and one for a VSI that is active nowhere here (another bridge may have it), goes to the
  *   network port that its destination was learned at, else to every network port that carries the VLAN, other than the
- *   one it came in by; if there is neither such a port nor an armed place it is dropped as `unknown-destination`. Where
- *   the learned port is the one it came in by it is dropped as `same-port`, armed places apart. While a port does not
- *   carry the VLAN, nothing counts as learned there.
- * - A group frame goes to every network port that carries the VLAN and to the VLAN's members at station ports, other
- *   than its sender. A station port whose untagged VSIs all belong to one VLAN and have nothing to say about frames to
- *   the VM (access rule, rate, the tenant's rate, mirror) gets one copy for them, as it is (the station's VEPA
+ *   one it came in by; if there is no such port it is dropped as `unknown-destination`. Where the learned port is the
+ *   one it came in by it is dropped as `same-port`. While a port does not carry the VLAN, nothing counts as learned there.
+ * - A group frame goes to every network port that carries the VLAN and to the VLAN's members where they are active, other
+ *   than its sender. A station port whose untagged VSIs are all active there, belong to one VLAN and have nothing to say
+ *   about frames to the VM (access rule, rate, the tenant's rate, mirror) gets one copy for them, as it is (the station's VEPA
  *   replicates it), which no VSI's counters count, those of its rules included. Each other VSI gets a copy addressed to
  *   its own (first) MAC, after its access list and rates: a VEPA knows no VLANs on an untagged link and would hand a
  *   tenant's broadcast to every VM.
@@ -79,8 +80,8 @@ import type { Capabilities } from './capabilities.ts';
  *   Where there are rules, an IP frame without a readable IP header is denied. Frames that are not IP match no rule
  *   that asks for anything of IP, and an IPv6 packet that is whole is no fragment, fragment header or not (RFC 6946).
  *   Group frames to the VM are judged by their own destination.
- * - A drop other than `mtu` is counted at the port where the frame came in, and of its VSI there; for what is said of frames to the VM
- *   it is counted at the VSI's active place, else at its armed one. Control frames are not counted.
+ * - A drop other than `mtu` is counted at the port where the frame came in, and of its VSI there; for what is said of
+ *   frames to the VM it is counted at the VSI's active place. Control frames are not counted.
  */
 export interface Relay {
   /** A policy that asks for more is refused by `apply`; to be asked at admission. */
@@ -175,9 +176,9 @@ export interface Place {
 export interface Places {
   /** Frames from the VM are accepted here, and frames to it are sent here. */
   readonly active: Place | null;
-  /** Frames to the VM are sent here too; frames from it are dropped (as `armed`) and counted. */
+  /** Where it will be active next: no frame to the VM is sent here, frames from it are dropped (as `armed`) and counted. */
   readonly armed: Place | null;
-  /** Where it was active before: frames from it are dropped (as `moved`) and counted, none are sent. */
+  /** Where it was active before: frames from it are dropped (as `moved`, but the last ones) and counted, none are sent. */
   readonly released: Place | null;
 }
 

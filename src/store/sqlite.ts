@@ -1,5 +1,7 @@
-import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
-import { migrateSchema } from './sqlite-schema.ts';
+import { DatabaseSync } from 'node:sqlite';
+import type { Lineage } from './lineage.ts';
+import { makePrivate } from './private-file.ts';
+import { checkIntegrity, migrateSchema, startRun } from './sqlite-schema.ts';
 import {
   checkKey,
   Compacted,
@@ -25,8 +27,8 @@ export interface SqliteOptions {
   readonly firstRevision?: Revision;
 }
 
-/** How many revisions a watcher reads at once. */
-const window = 256;
+/** How many revisions, and characters of values, a watcher reads at once: at least one revision. */
+const window = { revisions: 256, characters: 256 * 1024 };
 
 /**
  * Opens or creates a store in one file, or in memory (":memory:"). The file is locked until `close`.
@@ -34,7 +36,7 @@ const window = 256;
  */
 export function openSqlite(path: string, options: SqliteOptions = {}): Store {
   const keep = options.history ?? 10_000;
-  const database = open(path, options);
+  const { database, lineage } = open(path, options);
   const wakers = new Set<() => void>();
   let closed = false;
 
@@ -132,13 +134,14 @@ export function openSqlite(path: string, options: SqliteOptions = {}): Store {
           });
           continue;
         }
-        const upTo = Math.min(head, seen + window);
-        const rows = selectHistory.all(seen, upTo, prefix, endOf(prefix));
-        for (const change of changesOf(rows)) {
+        const upTo = Math.min(head, seen + window.revisions);
+        const rows = selectHistory.iterate(seen, upTo, prefix, endOf(prefix)) as Iterable<unknown>;
+        const { changes, last } = firstOf(rows as Iterable<HistoryRow>, window.characters);
+        for (const change of changes) {
           yield change;
           if (ended()) return;
         }
-        seen = upTo;
+        seen = last ?? upTo;
       }
     } finally {
       wakers.delete(onWake);
@@ -149,6 +152,7 @@ export function openSqlite(path: string, options: SqliteOptions = {}): Store {
   const wakeAll = () => wakers.forEach((wake) => wake());
 
   return {
+    lineage,
     get: (key) => attempt(() => entryOf(key)),
     list: (prefix) =>
       attempt(() => ({
@@ -183,16 +187,18 @@ export function openSqlite(path: string, options: SqliteOptions = {}): Store {
 function open(
   path: string,
   { synchronous = 'full', firstRevision = Date.now() }: SqliteOptions,
-): DatabaseSync {
+): { database: DatabaseSync; lineage: Lineage } {
   let database: DatabaseSync | undefined;
   try {
+    if (path !== ':memory:') makePrivate(path);
     database = new DatabaseSync(path);
     // One process only: watchers in another would never be woken. The system lets go of the lock when we die.
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
     database.exec('PRAGMA journal_mode = WAL');
     database.exec(`PRAGMA synchronous = ${synchronous}`);
     migrateSchema(database, firstRevision);
-    return database;
+    checkIntegrity(database);
+    return { database, lineage: startRun(database) };
   } catch (error) {
     if (database?.isOpen) database.close();
     throw new StoreError(`${path}: ${explainOpen(error)}`);
@@ -202,8 +208,10 @@ function open(
 function explainOpen(error: unknown): string {
   const message = messageOf(error);
   if (/is locked/.test(message)) return 'is in use by another manager; stop that one or name another file';
+  if (/malformed|corrupt/.test(message))
+    return `is damaged (${message}); a copy from before that would be right`;
   if (/not a database/.test(message)) return 'is not a database; name another file or a new one';
-  if (/unable to open|readonly/.test(message))
+  if (/unable to open|readonly|^E(NOENT|ACCES|ISDIR|ROFS|PERM)\b/.test(message))
     return `cannot be opened for writing (${message}); a file in a writable directory would be right`;
   return message;
 }
@@ -219,14 +227,18 @@ function endOf(prefix: string): string {
   return `${prefix}\x7f`;
 }
 
-function* changesOf(rows: readonly Record<string, SQLOutputValue>[]): Generator<Change> {
-  const history = rows as unknown as HistoryRow[];
-  for (let start = 0, end; start < history.length; start = end) {
-    const { revision } = history[start]!;
-    end = start + 1;
-    while (history[end]?.revision === revision) end++;
-    yield { revision, keys: history.slice(start, end).map(keyChange) };
+/** The first revisions' changes, so many characters of them; `last`: the last revision of these, where there are more. */
+function firstOf(rows: Iterable<HistoryRow>, most: number): { changes: Change[]; last: Revision | null } {
+  const changes: { revision: Revision; keys: Change['keys'][number][] }[] = [];
+  let characters = 0;
+  for (const row of rows) {
+    const now = changes.at(-1);
+    if (now?.revision === row.revision) now.keys.push(keyChange(row));
+    else if (now && characters >= most) return { changes, last: now.revision };
+    else changes.push({ revision: row.revision, keys: [keyChange(row)] });
+    characters += row.value?.length ?? 0;
   }
+  return { changes, last: null };
 }
 
 interface HistoryRow {

@@ -1,3 +1,5 @@
+import type { Lineage } from './lineage.ts';
+
 /**
  * The store contract: keys, revisions, conditional transactions and a watch, as etcd has them, so that one machine can
  * run on SQLite and several on etcd. Every committed transaction that changes something has the next revision.
@@ -5,6 +7,8 @@
  * A key is 1 to 1,024 printable ASCII characters without blanks; keys sort by character. A value is any text.
  */
 export interface Store {
+  /** which database it is, and when its revisions went on from what others may have seen otherwise */
+  readonly lineage: Lineage;
   get(key: string): Promise<Entry | null>;
   /** Every entry whose key begins with `prefix` ("" for all), by key, as of one revision. */
   list(prefix: string): Promise<{ readonly revision: Revision; readonly entries: readonly Entry[] }>;

@@ -64,10 +64,11 @@ function compareInside(kernel: KernelSwitch, frames: number, seed: number): numb
     const heirs = anyHeir(kernel.relay.capabilities);
     const episodes = fc.array(fc.tuple(heirs, steps), { minLength: 1, maxLength: 3, size: 'max' });
     let now = process.hrtime.bigint();
+    kernel.now = () => now;
     const done = { frames: 0 };
     const property = fc.property(episodes, (episodes) => {
       kernel.apply(state({}));
-      const reference = new ReferenceRelay();
+      const reference = new ReferenceRelay(() => now);
       let held: RelayState | null = null;
       for (const [heir, steps] of episodes) {
         held = inherit(held, heir);

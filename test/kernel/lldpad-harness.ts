@@ -233,7 +233,12 @@ export class Agent {
       evb: timers,
       limits: { vsisPerPort: 2048 },
       ...named,
-      ports: { p1: { kind: 'station' }, p2: { kind: 'station' }, ...('ports' in book ? book.ports : {}) },
+      ports: {
+        // what the standard has; by default a VSI is held
+        p1: { kind: 'station', hold: 'release' },
+        p2: { kind: 'station', hold: 'release' },
+        ...('ports' in book ? book.ports : {}),
+      },
     };
     writeFileSync(path, JSON.stringify(config));
     const name = `bridge-${count++}`;

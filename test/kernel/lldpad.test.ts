@@ -428,6 +428,29 @@ test('ten keep-alives in a row', async () => {
   assert.equal(agent.story(vsiId(1)).at(-1), 'released at p1: keep-alive expired');
 });
 
+test('what a killed lldpad leaves behind is held, and is kept alive again by the next one', async () => {
+  await using wires = await Wires.lay();
+  const timers = { ...quick, rka: 16 };
+  const agent = await Agent.start(wires, { ...book, ports: { p1: { kind: 'station' } } }, timers);
+  const station = await wires.station('p1', { timers });
+  assert.deepEqual(await station.request('associate', asked(1, [`100-${mac(1)}`])), granted);
+  // the next one begins with the first one's numbers, and must not be taken for it
+  const answered = async () => (await agent.port('p1')).counters.vdp.commandsSucceeded;
+  await until('several keep-alives', answered, (count) => count >= 3);
+  await wires.stop(station, 'SIGKILL');
+  const isHeld = async () => (await agent.port('p1')).vsis[0]?.held != null;
+  await until('held', isHeld, (held) => held);
+  const next = await wires.station('p1', { timers });
+  assert.equal((await agent.held('p1'))[vsiId(1)], 'associated');
+  assert.deepEqual(await next.request('associate', asked(1, [`100-${mac(1)}`])), granted);
+  await until('kept alive', isHeld, (held) => !held);
+  // it was never gone
+  assert.deepEqual(
+    agent.story(vsiId(1)).filter((told) => /granted|released/.test(told)),
+    ['associate at p1: granted'],
+  );
+});
+
 test('a manager that cannot be reached is a refusal that says so', async () => {
   await using wires = await Wires.lay();
   const agent = await Agent.start(wires, { manager: `unix:${wires.directory}/nobody.sock` });

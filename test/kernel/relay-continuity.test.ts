@@ -34,7 +34,7 @@ describe('a stream through the eBPF relay', () => {
     assert.equal(passed(), pace.count);
   });
 
-  it('to a VM that migrates loses nothing, and comes twice only while both places are served', async () => {
+  it('to a VM that migrates to and fro loses nothing, and nothing of it comes twice', async () => {
     const places = [
       { active: at('s1') },
       { active: at('s1'), armed: at('s2') },
@@ -51,10 +51,11 @@ describe('a stream through the eBPF relay', () => {
     });
     assert.ok(turns > 100, `only ${turns} turns`);
     const [first, second] = [numbers(out.get('s1') ?? []), numbers(out.get('s2') ?? [])];
-    assert.equal(new Set(first).size, first.length);
-    assert.equal(new Set(second).size, second.length);
-    assert.equal(new Set([...first, ...second]).size, pace.count);
-    assert.ok(first.length < pace.count && second.length < pace.count);
+    assert.ok(first.length > 0 && second.length > 0);
+    assert.deepEqual(
+      [...first, ...second].sort((a, b) => a - b),
+      Array.from({ length: pace.count }, (_, i) => i),
+    );
   });
 
   it('from a VM is dropped and counted where it may not send, and only there', async () => {
@@ -72,6 +73,20 @@ describe('a stream through the eBPF relay', () => {
     assert.equal(passed.length, fromVm.frames);
     assert.equal(fromVm.frames + dropped.armed, pace.count);
     assert.equal(passed[0], dropped.armed); // one flip: all before it dropped, all after it passed
+  });
+
+  it('from a VM that turns without having stopped loses nothing for 100 ms', async () => {
+    set({ 1: { active: at('s1'), armed: at('s2') }, 2: { active: at('s3') } });
+    kernel.now = () => process.hrtime.bigint() + 10_000_000_000n; // it takes more than a busy machine's 100 ms to send all
+    let flipped = false;
+    const { out } = await kernel.stream('s1', plain(b, a, ''), pace, () => {
+      if (flipped || kernel.relay.countersOf(idOf(1)).get('s1')!.fromVm.frames < 1000) return;
+      flipped = true;
+      set({ 1: { active: at('s2'), released: at('s1') }, 2: { active: at('s3') } });
+    });
+    kernel.now = () => process.hrtime.bigint();
+    assert.ok(flipped);
+    assertComplete(out.get('s3')!);
   });
 
   it('loses nothing while policies change that all allow it', async () => {

@@ -23,6 +23,8 @@ export class KernelSwitch {
   readonly namespace: string;
   readonly directory: string;
   relay!: EbpfRelay;
+  /** the driver's clock */
+  now = (): bigint => process.hrtime.bigint();
   readonly #names: readonly string[];
   readonly #far = new Map<string, PacketSocket>();
   readonly #near = new Map<string, PacketSocket>();
@@ -84,9 +86,13 @@ export class KernelSwitch {
   /** The relay of a new process, as far as the data plane can tell. */
   reopen(): void {
     this.relay = this.inside(() =>
-      EbpfRelay.open(this.directory, (error) => {
-        throw error;
-      }),
+      EbpfRelay.open(
+        this.directory,
+        (error) => {
+          throw error;
+        },
+        () => this.now(),
+      ),
     );
   }
 

@@ -63,7 +63,7 @@ describe('the life of an eBPF relay', () => {
     const counted = kernel.relay.counters();
     kernel.relay.close();
     const out = await kernel.exchange('s1', plain(b, a, 'nobody at home'));
-    assert.deepEqual([...out.keys()].sort(), ['s2', 's3']);
+    assert.deepEqual([...out.keys()], ['s2']);
     kernel.reopen();
     assert.deepEqual(kernel.relay.held(), desired);
     const frames = kernel.relay.counters().vsis.get(idOf(1))!.get('s1')!.fromVm.frames;

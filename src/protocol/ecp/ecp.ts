@@ -112,6 +112,11 @@ export class Ecp {
     if (carried.receiver.isNew(ecpdu.sequence, now)) carried.layer.received(ecpdu.payload, now);
   }
 
+  /** This machine did not run for a while: an acknowledgement may wait to be read. */
+  excuse(now: number): void {
+    this.#transmitter.excuse(now);
+  }
+
   /** Sends what is due. */
   run(timing: Timing, renumbersRepeats: boolean, now: number): void {
     this.#transmitter.run(timing, renumbersRepeats, now);

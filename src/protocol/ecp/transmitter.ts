@@ -61,6 +61,11 @@ export class EcpTransmitter {
     this.#transmit(this.#inFlight, now);
   }
 
+  /** Waits for an acknowledgement anew. */
+  excuse(now: number): void {
+    if (this.#inFlight) this.#lastSent = now;
+  }
+
   /** Of a repeat there may be several; only the first one means anything. */
   acknowledged(sequence: number, now: number): void {
     if (!this.#inFlight || !between(this.#inFlight.first, sequence, this.#sequence)) return;

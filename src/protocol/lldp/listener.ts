@@ -67,6 +67,12 @@ export class LldpListener {
     return true;
   }
 
+  /** Nobody's TTL is over before. */
+  excuse(until: number): void {
+    for (const [key, { neighbour, expires }] of this.#entries)
+      this.#entries.set(key, { neighbour, expires: Math.max(expires, until) });
+  }
+
   expire(now: number): void {
     for (const [key, entry] of this.#entries) if (entry.expires <= now) this.#forget(key, entry);
   }

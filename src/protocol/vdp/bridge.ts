@@ -21,6 +21,7 @@ import {
   type VdpRequest,
 } from './association.ts';
 import { grants, hasGroupAddress, sameFilter, sameProfile, usesGroups } from './filter.ts';
+import type { Hold } from './hold.ts';
 import type { AssociationTlv, UnusableRequest, VdpTlv } from './tlv.ts';
 
 export interface VdpLimits {
@@ -40,6 +41,14 @@ export interface BridgeVsi {
   readonly profile: ProfileRef;
   /** as granted */
   readonly filter: FilterInfo;
+}
+
+/** Of the same, when that was by the machine's clock. */
+export interface SupervisedVsi extends BridgeVsi {
+  /** since when it is associated so, as far as this machine knows */
+  readonly since: number;
+  /** since when its keep-alives are lost, and it is held all the same; null: they come in time */
+  readonly heldSince: number | null;
 }
 
 /** What the agent makes of a request. `filter`: the request's with VID 0 replaced; without it, as requested. */
@@ -78,6 +87,8 @@ export type VdpBridgeOutput =
     }
   /** The station repeated what it holds already, and was answered. */
   | { readonly kind: 'renewed'; readonly vsiId: VsiId }
+  /** Its keep-alives are lost, and it is held all the same; false: its station is heard again. */
+  | { readonly kind: 'held'; readonly vsiId: VsiId; readonly held: boolean }
   /** The VSI has no association here any more, and none is being decided on: the relay must forget it. */
   | { readonly kind: 'released'; readonly vsiId: VsiId; readonly reason: ReleaseReason };
 
@@ -85,6 +96,8 @@ export type ReleaseReason =
   /** the station de-associated */
   | 'requested'
   | 'keep-alive expired'
+  /** its keep-alives were lost, and it was held for as long as the port holds */
+  | 'hold time over'
   /** the agent did not answer within the resource wait delay, and nothing was held before */
   | 'resource wait expired'
   /** the agent refused a change without `keep` */
@@ -98,6 +111,9 @@ export type ReleaseReason =
 
 export interface VdpBridgeOptions {
   readonly limits: VdpLimits;
+  readonly hold: Hold;
+  /** whether another place has claimed the VSI, so that it is not held here */
+  readonly isElsewhere: (vsiId: VsiId) => boolean;
   /** what EVB has agreed on at the moment */
   readonly operation: () => EvbOperation;
   /** Hands a TLV over to ECP; false if it cannot be sent. */
@@ -108,7 +124,7 @@ export interface VdpBridgeOptions {
 }
 
 interface Vsi {
-  held: BridgeVsi | null;
+  held: (BridgeVsi & { readonly since: number }) | null;
   pending: { readonly token: number; readonly request: AssociateRequest } | null;
 }
 
@@ -135,7 +151,10 @@ type AssociateRequest = VdpRequest & { readonly mode: AssociateMode };
  *
  *   none ──request──▶ pending ──accept──▶ held ──another request──▶ held and pending
  *     ▲                  │ refuse, wait expired   │
- *     └──────────────────┴─ de-associate, keep-alive expired, by the bridge
+ *     └──────────────────┴─ de-associate, by the bridge, keep-alive expired
+ *
+ * An association whose keep-alives are lost goes on for as long as the port holds it (`Hold`), unless another place claims
+ * the VSI; a pre-association ends, as nothing runs by it.
  */
 export class VdpBridge {
   readonly #options: VdpBridgeOptions;
@@ -143,6 +162,10 @@ export class VdpBridge {
   readonly #tokens = new Map<number, VsiId>();
   /** held VSIs without a pending request, by the last answer: from then on the station counts its keep-alive */
   readonly #renewed = new Aging<VsiId>();
+  /** those of them whose keep-alives are lost, by when that was noticed */
+  readonly #lost = new Aging<VsiId>();
+  /** since when the link is down */
+  #downSince: number | null = null;
   /** pending requests by their arrival */
   readonly #waiting = new Aging<VsiId>();
   /** in draft 0.2, what was granted a moment ago: each VSI in each mode at most */
@@ -168,8 +191,14 @@ export class VdpBridge {
     this.#decisions = new TokenBucket(decisions(options.limits));
   }
 
-  vsis(): BridgeVsi[] {
-    return Array.from(this.#vsis.values(), ({ held }) => held).filter((held) => held !== null);
+  vsis(): SupervisedVsi[] {
+    return Array.from(this.#vsis.values()).flatMap(({ held }) =>
+      held ? [{ ...held, heldSince: this.heldSince(held.vsiId) }] : [],
+    );
+  }
+
+  heldSince(vsiId: VsiId): number | null {
+    return this.#lost.since(vsiId);
   }
 
   /** VSIs held or asked for. */
@@ -229,7 +258,7 @@ export class VdpBridge {
   associated(vsiId: VsiId, now: number): void {
     const vsi = this.#vsis.get(vsiId);
     if (!vsi?.held || vsi.pending) return;
-    vsi.held = { ...vsi.held, association: 'associated' };
+    vsi.held = { ...vsi.held, association: 'associated', since: now };
     this.#renewed.touch(vsiId, now);
     if (this.#options.operation().dialect === 'ratified') this.#confirm(vsi.held);
   }
@@ -241,8 +270,9 @@ export class VdpBridge {
   adopt(vsis: Iterable<BridgeVsi>, now: number): void {
     for (const held of vsis) {
       const pending = this.#vsis.get(held.vsiId)?.pending ?? null;
-      this.#vsis.set(held.vsiId, { held, pending });
+      this.#vsis.set(held.vsiId, { held: { ...held, since: now }, pending });
       this.#refused.delete(held.vsiId);
+      this.#lost.delete(held.vsiId);
       if (!pending) this.#renewed.touch(held.vsiId, now);
     }
   }
@@ -265,12 +295,22 @@ export class VdpBridge {
    * gone speaks LLDP when it would have anyway: what is held waits for it, as long as an LLDPDU is good for.
    */
   linkUp(now: number): void {
+    this.#downSince = null;
     this.#unheardUntil = now + txTtl * 1_000;
   }
 
   /** Nobody is awaited any more. */
-  linkDown(): void {
-    this.#unheardUntil = -Infinity;
+  linkDown(now: number): void {
+    this.#downSince ??= now;
+    this.#unheardUntil = now;
+  }
+
+  /** This machine did not run for a while: what was not heard or decided in time gets its time anew. */
+  excuse(now: number): void {
+    this.#waiting.touchAll(now);
+    this.#renewed.touchAll(now);
+    this.#lost.touchAll(now);
+    if (this.#downSince !== null) this.#downSince = now;
   }
 
   /**
@@ -313,16 +353,48 @@ export class VdpBridge {
       this.#turnDown(request, refusal, 'resource wait expired', now);
     }
     if (now < this.#unheardUntil) return;
-    for (const vsiId of this.#renewed.expire(timing.keepAliveSupervision, now)) {
-      const vsi = this.#vsis.get(vsiId)!;
-      this.#leave(vsi.held!);
-      this.#forget(vsiId, vsi, 'keep-alive expired');
+    for (const vsiId of this.#renewed.expire(timing.keepAliveSupervision, now)) this.#miss(vsiId, now);
+    for (const vsiId of this.#lost.expire(this.#isDownForGood(now) ? 0 : this.#options.hold.linkUp, now))
+      this.#release(vsiId, 'hold time over');
+  }
+
+  /** A station that is heard no more is one thing, and the VM that runs behind it another. Asked again each time it is due. */
+  #miss(vsiId: VsiId, now: number): void {
+    const { hold, isElsewhere } = this.#options;
+    const { association } = this.#vsis.get(vsiId)!.held!;
+    const holds = (this.#downSince === null ? hold.linkUp : hold.linkDown) > 0;
+    if (!holds || association !== 'associated' || isElsewhere(vsiId)) {
+      this.#release(vsiId, 'keep-alive expired');
+      return;
     }
+    this.#renewed.touch(vsiId, now);
+    if (this.#lost.since(vsiId) !== null) return;
+    this.#lost.touch(vsiId, now);
+    this.#options.emit({ kind: 'held', vsiId, held: true });
+  }
+
+  #release(vsiId: VsiId, reason: ReleaseReason): void {
+    const vsi = this.#vsis.get(vsiId)!;
+    this.#leave(vsi.held!);
+    this.#forget(vsiId, vsi, reason);
+  }
+
+  #isDownForGood(now: number): boolean {
+    return this.#downSince !== null && now >= this.#downSince + this.#options.hold.linkDown;
+  }
+
+  /** When the first VSI that is held is let go of. */
+  #heldUntil(): number | null {
+    const { linkUp, linkDown } = this.#options.hold;
+    const first = this.#lost.deadline(linkUp);
+    if (first === null) return null;
+    const until = Math.min(first, this.#downSince === null ? Infinity : this.#downSince + linkDown);
+    return until === Infinity ? null : until;
   }
 
   deadline(): number | null {
     const { timing } = this.#options.operation();
-    const supervised = this.#renewed.deadline(timing.keepAliveSupervision);
+    const supervised = earliest(this.#renewed.deadline(timing.keepAliveSupervision), this.#heldUntil());
     return earliest(
       this.#confirmAt,
       this.#waiting.deadline(timing.resourceWait),
@@ -346,7 +418,7 @@ export class VdpBridge {
     if (vsi?.pending) {
       if (sameRequest(vsi.pending.request, request)) return;
     } else if (vsi?.held && renews(vsi.held, request)) {
-      this.#renewed.touch(vsiId, now);
+      this.#heard(vsiId, now);
       this.#succeed(request, vsi.held.filter, now);
       this.#options.emit({ kind: 'renewed', vsiId });
       return;
@@ -399,8 +471,10 @@ export class VdpBridge {
 
   #grant(vsi: Vsi, request: AssociateRequest, filter: FilterInfo, now: number): void {
     const { vsiId, profile, mode } = request;
-    vsi.held = { vsiId, association: associationOf(mode), profile, filter };
-    this.#renewed.touch(vsiId, now);
+    const association = associationOf(mode);
+    const since = vsi.held?.association === association ? vsi.held.since : now;
+    vsi.held = { vsiId, association, profile, filter, since };
+    this.#heard(vsiId, now);
     this.#succeed(request, filter, now);
   }
 
@@ -457,7 +531,7 @@ export class VdpBridge {
       this.#refused.set(vsiId, request);
     if (keep) {
       this.#settle(vsiId, vsi);
-      this.#renewed.touch(vsiId, now);
+      this.#heard(vsiId, now);
     } else this.#forget(vsiId, vsi, lost);
   }
 
@@ -480,6 +554,14 @@ export class VdpBridge {
     if (sent) this.#leaving.add(vsiId);
   }
 
+  /** Its station has spoken of it. */
+  #heard(vsiId: VsiId, now: number): void {
+    this.#renewed.touch(vsiId, now);
+    if (this.#lost.since(vsiId) === null) return;
+    this.#lost.delete(vsiId);
+    this.#options.emit({ kind: 'held', vsiId, held: false });
+  }
+
   /** Draft 0.2 has no KEEP: a station that is refused drops what it had. */
   #canKeep({ held }: Vsi): boolean {
     return held !== null && this.#options.operation().dialect === 'ratified';
@@ -494,6 +576,7 @@ export class VdpBridge {
   #forget(vsiId: VsiId, vsi: Vsi, reason: ReleaseReason | null): void {
     this.#settle(vsiId, vsi);
     this.#renewed.delete(vsiId);
+    this.#lost.delete(vsiId);
     this.#vsis.delete(vsiId);
     if (reason !== null) this.#options.emit({ kind: 'released', vsiId, reason });
   }

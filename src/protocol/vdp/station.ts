@@ -163,6 +163,11 @@ export class VdpStation {
     this.#options.emit({ kind: 'deassociated', vsiId, by: wished ? 'self' : 'bridge' });
   }
 
+  /** This machine did not run for a while: an answer may wait to be read. */
+  excuse(now: number): void {
+    this.#asking.touchAll(now);
+  }
+
   tick(now: number): void {
     const { timing } = this.#options.operation();
     for (const vsiId of this.#settled.expire(timing.keepAlive, now)) this.#ask(vsiId, now);

@@ -86,6 +86,11 @@ function hintOf(key: bigint): number {
   return Number(BigInt.asUintN(64, key * 0x9e3779b97f4a7c15n) >> 48n);
 }
 
+/** A port and a moment, in ns. */
+export function packSeen(port: number, at: bigint): bigint {
+  return BigInt.asUintN(64, (at >> 4n) << 10n) | BigInt(port);
+}
+
 /** The port of a value of `learned`. */
 export function learnedPort(value: Uint8Array<ArrayBuffer>): number {
   return new DataView(value.buffer).getUint16(0, true) & 0x3ff;

@@ -1,13 +1,12 @@
 import { Multiset } from '../../domain/multiset.ts';
 import type { Policy } from '../../domain/port-profile.ts';
-import { takesAnyCopy, type Tenants } from '../policy.ts';
-import type { RelayVsi } from '../relay.ts';
+import { shares, type Occupant, type Tenants } from '../policy.ts';
 
 /** A port's untagged VSIs, counted by what decides whether one copy of a group frame is enough for all (`sharedVlan`). */
 export class Occupants {
   readonly #tenants: Tenants;
   readonly #vlans = new Multiset<Policy['vlan']>();
-  /** those that need a copy of their own */
+  /** those that need a copy of their own, or may not have any */
   #particular = 0;
 
   /** `tenants`: their limits, as long as these are counted */
@@ -15,14 +14,14 @@ export class Occupants {
     this.#tenants = tenants;
   }
 
-  add(vsi: RelayVsi): void {
-    this.#vlans.add(vsi.policy.vlan);
-    if (!takesAnyCopy(vsi, this.#tenants)) this.#particular++;
+  add(one: Occupant): void {
+    this.#vlans.add(one.vsi.policy.vlan);
+    if (!shares(one, this.#tenants)) this.#particular++;
   }
 
-  delete(vsi: RelayVsi): void {
-    this.#vlans.delete(vsi.policy.vlan);
-    if (!takesAnyCopy(vsi, this.#tenants)) this.#particular--;
+  delete(one: Occupant): void {
+    this.#vlans.delete(one.vsi.policy.vlan);
+    if (!shares(one, this.#tenants)) this.#particular--;
   }
 
   /** The VLAN whose group frames they can share one copy of; null if they cannot, or there are none. */

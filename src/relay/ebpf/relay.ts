@@ -39,27 +39,32 @@ export class EbpfRelay implements Relay {
 
   /**
    * Opens the data plane that is pinned in `directory`, a directory of its own, or makes one; the program that runs
-   * on held ports is replaced by this version's without losing a frame. `failed` gets what a watcher throws.
+   * on held ports is replaced by this version's without losing a frame. `failed` gets what a watcher throws; `now` is the
+   * data plane's clock.
    * @throws RelayError without libbpf or root, or when the pins are of another layout
    */
-  static open(directory: string, failed: (error: unknown) => void): EbpfRelay {
+  static open(
+    directory: string,
+    failed: (error: unknown) => void,
+    now: () => bigint = () => process.hrtime.bigint(),
+  ): EbpfRelay {
     const plane = DataPlane.open(directory);
     try {
-      return new EbpfRelay(plane, failed);
+      return new EbpfRelay(plane, failed, now);
     } catch (error) {
       plane.close();
       throw error;
     }
   }
 
-  private constructor(plane: DataPlane, failed: (error: unknown) => void) {
+  private constructor(plane: DataPlane, failed: (error: unknown) => void, now: () => bigint) {
     this.#plane = plane;
     plane.watched = false; // the process before may have ended watching
     if (!plane.ageingTime) plane.ageingTime = defaultAgeingTime;
     waitForPrograms(); // numbers that the process before had retired are free after this
     this.#tenants = new TenantTable(plane, waitForPrograms);
     this.#ports = new PortTable(plane, this.#tenants.shares, waitForPrograms);
-    this.#vsis = new VsiTable(plane, this.#ports, this.#tenants, waitForPrograms);
+    this.#vsis = new VsiTable(plane, this.#ports, this.#tenants, waitForPrograms, now);
     const names: Names = {
       portOf: (number) => this.#ports.nameOf(number),
       vsiOf: (slot) => this.#vsis.idOf(slot),

@@ -10,6 +10,7 @@ const offsets = {
   buckets: 2,
   ip4: 4,
   ip6: 5,
+  left: 7,
   tallies: 8,
   tallyWords: 8,
   storms: 40,
@@ -38,6 +39,11 @@ export class Slot {
   /** The one store that changes a VSI. */
   set word(word: bigint) {
     this.#store(offsets.word, word);
+  }
+
+  /** The port of the released place, and when the VSI ceased to be active there (`packSeen`); 0: it was not. */
+  set left(word: bigint) {
+    this.#store(offsets.left, word);
   }
 
   /** The address that group frames are sent to. */

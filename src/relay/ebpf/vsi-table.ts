@@ -4,7 +4,7 @@ import { vsiIdToBytes, type VsiId } from '../../domain/vsi-id.ts';
 import { SystemError } from '../../linux/libc.ts';
 import type { Capabilities } from '../capabilities.ts';
 import { checkVsi, placesOf } from '../checks.ts';
-import type { Tenants } from '../policy.ts';
+import { occupancies, type Tenants } from '../policy.ts';
 import {
   RelayError,
   type Place,
@@ -16,7 +16,7 @@ import {
 import { Chains } from './chains.ts';
 import { Claims } from './claims.ts';
 import type { DataPlane } from './data-plane.ts';
-import { destinationKey, ipKey, macWord, packVsi, slotCount, u64 } from './layout.ts';
+import { destinationKey, ipKey, macWord, packSeen, packVsi, slotCount, u64 } from './layout.ts';
 import { Occupants } from './occupants.ts';
 import { Pool } from './pool.ts';
 import type { PortTable } from './port-table.ts';
@@ -53,11 +53,19 @@ export class VsiTable {
   readonly #chains: Chains;
   readonly #claims = new Claims();
   readonly #untagged = new Map<PortName, Occupants>();
+  readonly #now: () => bigint;
   #limits: Tenants = new Map();
 
   /** Takes over the VSIs that the data plane holds, and mends what a process left that ended between two stores. */
-  constructor(plane: DataPlane, ports: PortTable, tenants: TenantTable, grace: () => void) {
+  constructor(
+    plane: DataPlane,
+    ports: PortTable,
+    tenants: TenantTable,
+    grace: () => void,
+    now: () => bigint,
+  ) {
     this.#plane = plane;
+    this.#now = now;
     this.#ports = ports;
     this.#tenants = tenants;
     this.#vsis = readVsis(plane, (number) => ports.nameOf(number));
@@ -273,13 +281,14 @@ export class VsiTable {
     for (const entry of fresh) if (entry.map === plane.destinations) setEntry(entry);
     for (const { old, now } of changes) {
       if (!now || !old) continue;
+      this.#leave(now, old);
       this.#turn(now);
       this.#fill(now, old);
     }
     for (const entry of fresh) if (entry.map === plane.sources) setEntry(entry);
 
     for (const { id, old, now } of changes) {
-      if (old) this.#leave(old, now);
+      if (old) this.#forsake(old, now);
       if (old && !now) this.#remove(id, old);
       if (now?.active) this.#unlearn(now.vsi);
     }
@@ -292,7 +301,7 @@ export class VsiTable {
   #touched(changes: readonly Change[]): Set<PortName> {
     const names = new Set<PortName>();
     for (const { old, now } of changes)
-      for (const held of [old, now]) if (held) for (const place of receiving(held.vsi)) names.add(place.port);
+      for (const held of [old, now]) if (held) for (const { port } of occupancies(held.vsi)) names.add(port);
     return names;
   }
 
@@ -319,6 +328,7 @@ export class VsiTable {
     }
     if (old) return;
     slot.forgetClaims();
+    slot.left = 0n;
     this.#fill(now, null);
   }
 
@@ -334,13 +344,20 @@ export class VsiTable {
     if (!isDeepStrictEqual(before?.mirror, policy.mirror)) slot.countMirroredAnew();
   }
 
+  /** From here on the frames from a place that is released now are late ones, for a while. */
+  #leave({ slot, released }: HeldVsi, old: HeldVsi): void {
+    if (released && released.port === old.released?.port) return;
+    const left = released && released.port === old.active?.port ? packSeen(released.port, this.#now()) : 0n;
+    this.#plane.slot(slot).left = left;
+  }
+
   /** The one store. */
   #turn({ slot, active, armed, profile }: HeldVsi): void {
     this.#plane.slot(slot).word = packVsi(active, armed, profile);
   }
 
   /** Takes the VSI out of the VLANs that it is not in any more, and from it the addresses that it has not. */
-  #leave(old: HeldVsi, now: HeldVsi | null): void {
+  #forsake(old: HeldVsi, now: HeldVsi | null): void {
     const vlans = now ? vlansOf(now.vsi) : [];
     for (const vlan of vlansOf(old.vsi)) if (!vlans.includes(vlan)) this.#chains.remove(old.slot, vlan);
     for (const ip of old.vsi.ips) if (!now?.vsi.ips.includes(ip)) this.#plane.ips.delete(ipKey(old.slot, ip));
@@ -367,16 +384,16 @@ export class VsiTable {
   }
 
   #enlist(vsi: RelayVsi): void {
-    for (const { port } of receiving(vsi)) {
+    for (const { port, ...occupant } of occupancies(vsi)) {
       const occupants = this.#untagged.get(port) ?? new Occupants(this.#limits);
       this.#untagged.set(port, occupants);
-      occupants.add(vsi);
+      occupants.add(occupant);
     }
   }
 
   #delist(vsi: RelayVsi): void {
     this.#claims.delete(vsi);
-    for (const { port } of receiving(vsi)) this.#untagged.get(port)?.delete(vsi);
+    for (const { port, ...occupant } of occupancies(vsi)) this.#untagged.get(port)?.delete(occupant);
   }
 
   #sharedVlan(port: PortName): Policy['vlan'] | null {
@@ -386,11 +403,6 @@ export class VsiTable {
   #share(port: PortName): void {
     this.#ports.entry(port).shares = this.#sharedVlan(port) !== null;
   }
-}
-
-/** The untagged places that frames to the VM are sent to. */
-function receiving({ places: { active, armed } }: RelayVsi): Place[] {
-  return [active, armed].filter((place) => place !== null).filter((place) => place.wireVid === 0);
 }
 
 function recordOf({ slot, released, vsi }: HeldVsi): Uint8Array {

@@ -21,13 +21,19 @@ export class HeldVsi {
   readonly linkLocals: OwnLinkLocals;
   /** by each rule of the access list, and last by none */
   readonly ruleFrames: number[];
+  /** when it ceased to be active at its released place, in ns; null: it was not active there */
+  readonly #left: bigint | null;
 
-  constructor(vsi: RelayVsi, before?: HeldVsi) {
+  constructor(vsi: RelayVsi, now: bigint, before?: HeldVsi) {
     const { rate, storm, mirror, accessList } = vsi.policy;
     this.vsi = vsi;
     this.tallies = new Map(
       placesOf(vsi).map(({ port }) => [port, before?.tallies.get(port) ?? new VsiTally()]),
     );
+    const { released } = vsi.places;
+    const { active: was, released: from } = before?.vsi.places ?? {};
+    this.#left = released && released.port === was?.port ? now : null;
+    if (before && released && released.port === from?.port) this.#left = before.#left;
     this.rates = new Buckets(rate, bucketOf, before?.rates);
     this.storm = new Buckets(storm, stormBucketOf, before?.storm);
     this.announcements = before?.announcements ?? announcementBucket();
@@ -39,6 +45,10 @@ export class HeldVsi {
       before && isDeepStrictEqual(before.vsi.policy.accessList, accessList)
         ? before.ruleFrames
         : Array.from({ length: accessList.rules.length + 1 }, () => 0);
+  }
+
+  leftWithin(period: bigint, now: bigint): boolean {
+    return this.#left !== null && now - this.#left < period;
   }
 
   isIn(vlan: number): boolean {

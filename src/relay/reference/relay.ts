@@ -5,7 +5,7 @@ import type { VsiId } from '../../domain/vsi-id.ts';
 import { features, type Capabilities } from '../capabilities.ts';
 import { checkBridge, checkClaims, checkTenants, checkVsi } from '../checks.ts';
 import { limits } from '../limits.ts';
-import { bucketOf, sharedVlan } from '../policy.ts';
+import { bucketOf, occupancies, sharedVlan } from '../policy.ts';
 import {
   defaultAgeingTime,
   type DropReason,
@@ -16,7 +16,6 @@ import {
   type RelayCounters,
   type RelayEvent,
   type RelayState,
-  type RelayVsi,
   type VsiCounters,
 } from '../relay.ts';
 import { judge } from './access-list.ts';
@@ -34,6 +33,9 @@ import { mark } from './marking.ts';
 import { stormKindOf } from './storm.ts';
 import { Strangers } from './strangers.ts';
 import { Buckets } from './token-bucket.ts';
+
+/** For so long frames from a place that a VSI has left are still forwarded, in ns. */
+const lateFor = 100_000_000n;
 
 /** A frame that leaves by a port. */
 export interface Emission {
@@ -80,10 +82,15 @@ export class ReferenceRelay implements Relay {
   #strangers = new Strangers();
   readonly #listeners = new Set<(event: RelayEvent) => void>();
   readonly #dropWatch = new DropWatch();
+  readonly #now: () => bigint;
   readonly #emit: (emission: Emission) => void;
 
-  /** @param emit gets what leaves by itself, and not because a frame came in (`tellNetwork`) */
-  constructor(emit: (emission: Emission) => void = () => {}) {
+  /**
+   * @param now the clock that frames come by, in ns
+   * @param emit gets what leaves by itself, and not because a frame came in (`tellNetwork`)
+   */
+  constructor(now = () => process.hrtime.bigint(), emit: (emission: Emission) => void = () => {}) {
+    this.#now = now;
     this.#emit = emit;
   }
 
@@ -102,13 +109,14 @@ export class ReferenceRelay implements Relay {
     for (const [id, vsi] of desired.vsis) checkVsi(id, vsi, desired.ports, this.capabilities);
     checkClaims(desired.vsis);
     const { ports, vsis, tenants, ageingTime } = desired;
+    const now = this.#now();
     const heldPorts = this.#ports;
     const heldVsis = this.#vsis;
     const heldRates = this.#tenantRates;
     this.#ports = new Map(
       Array.from(ports, ([name, port]) => [name, new HeldPort(port, heldPorts.get(name))]),
     );
-    this.#vsis = new Map(Array.from(vsis, ([id, vsi]) => [id, new HeldVsi(vsi, heldVsis.get(id))]));
+    this.#vsis = new Map(Array.from(vsis, ([id, vsi]) => [id, new HeldVsi(vsi, now, heldVsis.get(id))]));
     this.#tenants = new Map(tenants);
     this.#tenantRates = new Map(
       Array.from(tenants, ([name, { rate }]) => [name, new Buckets(rate, bucketOf, heldRates.get(name))]),
@@ -218,7 +226,8 @@ export class ReferenceRelay implements Relay {
       return null;
     }
     const { sender, held, role, vlan } = found;
-    if (role !== 'active') {
+    // a VSI's last frames are still on their way when it turns
+    if (role !== 'active' && !(role === 'released' && held.leftWithin(lateFor, now))) {
       const reason = role === 'armed' ? 'armed' : 'moved';
       // of a VSI that is awaited here, no other keeps the agent from hearing
       const bucket = role === 'armed' ? held.announcements : this.#ports.get(port)!.announcements;
@@ -287,8 +296,7 @@ export class ReferenceRelay implements Relay {
     const learned = this.#learnedPort(passage);
     if (learned && learned !== port) this.#toNetworkPort(passage, learned);
     const sent = learned ? learned !== port : this.#toNetwork(passage);
-    if (sent || owner?.held.vsi.places.armed) return;
-    this.#drop(passage, learned ? 'same-port' : 'unknown-destination', sender);
+    if (!sent) this.#drop(passage, learned ? 'same-port' : 'unknown-destination', sender);
   }
 
   #toGroup(passage: Passage): void {
@@ -332,25 +340,24 @@ export class ReferenceRelay implements Relay {
     this.#send(passage, name, dress(passage.frame, tag, null));
   }
 
-  /** To the VSI's active and armed place, under its policy; `own` is its address if the frame is a group's. */
+  /** To where the VSI is active, under its policy; `own` is its address if the frame is a group's. */
   #deliver(passage: Passage, id: VsiId, own: Uint8Array | null): void {
     const held = this.#vsis.get(id)!;
-    const { active, armed } = held.vsi.places;
-    const places = [active, armed].filter((place) => place !== null);
-    const isShared = (place: Place) =>
-      own !== null && held.vidOf(place, passage.vlan) === 0 && this.#isShared(place.port);
-    for (const { port } of places.filter(isShared)) this.#toAll(passage, port);
-    const owns = places.filter((place) => !isShared(place));
-    if (!owns.length) return;
+    const { active } = held.vsi.places;
+    if (!active) return;
+    if (own !== null && held.vidOf(active, passage.vlan) === 0 && this.#isShared(active.port)) {
+      this.#toAll(passage, active.port);
+      return;
+    }
     const objection = this.#allows(passage, held, 'to-vm')
       ? this.#charge(passage, held, 'to-vm')
       : 'access-list';
     if (objection) {
-      this.#drop(passage, objection, id, places[0]!.port);
+      this.#drop(passage, objection, id, active.port);
       return;
     }
     this.#mirror(passage, held, 'to-vm');
-    for (const place of owns) this.#toPlace(passage, id, place, own);
+    this.#toPlace(passage, id, active, own);
   }
 
   #toPlace(passage: Passage, id: VsiId, place: Place, own: Uint8Array | null): void {
@@ -386,11 +393,9 @@ export class ReferenceRelay implements Relay {
   }
 
   #isShared(port: PortName): boolean {
-    const untagged: RelayVsi[] = [];
-    for (const { vsi } of this.#vsis.values())
-      for (const place of [vsi.places.active, vsi.places.armed])
-        if (place?.port === port && place.wireVid === 0) untagged.push(vsi);
-    return sharedVlan(untagged, this.#tenants) !== null;
+    const untagged = [...this.#vsis.values()].flatMap(({ vsi }) => [...occupancies(vsi)]);
+    const here = untagged.filter((one) => one.port === port);
+    return sharedVlan(here, this.#tenants) !== null;
   }
 
   #allows({ frame, vlan }: Passage, { vsi, ruleFrames }: HeldVsi, direction: Direction): boolean {

@@ -99,7 +99,8 @@ describe('the client', () => {
       else response.end('{"revision":1,"items":[]}');
     });
     await run.client.list('tenants');
-    assert.deepEqual(await run.client.list('tenants'), { revision: 1, items: [] });
+    const { revision, items } = await run.client.list('tenants');
+    assert.deepEqual([revision, items], [1, []]);
     assert.equal(requests, 3);
   });
 

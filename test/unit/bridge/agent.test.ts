@@ -20,13 +20,15 @@ test('a migration arms, flips and releases, and reports each moment in order', a
   const network = new TestNetwork();
   await network.happens('p1', 'started');
   assert.deepEqual(await network.happens('p2', 'incoming'), granted);
-  assert.deepEqual(network.hears(), ['p1', 'p2'], 'armed: frames to the VM go to both');
+  assert.deepEqual(network.hears(), ['p1'], 'armed: frames to the VM go to the source alone');
   assert.equal(network.speaks('p1'), true, 'prepare never harms the source');
   assert.equal(network.speaks('p2'), false, 'armed: frames from the VM are dropped');
   await network.happens('p1', 'stopped');
   await network.happens('p2', 'arrived');
   assert.deepEqual(network.hears(), ['p2']);
   assert.equal(network.speaks('p2'), true);
+  assert.equal(network.speaks('p1'), true, 'its last frames were on their way');
+  network.pass(100);
   assert.equal(network.speaks('p1'), false);
   await network.happens('p2', 'resumed');
   await network.happens('p1', 'left');
@@ -71,6 +73,7 @@ test('a migration that fails after the cut-over goes back to the source', async 
   await network.happens('p1', 'started');
   await network.happens('p2', 'incoming');
   await network.happens('p2', 'arrived');
+  network.pass(100);
   assert.equal(network.speaks('p1'), false);
   await network.happens('p2', 'aborted');
   assert.equal(network.speaks('p1'), true);
@@ -115,14 +118,6 @@ test('a restarted agent adopts what the data plane holds, in the middle of a mig
   assert.deepEqual(network.hears(), ['p2']);
   network.pass(60_000);
   assert.equal(network.speaks('p2'), true, 'keep-alives go on with the new agent');
-});
-
-test('an association that nobody keeps alive ends', async () => {
-  const network = new TestNetwork();
-  await network.happens('p1', 'started');
-  network.listening = false;
-  network.pass(60_000);
-  assert.equal(network.speaks('p1'), false);
 });
 
 test('a station that is gone for a moment leaves its VSIs and their reflective relay', async () => {
@@ -214,7 +209,6 @@ test('a VM that runs before its station has said so is active when it speaks whe
   network.announces('p2');
   assert.deepEqual(network.hears(), ['p2']);
   assert.equal(network.speaks('p2'), true, 'at once');
-  assert.equal(network.speaks('p1'), false);
   network.pass(60_000); // both stations go on to renew what they have: the one associated, the other pre-associated
   assert.deepEqual(network.hears(), ['p2']);
   assert.deepEqual(await network.happens('p2', 'resumed'), granted, 'the late word is granted');

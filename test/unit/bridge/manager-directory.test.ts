@@ -5,6 +5,7 @@ import type { CollectionName } from '../../../src/api/collections.ts';
 import { ManagerDirectory } from '../../../src/bridge/manager-directory.ts';
 import type { TenantLimits } from '../../../src/domain/port-profile.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
+import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import { acme, profile, running, seed, temporaryDirectory, vsi, vsiIdOf } from '../manager/support.ts';
 
 const web = profile(17);
@@ -31,6 +32,7 @@ class Followed implements Disposable {
   readonly ips: (readonly string[])[] = [];
   readonly withdrawn: unknown[] = [];
   listed = 0;
+  readonly running = new Set<VsiId>();
   #told = Promise.withResolvers<void>();
 
   constructor(url: string, state: string) {
@@ -41,6 +43,7 @@ class Followed implements Disposable {
       this.#told = Promise.withResolvers();
     };
     this.directory.open({
+      runs: (vsiId) => this.running.has(vsiId),
       profileChanged: told,
       tenantsChanged: (tenants) => {
         this.tenants = new Map(tenants);

@@ -14,6 +14,7 @@ import type { Clock } from '../../../src/protocol/driver.ts';
 import { encodeFrame, etherTypes, nearestCustomerBridge } from '../../../src/protocol/ethernet.ts';
 import { localTlv } from '../../../src/protocol/evb/negotiation.ts';
 import { encodeEvbTlv, evbOui, evbSubtype } from '../../../src/protocol/evb/ratified.ts';
+import type { Hold } from '../../../src/protocol/vdp/hold.ts';
 import { defaultTimers } from '../../../src/protocol/evb/timers.ts';
 import { features, type Feature } from '../../../src/relay/capabilities.ts';
 import { encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
@@ -86,8 +87,10 @@ export class TestRelay extends ReferenceRelay {
   /** what left to tell the network, in ms of the virtual clock */
   readonly announced: { readonly at: number; readonly port: string; readonly frame: Uint8Array }[] = [];
 
-  constructor(now: () => number) {
-    super(({ port, frame }) => this.announced.push({ at: now(), port, frame }));
+  constructor(now: () => bigint) {
+    super(now, ({ port, frame }) =>
+      this.announced.push({ at: Math.round(Number(now()) / 1e6), port, frame }),
+    );
   }
 
   override apply(state: RelayState): void {
@@ -130,7 +133,7 @@ export class TestRelay extends ReferenceRelay {
 export class TestNetwork {
   readonly time = new VirtualClock();
   readonly directory = new TestDirectory();
-  readonly relay = new TestRelay(() => this.time.now);
+  readonly relay = new TestRelay(() => this.nanoseconds());
   readonly logged: string[] = [];
   readonly reports: MigrationReport[] = [];
   readonly stations: Readonly<Record<'p1' | 'p2', StationAgent>>;
@@ -138,12 +141,17 @@ export class TestNetwork {
   /** frames from a station's side towards the bridge are lost while it is false */
   listening = true;
   readonly #heed: Heed | undefined;
+  readonly #hold: Hold | undefined;
   /** what the bridge's agent has kept over its restart */
   #met: ReadonlyMap<string, Station> = new Map();
 
-  /** @param heed what the station ports do with announcements; absent: as the stations are, which is Hairpin's own */
-  constructor(heed?: Heed) {
+  /**
+   * @param heed what the station ports do with announcements; absent: as the stations are, which is Hairpin's own
+   * @param hold what they do with VSIs whose keep-alives are lost
+   */
+  constructor(heed?: Heed, hold?: Hold) {
     this.#heed = heed;
+    this.#hold = hold;
     this.stations = { p1: this.#station('p1', 1), p2: this.#station('p2', 2) };
     this.bridge = this.#bridge();
     this.bridge.start();
@@ -251,6 +259,7 @@ export class TestNetwork {
         mac: parseMac(`02:00:00:00:01:0${i}`),
         egress: name === 'p2' ? { shaper: 1_000_000_000 } : {},
         announcements: this.#heed,
+        ...(this.#hold && { hold: this.#hold }),
         secondStation: 'down',
         send: (bytes) => {
           if (agent === this.bridge)

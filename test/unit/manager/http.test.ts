@@ -143,6 +143,7 @@ describe('over HTTP', () => {
       'get put delete /v1/profiles/{managerId}/{typeId}/{typeVersion}',
       'get put delete /v1/tenants/{name}',
       'get put delete /v1/vsis/{vsiId}',
+      'post /v1/accept',
       'post /v1/migrations/reports',
       'put /v1/vsis/{vsiId}/status',
     ]);

@@ -7,7 +7,7 @@ import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import { vdpSubtype } from '../../../src/protocol/ecp/ratified.ts';
 import { timingOf } from '../../../src/protocol/evb/timers.ts';
 import type { VdpErrorCode } from '../../../src/protocol/vdp/association.ts';
-import { bridgePort, evb, filled, stationMac, vmMac, vsi, vsiId } from './fixtures.ts';
+import { bridgePort, evb, filled, pass, stationMac, vmMac, vsi, vsiId } from './fixtures.ts';
 import { asked, freshStationEvb, Peer, sent, stationEvb, told, type Seen } from './peer.ts';
 
 const station = new Peer(stationMac);
@@ -43,19 +43,6 @@ function vsisIn({ tlvs }: Extract<Seen, { seq: number }>): VsiId[] {
 
 function isVdp(output: BridgePortOutput): boolean {
   return sent([output]).some((frame) => 'seq' in frame);
-}
-
-/** What is told as time passes, the bridge being called just when it wants to be. */
-function pass(bridge: BridgePort, from: number, to: number): { at: number; output: BridgePortOutput }[] {
-  const seen: { at: number; output: BridgePortOutput }[] = [];
-  for (let now = from; ;) {
-    const deadline = bridge.deadline();
-    if (deadline === null || deadline > to) return seen;
-    now = Math.max(now, deadline);
-    const outputs = bridge.tick(now);
-    assert.ok((bridge.deadline() ?? Infinity) > now, 'a tick leaves nothing due');
-    for (const output of outputs) seen.push({ at: now, output });
-  }
 }
 
 test('reflective relay is on when the station requests it and the bridge is capable', () => {
@@ -171,7 +158,14 @@ test('an answer given at once leaves at once, after the acknowledgement', () => 
     },
   ]);
   assert.deepEqual(bridge.state().vsis, [
-    { vsiId: vsiId(1), association: 'associated', profile: description.profile, filter },
+    {
+      vsiId: vsiId(1),
+      association: 'associated',
+      profile: description.profile,
+      filter,
+      since: 10_000,
+      heldSince: null,
+    },
   ]);
 });
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { FilterEntry, FilterInfo } from '../../../src/domain/filter-info.ts';
 import { parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
 import { parseManagerId } from '../../../src/domain/manager-id.ts';
@@ -5,6 +6,7 @@ import { parseVid, nullVid } from '../../../src/domain/vid.ts';
 import { parseVsiId, type VsiId } from '../../../src/domain/vsi-id.ts';
 import { BridgePort, type BridgePortOptions } from '../../../src/protocol/bridge-port.ts';
 import type { EvbParameters } from '../../../src/protocol/evb/parameters.ts';
+import { noHold } from '../../../src/protocol/vdp/hold.ts';
 import { StationPort, type StationPortOptions } from '../../../src/protocol/station-port.ts';
 import type { VsiDescription } from '../../../src/protocol/vdp/station.ts';
 
@@ -18,8 +20,33 @@ export const evb: EvbParameters = {
   timers: { retries: 3, rte: 8, rwd: 16, rka: 16 },
 };
 
+/** It lets go of a VSI whose keep-alives are lost, as the standard has it; test/unit/protocol/held.test.ts has the rest. */
 export function bridgePort(options: Partial<BridgePortOptions> = {}): BridgePort {
-  return new BridgePort({ mac: bridgeMac, systemName: 'leaf1', portId: 'swp1', evb, ...options });
+  return new BridgePort({
+    mac: bridgeMac,
+    systemName: 'leaf1',
+    portId: 'swp1',
+    evb,
+    vsiHold: noHold,
+    ...options,
+  });
+}
+
+/** Time goes by, and the machine is called just when it wants to be; what it said meanwhile. */
+export function pass<Output>(
+  machine: { tick(now: number): Output[]; deadline(): number | null },
+  from: number,
+  to: number,
+): { at: number; output: Output }[] {
+  const seen: { at: number; output: Output }[] = [];
+  for (let now = from; ;) {
+    const deadline = machine.deadline();
+    if (deadline === null || deadline > to) return seen;
+    now = Math.max(now, deadline);
+    const outputs = machine.tick(now);
+    assert.ok((machine.deadline() ?? Infinity) > now, 'a tick leaves nothing due');
+    for (const output of outputs) seen.push({ at: now, output });
+  }
 }
 
 export function stationPort(options: Partial<StationPortOptions> = {}): StationPort {

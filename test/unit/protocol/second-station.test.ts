@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import type { BridgePort, BridgePortOptions } from '../../../src/protocol/bridge-port.ts';
 import { nearestBridge } from '../../../src/protocol/ethernet.ts';
-import { bridgePort, stationMac, vmMac, vsi, vsiId } from './fixtures.ts';
+import { bridgePort, pass, stationMac, vmMac, vsi, vsiId } from './fixtures.ts';
 import { asked, freshStationEvb, Peer, sent, stationEvb, told } from './peer.ts';
 
 const station = new Peer(stationMac);
@@ -90,7 +90,7 @@ test('a station that fell silent keeps its place until the link was down or it s
     [(bridge: BridgePort) => bridge.receive(station.lldp(null, 0), 200_000), true],
   ] as const) {
     const { bridge } = busy();
-    bridge.tick(130_000);
+    pass(bridge, 20, 130_000);
     assert.equal(bridge.state().neighbour, null, 'its TTL is over');
     free(bridge);
     bridge.receive(other.lldp(freshStationEvb), 200_002);

@@ -210,7 +210,7 @@ test('after a link flap and after a restart of the bridge everything is asked fo
 test('another bridge is believed once the first is silent, or has nothing to do with EVB any more', () => {
   const second = new Peer(vmOf(1));
   for (const fallSilent of [
-    (station: StationPort) => station.tick(200_000),
+    (station: StationPort) => pass(station, 10_000, 200_000),
     (station: StationPort) => station.receive(bridge.lldp(null), 200_000),
   ]) {
     const station = connected();

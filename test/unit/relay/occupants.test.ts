@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import * as fc from 'fast-check';
 import { Occupants } from '../../../src/relay/ebpf/occupants.ts';
-import { sharedVlan } from '../../../src/relay/policy.ts';
+import { occupancies, sharedVlan } from '../../../src/relay/policy.ts';
 import { at, only, vsi } from './states.ts';
 
 const kinds = [
@@ -10,7 +10,9 @@ const kinds = [
   vsi(2, { active: at('s1') }),
   vsi(3, { active: at('s1'), policy: { vlan: 20 } }),
   vsi(4, { active: at('s1'), policy: { accessList: only('deny', { protocol: 6 }) } }),
-];
+  vsi(5, { armed: at('s1') }),
+  vsi(6, { released: at('s1') }),
+].flatMap((one) => [...occupancies(one)]);
 
 it('occupants who come and go share what those who are there now share', () => {
   const comings = fc.array(fc.tuple(fc.boolean(), fc.nat({ max: 99 })), { maxLength: 30 });

@@ -4,8 +4,11 @@ import type { Harness } from './conformance/bench.ts';
 
 conformance('reference', async (): Promise<Harness> => {
   let told: Emission[] = [];
-  const relay = new ReferenceRelay((emission) => told.push(emission));
   let now = 0n;
+  const relay = new ReferenceRelay(
+    () => now,
+    (emission) => told.push(emission),
+  );
   return {
     relay,
     apply: (state) => relay.apply(state),

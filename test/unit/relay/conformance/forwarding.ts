@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { behind, plain } from '../frames.ts';
-import { at, idOf, network, station } from '../states.ts';
-import { a, b, c, outside, ports, type Bench } from './bench.ts';
+import { behind, ethernet, plain } from '../frames.ts';
+import { at, idOf, network, only, station } from '../states.ts';
+import { a, b, c, hex, outside, ports, type Bench } from './bench.ts';
 
-export function forwarding({ dropped, exchange, expect, relay, set }: Bench): void {
+export function forwarding({ dropped, exchange, expect, pass, relay, set }: Bench): void {
   describe('control frames', () => {
     it('leaves 01-80-C2-00-00-00 to -0F to the agent, and relays -10', async () => {
       set({ 1: { active: at('s1') } });
@@ -29,6 +29,57 @@ export function forwarding({ dropped, exchange, expect, relay, set }: Bench): vo
         .counters()
         .strangers.map(({ port, mac, wireVid, frames }) => `${port} ${mac} ${wireVid} ${frames}`);
       assert.deepEqual(strangers.sort(), [`s1 ${a} 7 1`, `s1 ${outside} 0 1`, `s2 ${a} 0 1`].sort());
+    });
+
+    it('goes on for 100 ms where the VSI has just left, by its policy and counted there, and then is dropped as moved', async () => {
+      const rest = { 2: { active: at('s3') } };
+      const accessList = only('deny', { direction: 'from-vm', etherType: 0x0800 });
+      const policy = { accessList, trunk: [20] } as never;
+      set({ 1: { active: at('s1', 7), armed: at('s2'), policy }, ...rest });
+      set({ 1: { active: at('s2'), released: at('s1', 7), policy }, ...rest });
+      const out = await exchange(
+        's1',
+        plain(b, a, 'late', 7),
+        plain(outside, a, 'trunk', 20),
+        ethernet(b, a, 0x0800, undefined, 7),
+        plain(c, a, 'no such VID', 8),
+      );
+      assert.deepEqual(out.get('s3')?.map(hex), [hex(plain(b, a, 'late'))]);
+      assert.deepEqual(out.get('n1')?.map(hex), [hex(plain(outside, a, 'trunk', 20))]);
+      await expect('s3', plain(a, b, 'to the VM'), { s2: [plain(a, b, 'to the VM')] }); // it moved nothing
+      const left = relay().counters().vsis.get(idOf(1))!.get('s1')!;
+      assert.deepEqual(left.fromVm, { frames: 2, octets: 120 });
+      assert.deepEqual([left.dropped.moved, left.dropped['access-list']], [0, 1]);
+      assert.equal(dropped('unassociated', { port: 's1' }), 1);
+      await pass(1);
+      await expect('s1', plain(b, a, 'too late', 7), {});
+      assert.equal(dropped('moved', { port: 's1', vsi: 1 }), 1);
+    });
+
+    it('does not go on where the VSI was only armed, nor where it is armed again', async () => {
+      const rest = { 2: { active: at('s3') } };
+      set({ 1: { active: at('s1'), armed: at('s2') }, ...rest });
+      set({ 1: { active: at('s1'), released: at('s2') }, ...rest });
+      await expect('s2', plain(b, a, 'never active here'), {});
+      set({ 1: { active: at('s2'), released: at('s1') }, ...rest });
+      set({ 1: { active: at('s2'), armed: at('s1') }, ...rest });
+      await expect('s1', plain(b, a, 'armed'), {});
+      assert.equal(dropped('moved', { port: 's2', vsi: 1 }), 1);
+      assert.equal(dropped('armed', { port: 's1', vsi: 1 }), 1);
+    });
+
+    it('goes on for 100 ms from the last change alone, however often the VSI turns', async () => {
+      const rest = { 2: { active: at('s3') } };
+      set({ 1: { active: at('s1'), armed: at('s2') }, ...rest });
+      set({ 1: { active: at('s2'), released: at('s1') }, ...rest });
+      set({ 1: { active: at('s2'), released: at('s1'), label: 'again' }, ...rest });
+      await pass(1);
+      set({ 1: { active: at('s2'), released: at('s1'), label: 'and again' }, ...rest });
+      await expect('s1', plain(b, a, 'too late'), {});
+      set({ 1: { active: at('s1'), armed: at('s2') }, ...rest });
+      await expect('s1', plain(b, a, 'undone'), { s3: [plain(b, a, 'undone')] });
+      set({ 1: { active: at('s2'), released: at('s1') }, ...rest });
+      await expect('s1', plain(b, a, 'late again'), { s3: [plain(b, a, 'late again')] });
     });
 
     it('drops at an armed place as armed and at a released one as moved', async () => {
@@ -112,28 +163,18 @@ export function forwarding({ dropped, exchange, expect, relay, set }: Bench): vo
   });
 
   describe('a frame for a VSI', () => {
-    it('goes to the active and the armed place, with the tag of each', async () => {
-      set({ 1: { active: at('s1'), armed: at('s2', 9) }, 2: { active: at('s3') } });
-      await expect('s3', plain(a, b, 'both'), {
-        s1: [plain(a, b, 'both')],
-        s2: [plain(a, b, 'both', 9)],
-      });
-      assert.equal(relay().counters().vsis.get(idOf(1))!.get('s2')!.toVm.frames, 1);
+    it('goes to the active place alone, with its tag, and never to an armed or a released one', async () => {
+      set({ 1: { active: at('s1', 9), armed: at('s2'), released: at('s3') }, 2: { active: at('s3') } });
+      await expect('s3', plain(a, b, 'there'), { s1: [plain(a, b, 'there', 9)] });
+      assert.equal(relay().counters().vsis.get(idOf(1))!.get('s2')!.toVm.frames, 0);
     });
 
-    it('never goes to a released place', async () => {
-      set({ 1: { active: at('s1'), released: at('s2') }, 2: { active: at('s3') } });
-      await expect('s3', plain(a, b, 'there'), { s1: [plain(a, b, 'there')] });
-    });
-
-    it('goes to the network as well while the VSI is active nowhere here', async () => {
+    it('goes to the network while the VSI is active nowhere here', async () => {
       set({ 1: { armed: at('s1') }, 2: { active: at('s2') }, 3: { released: at('s3') } });
-      await expect('s2', plain(a, b, 'arriving'), {
-        s1: [plain(a, b, 'arriving')],
-        n1: [plain(a, b, 'arriving', 10)],
-      });
+      await expect('s2', plain(a, b, 'arriving'), { n1: [plain(a, b, 'arriving', 10)] });
       await expect('s2', plain(c, b, 'gone'), { n1: [plain(c, b, 'gone', 10)] });
-      await expect('n1', plain(a, outside, 'arriving', 10), { s1: [plain(a, outside, 'arriving')] });
+      await expect('n1', plain(a, outside, 'arriving', 10), {});
+      assert.equal(dropped('unknown-destination', { port: 'n1' }), 1);
     });
 
     it('stays in its VLAN', async () => {
@@ -176,13 +217,13 @@ export function forwarding({ dropped, exchange, expect, relay, set }: Bench): vo
 
     it('is what lets a frame leave by the station port it came in by', async () => {
       set(
-        { 1: { active: at('s1') }, 2: { active: at('s1'), armed: at('s2') } },
+        { 1: { active: at('s1') }, 2: { active: at('s1') } },
         {
           s1: { kind: 'station', reflectiveRelay: false },
           s2: station,
         },
       );
-      await expect('s1', plain(b, a, 'neighbour'), { s2: [plain(b, a, 'neighbour')] });
+      await expect('s1', plain(b, a, 'neighbour'), {});
       assert.equal(dropped('reflective-relay-off', { port: 's1' }), 1);
       assert.equal(dropped('reflective-relay-off', { port: 's1', vsi: 2 }), 1);
       set({ 1: { active: at('s1') }, 2: { active: at('s1') } });

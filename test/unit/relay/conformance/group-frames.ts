@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { broadcast, plain } from '../frames.ts';
 import { at, only } from '../states.ts';
-import { a, b, c, outside, type Bench } from './bench.ts';
+import { a, b, c, hex, outside, type Bench } from './bench.ts';
 
-export function groupFrames({ dropped, expect, set }: Bench): void {
+export function groupFrames({ dropped, exchange, expect, set }: Bench): void {
   describe('a group frame', () => {
     it('goes to the network and to all members, but not to its sender', async () => {
       set({
@@ -15,13 +15,25 @@ export function groupFrames({ dropped, expect, set }: Bench): void {
       await expect('s1', plain(broadcast, a, 'hello'), {
         n1: [plain(broadcast, a, 'hello', 10)],
         s2: [plain(broadcast, a, 'hello')],
-        s3: [plain(b, a, 'hello')], // two VLANs share this untagged link
       });
       await expect('s2', plain('33:33:00:00:00:01', b, 'hello'), {
         n1: [plain('33:33:00:00:00:01', b, 'hello', 10)],
         s1: [plain('33:33:00:00:00:01', b, 'hello')],
       });
       await expect('n1', plain(broadcast, outside, 'hello', 20), { s3: [plain(c, outside, 'hello')] });
+    });
+
+    it('comes to no VSI that is only armed or released there, so that those who are active have one of their own', async () => {
+      for (const guest of [{ armed: at('s2'), active: at('s3') }, { released: at('s2') }]) {
+        set({ 1: guest, 2: { active: at('s2') }, 3: { active: at('s2') } });
+        const out = await exchange('n1', plain(broadcast, outside, 'all', 10));
+        assert.deepEqual(
+          out.get('s2')?.map(hex).sort(),
+          [plain(b, outside, 'all'), plain(c, outside, 'all')].map(hex).sort(),
+        );
+        set({ 2: { active: at('s2') }, 3: { active: at('s2') } });
+        await expect('n1', plain(broadcast, outside, 'all', 10), { s2: [plain(broadcast, outside, 'all')] });
+      }
     });
 
     it('comes once to a station whose untagged VSIs are all in one VLAN, by reflective relay as well', async () => {
