@@ -85,8 +85,9 @@ struct work {
 	__u8 parsed;                    /* see headers_of */
 	__u8 group;                     /* it is for many, see `served` */
 	__u8 in_snap;                   /* the EtherType stands in a SNAP header, see type_in_snap */
+	__u8 to_host;                   /* the switch's own stack gets it as it came */
 	__u8 tally;                     /* the sender's, of its place here */
-	__u8 pad[2];
+	__u8 pad;
 	__u32 segments;                 /* see segments_of; 0: not looked at yet */
 	__u32 pad2;
 };

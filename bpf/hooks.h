@@ -61,4 +61,10 @@ static __always_inline int emit_to_peer(struct __sk_buff *skb, __u32 ifindex)
 	return bpf_redirect_peer(ifindex, 0);
 }
 
+/* Leaves the frame to the switch's own stack; what it returns, the program returns. */
+static __always_inline int pass_to_host(struct __sk_buff *skb)
+{
+	return TC_ACT_OK;
+}
+
 #endif

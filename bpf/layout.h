@@ -34,7 +34,7 @@ enum kind { NO_PORT, STATION, NETWORK, MIRROR };
 enum storm { BROADCAST, MULTICAST, UNKNOWN_UNICAST, STORMS };
 enum reason {
 	UNASSOCIATED, ARMED, MOVED, ACCESS_LIST, RATE, REFLECTIVE_RELAY_OFF, VLAN, UNKNOWN_DESTINATION, ERROR,
-	GUARD_CONTROL, GUARD_DHCP, GUARD_RA, GUARD_ADDRESS, STORM, TENANT_RATE, SAME_PORT, MTU, REASONS
+	GUARD_CONTROL, GUARD_DHCP, GUARD_RA, GUARD_ADDRESS, STORM, TENANT_RATE, SAME_PORT, MTU, STANDBY, REASONS
 };
 #define REASON_WORDS 32 /* room for a counter of each; a power of two */
 
@@ -52,7 +52,7 @@ struct port {
 	__u8 shares;         /* one copy of a group frame serves all untagged VSIs */
 	__u8 owns_qdisc;     /* for the driver: it made the clsact qdisc */
 	__u32 native_vlan;   /* network ports; 0: none */
-	__u32 next;          /* network ports: the next one; that of port 0 is the first */
+	__u32 pad;
 	__u64 announced;     /* when the bucket for announcements will be full, see rate.h */
 	__u64 shaper;        /* bit/s; 0: none */
 	__u32 peer;          /* copies are handed to the device's peer, not to the device */
@@ -60,6 +60,9 @@ struct port {
 	__u64 carries[64];   /* network ports: a bit per VLAN besides the native one */
 	char name[16];
 	char session[64];    /* mirror ports */
+	__u64 host_mac;      /* network ports, in `host_vlan`: frames to it and to groups are the switch's own stack's */
+	__u32 host_vlan;     /* 0: none */
+	__u32 host_protocols; /* a bit for each kind of control frames that the stack gets, see relay.bpf.c */
 };
 
 /*
@@ -229,7 +232,7 @@ struct text {
 };
 
 /* src/relay/ebpf/layout.ts counts on these. */
-_Static_assert(sizeof(struct port) == 632 && __builtin_offsetof(struct port, carries) == 40, "port");
+_Static_assert(sizeof(struct port) == 648 && __builtin_offsetof(struct port, carries) == 40, "port");
 _Static_assert(sizeof(struct profile) == 640 && __builtin_offsetof(struct profile, rate) == 40, "profile");
 _Static_assert(sizeof(struct slot) == 1536 && __builtin_offsetof(struct slot, storms) == 320, "slot");
 _Static_assert(sizeof(struct port_tally) == 272 && sizeof(struct record) == 652, "port_tally, record");

@@ -48,15 +48,14 @@ static __always_inline void learn(struct work *w)
 		learn_anew(w);
 }
 
-/* The number of the port that the destination was learned at, 0 if at none. */
-__noinline int learned_port(struct work *w)
+/* Whether the destination was learned at the VLAN's active network port. */
+__noinline int is_learned(struct work *w)
 {
 	__u32 only = 0;
 	struct settings *settings = bpf_map_lookup_elem(&hp_settings, &only);
 	struct destination_key key;
 	volatile seen_word *known;
 	seen_word word;
-	struct port *port;
 
 	if (!w)
 		return 0;
@@ -65,6 +64,5 @@ __noinline int learned_port(struct work *w)
 	word = known ? *known : 0;
 	if (!word || !settings || age(w, word) >= (__s64)settings->ageing)
 		return 0;
-	port = port_at(SEEN_PORT(word));
-	return port && port->kind == NETWORK && carries(port, w->vlan) ? SEEN_PORT(word) : 0;
+	return SEEN_PORT(word) == network_port(w->vlan);
 }

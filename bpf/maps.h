@@ -18,6 +18,8 @@
 
 DECLARE(hp_settings, BPF_MAP_TYPE_ARRAY, __u32, struct settings, 1, MAPPED);
 DECLARE(hp_ports, BPF_MAP_TYPE_ARRAY, __u32, struct port, PORTS, MAPPED);
+/* The number of each VLAN's active network port, 0: it has none. */
+DECLARE(hp_network_ports, BPF_MAP_TYPE_ARRAY, __u32, __u64, 4096, MAPPED);
 /* Bits 0 to 31 the port, 32 to 63 the interface it is on; of interfaces that share an element, the others are in `port_of`. */
 DECLARE(hp_interfaces, BPF_MAP_TYPE_ARRAY, __u32, __u64, INTERFACES, MAPPED);
 DECLARE(hp_port_of, BPF_MAP_TYPE_HASH, __u32, __u32, PORTS, 0);

@@ -84,6 +84,12 @@ static __always_inline int emit(struct __sk_buff *skb, __u32 ifindex)
 	return TC_ACT_REDIRECT;
 }
 
+static __always_inline int pass_to_host(struct __sk_buff *skb)
+{
+	record(skb, 0);
+	return TC_ACT_OK;
+}
+
 static __always_inline int emit_to_peer(struct __sk_buff *skb, __u32 ifindex)
 {
 	return emit(skb, ifindex);

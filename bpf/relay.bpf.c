@@ -16,8 +16,6 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 #define ANNOUNCEMENT_COST (10000000ULL << 4) /* 100 a second and port */
 #define ANNOUNCEMENT_DEPTH (20 * ANNOUNCEMENT_COST)
 
-#define NETWORK_PORTS 16
-
 /* ---- within a VLAN ---- */
 
 /* What a walk needs. */
@@ -54,36 +52,17 @@ static long to_node(__u32 index, void *context)
 	return 0;
 }
 
-static __always_inline void to_network_port(struct __sk_buff *skb, struct work *w, __u32 number, const struct port *port)
-{
-	w->copied = 1;
-	if (!fits(skb, w, number, port, 0))
-		return;
-	send(skb, w, number, port->native_vlan == w->vlan ? 0 : w->vlan, w->destination, 0);
-}
-
-static long to_next_network_port(__u32 index, void *context)
-{
-	struct walk *walk = context;
-	struct work *w = walk->w;
-	struct port *port = port_at(w->next);
-	__u32 number = port ? *(volatile __u32 *)&port->next : 0;
-
-	port = port_at(number);
-	if (!number || !port)
-		return 1;
-	w->next = number;
-	if (number != w->in_port && carries(port, w->vlan))
-		to_network_port(walk->skb, w, number, port);
-	return 0;
-}
-
+/* What a station sent, by the VLAN's active network port; nothing goes from network port to network port. */
 static __always_inline void to_network(struct __sk_buff *skb, struct work *w)
 {
-	struct walk walk = { .skb = skb, .w = w };
+	__u32 number = network_port(w->vlan);
+	struct port *port = port_at(number);
 
-	w->next = 0;
-	bpf_loop(NETWORK_PORTS, to_next_network_port, &walk, 0);
+	if (!w->sender || !number || !port)
+		return;
+	w->copied = 1;
+	if (fits(skb, w, number, port, 0))
+		send(skb, w, number, port->native_vlan == w->vlan ? 0 : w->vlan, w->destination, 0);
 }
 
 /* On from the node `w->next`; what is beyond a portion later, unless the kernel has no room for that. */
@@ -117,19 +96,12 @@ static __always_inline void drop_of_sender(struct __sk_buff *skb, struct work *w
 	drop(skb, w, w->in_port, w->sender ? OF_VSI(w->sender, w->tally & 3) : 0, reason);
 }
 
-/* Where its destination was learned, or everywhere; it is not a VSI's, or of one that is active nowhere here. */
+/* It is not a VSI's, or of one that is active nowhere here. */
 static __noinline int to_elsewhere(struct __sk_buff *skb, struct work *w)
 {
-	__u32 learned = learned_port(w);
-	struct port *port = port_at(learned);
-	bool same = learned == w->in_port;
-
-	if (!learned)
-		to_network(skb, w);
-	else if (!same && port)
-		to_network_port(skb, w, learned, port);
+	to_network(skb, w);
 	if (!w->copied)
-		drop_of_sender(skb, w, same ? SAME_PORT : UNKNOWN_DESTINATION);
+		drop_of_sender(skb, w, !w->sender && is_learned(w) ? SAME_PORT : UNKNOWN_DESTINATION);
 	return 0;
 }
 
@@ -264,11 +236,36 @@ static __always_inline bool from_station(struct __sk_buff *skb, struct work *w, 
 	return true;
 }
 
+/* ---- from the network ---- */
+
+/* Bits of `host_protocols`; src/relay/ebpf/layout.ts has them in this order. */
+static __always_inline __u32 protocol_bit(__u32 ether_type)
+{
+	return ether_type == ETH_P_LLDP ? 1 : ether_type == ETH_P_SLOW ? 2 : ether_type == ETH_P_PAE ? 4 : 0;
+}
+
+/* The agent's sockets have their copy already. */
+static __always_inline int control(struct __sk_buff *skb, struct work *w, struct port *port)
+{
+	if (port->kind != NETWORK || skb->vlan_present || !(port->host_protocols & protocol_bit(w->ether_type)))
+		return TC_ACT_SHOT;
+	return pass_to_host(skb);
+}
+
+static __always_inline bool is_for_host(struct work *w, struct port *port)
+{
+	return port->host_vlan && w->vlan == port->host_vlan && (w->destination & 1 || w->destination == port->host_mac);
+}
+
 static __always_inline bool from_network(struct __sk_buff *skb, struct work *w, struct port *port)
 {
 	w->vlan = w->vid ? w->vid : port->native_vlan;
-	if (!w->vlan || !carries(port, w->vlan)) {
-		drop(skb, w, w->in_port, 0, VLAN);
+	w->to_host = is_for_host(w, port);
+	if (w->to_host && !(w->destination & 1))
+		return false;
+	if (!w->vlan || network_port(w->vlan) != w->in_port) {
+		if (!w->to_host)
+			drop(skb, w, w->in_port, 0, w->vlan && carries(port, w->vlan) ? STANDBY : VLAN);
 		return false;
 	}
 	learn(w);
@@ -335,13 +332,13 @@ int hp_relay(struct __sk_buff *skb)
 		to_members(skb, w);
 		return send_last(skb, w);
 	}
-	if ((w->destination & 0xffffffffff) == CONTROL && w->destination >> 44 == 0)
-		return TC_ACT_OK;
 	w->in_port = port_on(skb->ifindex);
 	port = port_at(w->in_port);
 	t = port_tally(w->in_port);
 	if (!w->in_port || !port || !t)
 		return TC_ACT_SHOT;
+	if ((w->destination & 0xffffffffff) == CONTROL && w->destination >> 44 == 0)
+		return control(skb, w, port);
 	w->now = now_ns();
 	w->octets = skb->len;
 	t->in++;
@@ -356,7 +353,7 @@ int hp_relay(struct __sk_buff *skb)
 		else
 			to_one(skb, w);
 	}
-	return send_last(skb, w);
+	return w->to_host ? to_host(skb, w) : send_last(skb, w);
 }
 
 #define SAFE_CUT 128

@@ -107,3 +107,17 @@ static __always_inline int send_last(struct __sk_buff *skb, struct work *w)
 	t->out++;
 	return port->peer ? emit_to_peer(skb, port->ifindex) : emit(skb, port->ifindex);
 }
+
+/* Leaves the frame to the switch's own stack as it came, after the copies. */
+static __noinline int to_host(struct __sk_buff *skb, struct work *w)
+{
+	if (w->last.port)
+		send_clone(skb, w);
+	if (w->written != w->destination && bpf_skb_store_bytes(skb, 0, &w->destination, ETH_ALEN, 0))
+		return TC_ACT_SHOT;
+	skb->priority = 0;
+	skb->mark = 0;
+	if (w->tagged && bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), w->vid | w->priority))
+		return TC_ACT_SHOT;
+	return pass_to_host(skb);
+}

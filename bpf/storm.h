@@ -16,7 +16,7 @@ static __always_inline enum storm storm_kind(struct work *w)
 	if (w->destination & 1)
 		return MULTICAST;
 	find_destination(w, &owner);
-	return owner.number || learned_port(w) ? STORMS : UNKNOWN_UNICAST;
+	return owner.number || is_learned(w) ? STORMS : UNKNOWN_UNICAST;
 }
 
 __noinline int storm_passes(struct __sk_buff *skb, struct work *w, struct profile *profile, struct slot *slot)

@@ -70,6 +70,14 @@ static __always_inline bool carries(const struct port *port, __u16 vlan)
 	return port->native_vlan == vlan || has_bit(port->carries, vlan);
 }
 
+/* The number of the VLAN's active network port, 0: it has none. */
+static __always_inline __u32 network_port(__u32 vlan)
+{
+	volatile __u64 *number = bpf_map_lookup_elem(&hp_network_ports, &vlan);
+
+	return number ? *number : 0;
+}
+
 static __always_inline bool is_trunk(const struct profile *profile, __u16 vlan)
 {
 	return profile->trunks && has_bit(profile->trunk, vlan);

@@ -2,6 +2,7 @@ import type { FilterInfo } from '../domain/filter-info.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import { policyOf, type Policy, type PortProfile } from '../domain/port-profile.ts';
 import { profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-ref.ts';
+import { sameSystem } from '../domain/system-name.ts';
 import { nullVid, type NullVid, type Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
@@ -70,9 +71,23 @@ export function admit(
       `VSI ${vsiId} asked for profile ${asked}; its profile is ${grant.profile}`,
     );
   if (!profile) return refuse('other failure', `profile ${asked} is not in the manager's database`);
-  if (grant.hosts && station && !(station.name !== null && grant.hosts.includes(station.name)))
-    return refuse('other failure', `VSI ${vsiId} may not appear at station ${station.name ?? '(unnamed)'}`);
+  if (grant.hosts && station && !isAmong(grant.hosts, station.name))
+    return refuse(
+      'other failure',
+      `VSI ${vsiId} may not appear at station ${station.name ?? '(unnamed)'}; ${hostsText(grant.hosts)}`,
+    );
   return admitFilter(filter, grant, profile);
+}
+
+function isAmong(hosts: readonly string[], name: string | null): boolean {
+  return name !== null && hosts.some((host) => sameSystem(host, name));
+}
+
+/** As many as a line has room for. */
+function hostsText(hosts: readonly string[]): string {
+  if (hosts.length === 0) return 'its list of hosts is empty';
+  const [shown, more] = [hosts.slice(0, 4), hosts.length - 4];
+  return `${shown.join(' or ')}${more > 0 ? ` or one of ${more} others` : ''} would be right`;
 }
 
 function admitFilter(filter: FilterInfo, grant: Grant, profile: PortProfile): Admission {

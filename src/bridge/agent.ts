@@ -25,6 +25,7 @@ import {
   type Relay,
   type RelayEvent,
   type RelayPort,
+  type RelayState,
 } from '../relay/relay.ts';
 import { admit, feasible, harmless, policyFor, type Admission, type Application } from './admission.ts';
 import { Announcements, type Heed } from './announcements.ts';
@@ -32,6 +33,7 @@ import type { Directory, Entitlement } from './directory.ts';
 import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
+import { activeNetworkPorts, takenOver } from './network-ports.ts';
 import { NetworkNews } from './network-news.ts';
 import { Owed } from './owed.ts';
 import type { PortLink } from './port-link.ts';
@@ -120,6 +122,9 @@ export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
   readonly #book = new EntryBook();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
+  /** network and mirror ports */
+  readonly #otherPorts: Map<PortName, RelayPort>;
+  #networkPorts: RelayState['networkPorts'] = new Map();
   /** of all ports; a station port's also where the machine does not use it */
   readonly #links = new Map<PortName, PortLink>();
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
@@ -145,6 +150,7 @@ export class BridgeAgent {
     this.#parts = parts;
     this.#requestLog = new RequestLog(parts.log);
     this.#stations = parts.stations ?? new Stations();
+    this.#otherPorts = new Map(parts.otherPorts);
     this.#macs = new Map(parts.links.flatMap(({ name, mac }) => (mac === undefined ? [] : [[name, mac]])));
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
@@ -188,11 +194,16 @@ export class BridgeAgent {
 
   /** Every port, by what it is. The data plane would tell it as well, after reading back all its VSIs. */
   get portKinds(): ReadonlyMap<PortName, RelayPort['kind']> {
-    const { links, otherPorts } = this.#parts;
+    const { links } = this.#parts;
     return new Map([
-      ...Array.from(otherPorts, ([name, { kind }]) => [name, kind] as const),
+      ...Array.from(this.#otherPorts, ([name, { kind }]) => [name, kind] as const),
       ...links.map(({ name }) => [name, 'station'] as const),
     ]);
+  }
+
+  /** The active network port of each VLAN. */
+  get networkPorts(): ReadonlyMap<Vid, PortName> {
+    return this.#networkPorts;
   }
 
   /** How each port's link is. */
@@ -241,7 +252,10 @@ export class BridgeAgent {
         return [];
       });
     }
+    const before = held.networkPorts;
+    this.#networkPorts = activeNetworkPorts(this.#otherPorts, (name) => linkOf(name) === 'up', before);
     this.#apply();
+    this.#tellTakeOver(before);
     const { size } = this.entries;
     if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
     relay.watch((event) => this.#announced(event));
@@ -277,11 +291,6 @@ export class BridgeAgent {
     }
   }
 
-  /** A network port has taken over these VLANs from another: the network behind it is told of all VSIs in them. */
-  tookOver(vlans: ReadonlySet<Vid>): void {
-    this.#news.tookOver(vlans);
-  }
-
   /** What the network was told, and what waits to be. */
   get announced(): NetworkNews['counters'] {
     return this.#news.counters;
@@ -294,7 +303,13 @@ export class BridgeAgent {
   /** The port's interface has another address: it was made anew, or given one. */
   addressChanged(port: PortName, mac: MacAddress): void {
     const before = this.#macs.get(port);
-    if (!this.#ports.has(port) || before === mac) return;
+    if (before === mac) return;
+    const other = this.#otherPorts.get(port);
+    if (other?.kind === 'network' && other.host && other.host.address !== mac) {
+      this.#otherPorts.set(port, { ...other, host: { ...other.host, address: mac } });
+      this.#owed.make(`address of ${port}`);
+    }
+    if (!this.#ports.has(port)) return;
     this.#macs.set(port, mac);
     if (before !== undefined) this.#parts.log('info', `${port} has the address ${mac} now`);
   }
@@ -308,7 +323,27 @@ export class BridgeAgent {
     if (driver && (link === 'up' || before === 'up'))
       driver.do((machine, now) => (link === 'up' ? machine.linkUp(now) : machine.linkDown(now)));
     if (driver) this.#notePlace(port);
+    if (this.#otherPorts.get(port)?.kind === 'network') this.#chooseNetworkPorts();
     this.#parts.changed(null);
+  }
+
+  /** Another network port takes over from one whose link is down. */
+  #chooseNetworkPorts(): void {
+    const before = this.#networkPorts;
+    const isUp = (name: PortName) => (this.#links.get(name) ?? this.#parts.linkOf(name)) === 'up';
+    const after = activeNetworkPorts(this.#otherPorts, isUp, before);
+    if (isDeepStrictEqual(after, before)) return;
+    this.#networkPorts = after;
+    this.#owed.make('active network ports');
+    this.#tellTakeOver(before);
+  }
+
+  /** The network behind a port that has taken over VLANs is told of all VSIs in them. */
+  #tellTakeOver(before: RelayState['networkPorts']): void {
+    for (const [name, vlans] of takenOver(before, this.#networkPorts)) {
+      this.#parts.log('info', `${name} is the active network port of VLAN ${vlans.join(', ')} now`);
+      this.#news.tookOver(new Set(vlans));
+    }
   }
 
   /**
@@ -824,7 +859,7 @@ export class BridgeAgent {
 
   #apply(): void {
     if (this.#stopped) return;
-    const ports = new Map<PortName, RelayPort>(this.#parts.otherPorts);
+    const ports = new Map<PortName, RelayPort>(this.#otherPorts);
     for (const name of this.#ports.keys()) {
       const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
       const isUsed = current || this.#book.isUsed(name);
@@ -835,6 +870,7 @@ export class BridgeAgent {
         ports,
         vsis: this.#book.relayed,
         tenants: this.#tenants.inForce,
+        networkPorts: this.#networkPorts,
         ageingTime: this.#parts.ageingTime,
       },
       this.#book.unapplied ?? undefined,

@@ -96,4 +96,9 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
     why: 'The frame is longer than the MTU of the port that it would have to leave by.',
     hint: 'Give all ports that serve one VLAN the same MTU ("ip link set PORT mtu N"), or the VM a smaller one. "hairpin bridge show" has the MTU of each port.',
   },
+  standby: {
+    words: 'the network port stands by',
+    why: 'Another network port is active in the VLAN of the frame: of two, only one sends and receives.',
+    hint: '"hairpin bridge show" says which port is active in which VLANs. Right where the network outside floods to both; nothing is lost by it.',
+  },
 };

@@ -11,7 +11,7 @@ import { addBridgeQueries } from './bridge-queries.ts';
 import { readConfig } from './config-file.ts';
 import { refuseUnknown } from './help.ts';
 import { withClient, withManager, type ManagerOptions } from './manager-client.ts';
-import { print } from './output.ts';
+import { print, say } from './output.ts';
 import { needRoot } from './root.ts';
 import { serve } from './serve.ts';
 import { ask } from './server.ts';
@@ -48,7 +48,7 @@ function managerCommand(): Command {
   ).action((options: ManagerOptions) =>
     withClient(options, async (api) => {
       const revision = await api.accept();
-      console.log(`the database is accepted as it is (revision ${revision})`);
+      say(`the database is accepted as it is (revision ${revision})`);
     }),
   );
   return command;

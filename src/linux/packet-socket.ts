@@ -10,6 +10,8 @@ export type ClassicBpf = readonly (readonly [code: number, jt: number, jf: numbe
 export interface PacketSocketOptions {
   /** which frames to receive; all if absent. It sees a frame without the VLAN tag that the kernel keeps beside it. */
   readonly filter?: ClassicBpf;
+  /** only frames of this EtherType, and only those that get to the protocol stack: what is dropped at tc ingress is not heard */
+  readonly etherType?: number;
   /** group addresses to receive: an interface that is no bridge's port lets through only those that somebody joined */
   readonly groups?: readonly MacAddress[];
   /** octets kept of a frame; longer ones are cut */
@@ -61,6 +63,7 @@ export class PacketSocket {
   readonly #fd: number;
   readonly #name: string;
   readonly #snapLength: number;
+  readonly #protocol: number;
   readonly #groups: readonly MacAddress[];
   #ring: ReceiveRing | undefined;
   #stop: (() => void) | undefined;
@@ -69,6 +72,7 @@ export class PacketSocket {
   constructor(name: string, options: PacketSocketOptions = {}) {
     const { socket, close } = libc();
     this.#name = name;
+    this.#protocol = options.etherType ?? allProtocols;
     this.#groups = options.groups ?? [];
     const rawNonBlockingCloexec = 3 | 0o4000 | 0o2000000;
     this.#fd = check(socket(packetFamily, rawNonBlockingCloexec, 0), 'packet socket on', name);
@@ -89,7 +93,7 @@ export class PacketSocket {
 
   /** Binds to the interface that has the name now: it may have been made anew. @throws SystemError for a missing interface */
   bind(): void {
-    const index = bindPacketSocket(this.#fd, this.#name, allProtocols);
+    const index = bindPacketSocket(this.#fd, this.#name, this.#protocol);
     for (const group of this.#groups) this.#set(packetLevel, optionAddMembership, membership(index, group));
   }
 

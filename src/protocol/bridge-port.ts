@@ -1,6 +1,7 @@
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
+import { ownSystemDescription } from './announcement.ts';
 import { earliest } from './deadline.ts';
 import { wasStopped } from './late.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
@@ -17,6 +18,7 @@ import {
   type Verdict,
 } from './vdp/bridge.ts';
 import { defaultHold, type Hold } from './vdp/hold.ts';
+import type { AssociationTlv } from './vdp/tlv.ts';
 
 export interface BridgePortOptions extends AdjacencyOptions {
   readonly limits?: VdpLimits;
@@ -67,7 +69,7 @@ export class BridgePort {
       hold,
       isElsewhere,
       operation: () => this.#adjacency.operation,
-      put: (tlv) => this.#adjacency.put(tlv),
+      put: (tlv) => this.#adjacency.put(inTheirWords(tlv, this.#adjacency.neighbour)),
       withdraw: (vsiId) => this.#adjacency.withdraw(vsiId),
       emit,
     });
@@ -186,4 +188,12 @@ export class BridgePort {
     this.#outputs = [];
     return outputs;
   }
+}
+
+/** A station that is not Hairpin's is answered as the standard has it, without the reason in words. */
+function inTheirWords(tlv: AssociationTlv, neighbour: Neighbour | null): AssociationTlv {
+  if (tlv.kind !== 'answer' || tlv.refusal === null) return tlv;
+  if (neighbour?.systemDescription === ownSystemDescription) return tlv;
+  const { code, keep, hard } = tlv.refusal;
+  return { ...tlv, refusal: { code, keep, hard } };
 }

@@ -6,10 +6,12 @@ import type { UpperLayerName } from './ecp/ecp.ts';
 import { decodeEcpdu, encodeEcpdu, peCspSubtype, vdpSubtype, type Ecpdu } from './ecp/ratified.ts';
 import { etherTypes, nearestBridge, nearestCustomerBridge } from './ethernet.ts';
 import type { EvbRole } from './evb/ratified.ts';
+import { concat } from './octets.ts';
 import type { Result } from './result.ts';
 import { encodeTlv } from './tlv.ts';
 import { decodeDraftVdp, encodeDraftVdp, isInDraft } from './vdp/draft.ts';
 import { decodeVdpdu, encodeVdpTlv, managerIdType } from './vdp/ratified.ts';
+import { encodeReason, withReasons } from './vdp/reason.ts';
 import { managerIdOf, type AssociationTlv, type VdpTlv } from './vdp/tlv.ts';
 
 /** How one version of 802.1Qbg puts ECP and VDP on the wire; the machines above know no versions. */
@@ -30,7 +32,7 @@ export interface Dialect {
     decode(reader: EvbRole, payload: Uint8Array): Result<readonly VdpTlv[]>;
     /** whether this version has words for it */
     canSay(tlv: AssociationTlv): boolean;
-    /** one whole TLV; null if this version cannot say it */
+    /** one whole TLV, and a refusal's reason behind it; null if this version cannot say it */
     encode(tlv: AssociationTlv): Uint8Array | null;
     /** what has to precede the TLV; those with the same lead may share an ECPDU */
     lead(tlv: AssociationTlv): Uint8Array;
@@ -52,10 +54,10 @@ const ratified: Dialect = {
   vdp: {
     decode: (_, payload) => {
       const vdpdu = decodeVdpdu(payload);
-      return vdpdu.ok ? { ok: true, value: vdpdu.value.tlvs } : vdpdu;
+      return vdpdu.ok ? { ok: true, value: withReasons(vdpdu.value.tlvs) } : vdpdu;
     },
     canSay: () => true,
-    encode: (tlv) => encodeTlv(encodeVdpTlv(tlv)),
+    encode: (tlv) => concat([encodeTlv(encodeVdpTlv(tlv)), encodeReason(tlv)]),
     lead: (tlv) => encodeTlv({ type: managerIdType, info: managerIdToBytes(managerIdOf(tlv)) }),
     isReadLate: true,
   },
@@ -72,11 +74,14 @@ const draft: Dialect = {
     encode: encodeDraftEcpdu,
   },
   vdp: {
-    decode: decodeDraftVdp,
+    decode: (reader, payload) => {
+      const tlvs = decodeDraftVdp(reader, payload);
+      return tlvs.ok ? { ok: true, value: withReasons(tlvs.value) } : tlvs;
+    },
     canSay: isInDraft,
     encode: (tlv) => {
       const encoded = encodeDraftVdp(tlv);
-      return encoded && encodeTlv(encoded);
+      return encoded && concat([encodeTlv(encoded), encodeReason(tlv)]);
     },
     lead: () => new Uint8Array(),
     isReadLate: false,

@@ -2,7 +2,8 @@ import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjace
 import { earliest } from './deadline.ts';
 import { wasStopped } from './late.ts';
 import { portState, type PortState } from './port-state.ts';
-import type { VdpMode } from './vdp/association.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
+import type { Hints, VdpMode } from './vdp/association.ts';
 import { VdpStation, type StationVsi, type VdpStationOutput, type VsiDescription } from './vdp/station.ts';
 
 export type StationPortOptions = AdjacencyOptions;
@@ -86,6 +87,13 @@ export class StationPort {
   /** Asks at once, or as soon as EVB is negotiated. The profile and filter of a `de-associate` name what was held. */
   request(vsi: VsiDescription, mode: VdpMode, now: number): StationPortOutput[] {
     this.#vdp.request(vsi, mode, now);
+    this.#adjacency.flush(now);
+    return this.#take();
+  }
+
+  /** Tells the bridge what is known of VMs now, of all these VSIs in one frame; see `VdpStation.hint`. */
+  hint(changes: Iterable<readonly [VsiId, Partial<Hints>]>, now: number): StationPortOutput[] {
+    for (const [vsiId, change] of changes) this.#vdp.hint(vsiId, change, now);
     this.#adjacency.flush(now);
     return this.#take();
   }

@@ -13,8 +13,11 @@ import {
 } from './relay.ts';
 
 /** @throws RelayError for the first thing in a state that cannot be, its VSIs and tenants apart */
-export function checkBridge({ ports, ageingTime }: RelayState): void {
+export function checkBridge({ ports, networkPorts, ageingTime }: RelayState): void {
   checkPorts(ports);
+  for (const [vlan, name] of networkPorts)
+    if (!vlansOf(ports.get(name)).has(vlan))
+      throw new RelayError(`VLAN ${vlan}: ${name} is no network port that carries it`);
   checkNumber(ageingTime, 10, 1_000_000, 'ageing time');
 }
 
@@ -29,12 +32,9 @@ export function checkTenants(tenants: RelayState['tenants']): void {
 
 function checkPorts(ports: RelayState['ports']): void {
   const sessions = new Map<string, PortName>();
-  let networks = 0;
   for (const [name, port] of ports) {
     if (!name || octets(name) > limits.portNameOctets || name.includes('\0'))
       throw new RelayError(`port "${name}": an interface name has 1 to ${limits.portNameOctets} octets`);
-    if (port.kind === 'network' && ++networks > limits.networkPorts)
-      throw new RelayError(`port ${name}: at most ${limits.networkPorts} network ports`);
     if (port.kind !== 'mirror') {
       if (port.shaper !== undefined) checkNumber(port.shaper, 8000, 2 ** 40, `port ${name}: shaper`);
       if (port.shaper && port.peerDelivery)
@@ -49,6 +49,19 @@ function checkPorts(ports: RelayState['ports']): void {
       throw new RelayError(`port ${name}: mirror session "${port.session}" already has port ${other}`);
     sessions.set(port.session, name);
   }
+}
+
+const nothing: ReadonlySet<number> = new Set();
+const carried = new WeakMap<RelayPort, ReadonlySet<number>>();
+
+/** The VLANs that a port carries; kept, because a port is checked with every change of a VSI. */
+function vlansOf(port: RelayPort | undefined): ReadonlySet<number> {
+  if (port?.kind !== 'network') return nothing;
+  const known = carried.get(port);
+  if (known) return known;
+  const vlans = new Set<number>(port.nativeVlan === null ? port.vlans : [port.nativeVlan, ...port.vlans]);
+  carried.set(port, vlans);
+  return vlans;
 }
 
 /** @throws RelayError for the first thing in one VSI that cannot be, by itself, with these ports or with such a relay */

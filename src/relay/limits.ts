@@ -13,7 +13,6 @@ export const limits = {
   labelOctets: 255,
   nameOctets: 63,
   portNameOctets: 15,
-  networkPorts: 16,
 } as const;
 
 export const octets = (text: string) => Buffer.byteLength(text);

@@ -10,7 +10,11 @@ import type { Capabilities } from './capabilities.ts';
  * when the driver's process ends, until `destroy`.
  *
  * Forwarding, which every driver implements alike (`reference/` is the executable specification):
- * - A frame to 01-80-C2-00-00-00..0F is a control frame: it is left to the agent's sockets and never relayed.
+ * - A frame to 01-80-C2-00-00-00..0F is a control frame: the agent's sockets hear it, and it is never relayed.
+ * - The switch's own stack sees nothing of what enters a port, unless a network port's `host` lets it: untagged control
+ *   frames of the protocols that this names, and in its VLAN frames to its address, which then are nobody else's, and to
+ *   groups, which are relayed besides. They reach the stack as they came, also where the port stands by or does not carry
+ *   the VLAN, and are not counted as dropped there.
  * - A frame with another tag than 802.1Q's (802.1ad, 0x9100, 0x9200, 0x9300), with any second tag right behind its 802.1Q
  *   tag, or with a tag in SNAP, is dropped as `vlan`: where it left without its own it would be one of another VLAN, and
  *   nobody here looks behind a tag that is nothing to a receiver.
@@ -28,20 +32,22 @@ import type { Capabilities } from './capabilities.ts';
  *   It is marked, mirrored if the policy says so, and relayed within its VLAN. What a frame was charged before it was
  *   dropped it is not given back.
  * - A frame that enters a network port belongs to the VLAN of its tag, or to the native VLAN when untagged; a VLAN the
- *   port does not carry is dropped as `vlan`. Its unicast source is learned to be there, in this VLAN, unless it is a
- *   VSI's that is active here. A router advertisement there to all nodes makes its link-local source a router's, in this
- *   VLAN, for 9,000 s. Forgotten is what was not seen for the ageing time, what was learned at a port that goes
- *   or is of another kind now, and what an active VSI has become the owner of. The table is bounded.
+ *   port does not carry is dropped as `vlan`. Of a VLAN at most one network port is active; at one that carries the VLAN
+ *   and is not active, a frame is dropped as `standby`. Its unicast source is learned to be there, in this VLAN, unless it
+ *   is a VSI's that is active here. A router advertisement there to all nodes makes its link-local source a router's, in
+ *   this VLAN, for 9,000 s. Forgotten is what was not seen for the ageing time, what was learned at a port that goes or is
+ *   of another kind now, and what an active VSI has become the owner of. The table is bounded.
  * - A frame for a VSI's address goes to its active place alone: after the access list, the VSI's rate and the tenant's to
  *   the VM, and the mirror. The tag is that of the place's wire VID (none for the null VID), or of the VLAN in a trunk's,
  *   with the frame's priority.
  * - Another unicast frame, and one for a VSI that is active nowhere here (another bridge may have it), goes to the
- *   network port that its destination was learned at, else to every network port that carries the VLAN, other than the
- *   one it came in by; if there is no such port it is dropped as `unknown-destination`. Where the learned port is the
- *   one it came in by it is dropped as `same-port`. While a port does not carry the VLAN, nothing counts as learned there.
- * - A group frame goes to every network port that carries the VLAN and to the VLAN's members where they are active, other
- *   than its sender. A station port whose untagged VSIs are all active there, belong to one VLAN and have nothing to say
- *   about frames to the VM (access rule, rate, the tenant's rate, mirror) gets one copy for them, as it is (the station's VEPA
+ *   VLAN's active network port if it came from a station; nothing goes from network port to network port. If there is
+ *   no such port it is dropped as `unknown-destination`; what came from the network as `same-port` where its destination
+ *   was learned there. While a port is not the VLAN's active one, nothing counts as learned there.
+ * - A group frame goes, from a station, to the VLAN's active network port, and to the VLAN's members where they are
+ *   active, other than its sender. A station port whose untagged VSIs are all active there, belong to one VLAN and have
+ *   nothing to say about frames to the VM (access rule, rate, the tenant's rate, mirror) gets one copy for them, as it is
+ *   (the station's VEPA
  *   replicates it), which no VSI's counters count, those of its rules included. Each other VSI gets a copy addressed to
  *   its own (first) MAC, after its access list and rates: a VEPA knows no VLANs on an untagged link and would hand a
  *   tenant's broadcast to every VM.
@@ -107,8 +113,8 @@ export interface Relay {
    */
   ruleFrames(vsi: VsiId): readonly number[] | null;
   /**
-   * Sends a frame, whole and without a tag, to the network: out of each network port that carries the VLAN, dressed as a
-   * VSI's frames in it leave there. No policy looks at it, nothing counts it, and no mirror copies it. A port that is
+   * Sends a frame, whole and without a tag, to the network: out of the VLAN's active network port, dressed as a VSI's
+   * frames in it leave there. No policy looks at it, nothing counts it, and no mirror copies it. A port that is
    * down does without it.
    */
   tellNetwork(vlan: Vid, frame: Uint8Array): void;
@@ -137,6 +143,8 @@ export interface RelayState {
   readonly vsis: ReadonlyMap<VsiId, RelayVsi>;
   /** by name; a tenant that is not here has no limits. A driver may take the same map again for the same limits */
   readonly tenants: ReadonlyMap<string, TenantLimits>;
+  /** The active network port of each VLAN, which has to carry it. Changed by one write for each VLAN. */
+  readonly networkPorts: ReadonlyMap<Vid, PortName>;
   /** in s, for learned addresses: 10 to 1,000,000 (802.1Q 8.8.3) */
   readonly ageingTime: number;
 }
@@ -163,8 +171,24 @@ export type RelayPort =
       readonly kind: 'network';
       readonly nativeVlan: Vid | null;
       readonly vlans: readonly Vid[];
+      /** absent: nothing of what enters the port gets to the switch's own stack */
+      readonly host?: HostAccess;
     })
   | { readonly kind: 'mirror'; readonly session: string };
+
+/** Kinds of control frames that the switch's own stack may want, by their EtherTypes. */
+export const hostProtocols = { lldp: 0x88cc, lacp: 0x8809, eapol: 0x888e } as const;
+export type HostProtocol = keyof typeof hostProtocols;
+
+/** What the switch's own stack gets of what enters a network port. */
+export interface HostAccess {
+  /** null: no frames but control frames */
+  readonly vlan: Vid | null;
+  /** the port's own address */
+  readonly address: MacAddress;
+  /** in the order of `hostProtocols`, in what is held */
+  readonly protocols: readonly HostProtocol[];
+}
 
 /** Where a VSI is or will be: a station port, and the VID its frames carry on that link (null VID: untagged). */
 export interface Place {
@@ -211,6 +235,7 @@ export const dropReasons = [
   'tenant-rate',
   'same-port',
   'mtu',
+  'standby',
 ] as const;
 /**
  * `error`: the kernel could not make or send a copy, where a queue on its way is full for example; it is counted at the

@@ -10,7 +10,8 @@ import { Driver, type Clock } from '../protocol/driver.ts';
 import type { EvbParameters } from '../protocol/evb/parameters.ts';
 import type { ManagementAddress } from '../protocol/lldp/packet.ts';
 import { StationPort, type StationPortOutput } from '../protocol/station-port.ts';
-import { VmTable, type Wish } from './vm-table.ts';
+import type { Hints } from '../protocol/vdp/association.ts';
+import { VmTable, type GuestKey, type Wish } from './vm-table.ts';
 
 /** One VSI as the station tells the bridge of it. */
 export interface StationVsi {
@@ -26,6 +27,20 @@ export interface RunningVm {
   readonly macs: readonly MacAddress[];
   readonly vsis: readonly StationVsi[];
 }
+
+/** The VMs' interfaces on this host, which a station may set up before their VMs run there. */
+export interface Taps {
+  /** Whether frames for these addresses wait for the VM: its interfaces are up, or it has none that the station knows. */
+  ready(macs: readonly MacAddress[]): boolean;
+  /** Their VM is on its way: their interfaces are set up now, or as soon as they are there. */
+  prepare(macs: readonly MacAddress[]): void;
+  /** Their VM runs here: what was set up stays so. */
+  keep(macs: readonly MacAddress[]): void;
+  /** Their VM will not come: what was set up for it is taken back. */
+  undo(macs: readonly MacAddress[]): void;
+}
+
+const noTaps: Taps = { ready: () => true, prepare() {}, keep() {}, undo() {} };
 
 export interface StationAgentParts {
   readonly name: string;
@@ -44,21 +59,28 @@ export interface StationAgentParts {
   /** the VSIs with these addresses; resolves to fewer where some are nobody's */
   readonly vsisOf: (macs: readonly MacAddress[]) => Promise<readonly StationVsi[]> | readonly StationVsi[];
   readonly report: (report: MigrationReport) => void;
+  /** absent: VMs' interfaces are not this agent's affair */
+  readonly taps?: Taps;
   /** the VMs that run here have changed; the next agent wants to know them */
   readonly remember: (running: readonly RunningVm[]) => void;
   readonly log: (level: 'info' | 'warn', message: string) => void;
 }
 
 /** What became of a request to the bridge. */
-export type Outcome = { readonly granted: true } | { readonly granted: false; readonly reason: string };
+export type Outcome =
+  | { readonly granted: true }
+  /** `unknown`: there was nothing to ask, as the event is about a VM that the station does not know */
+  | { readonly granted: false; readonly reason: string; readonly unknown?: true };
 
 type Mode = Exclude<Wish, null>;
 
-/** A VM that is to be associated here until it leaves. */
-interface Wanted {
+/** A VM that has, or is to have, its place here until it leaves. */
+interface Guest {
+  readonly vm: string;
   readonly macs: readonly MacAddress[];
   /** what was asked for it last */
   readonly vsis: readonly StationVsi[];
+  readonly mode: Exclude<Mode, 'de-associate'>;
   readonly failures: number;
   readonly cancel: () => void;
 }
@@ -67,17 +89,24 @@ interface Wanted {
 const answerLimitMs = 20_000;
 /** A bridge that took a VM's port away may have seen it elsewhere: that is asked for again only much later. */
 const retryMs = { first: 1000, taken: 10_000, most: 30_000 };
+const granted: Outcome = { granted: true };
 
 /**
  * The station agent without its shell: hypervisor events in, VDP and reports out. No sockets and no clock of its own,
  * so the simulated lab runs it as it is. What a VM that runs here was refused, or has lost, is asked for again.
+ *
+ * VDP's hints tell the bridge what it needs for the flip (802.1Q 41.2.3). S: the VM stands still for its switch-over; it
+ * is said in a renewal the moment that the hypervisor says so, and taken back when the VM goes on here. M: the VM is on
+ * its way here, and frames for it would wait in its interface's queue; a pre-association without it says that no
+ * interface of the VM's is up yet.
  */
 export class StationAgent {
   readonly #parts: StationAgentParts;
   readonly #driver: Driver<StationPort, StationPortOutput>;
   readonly #vms = new VmTable();
+  readonly #guests = new Map<GuestKey, Guest>();
+  readonly #taps: Taps;
   #runs: boolean | null = null;
-  readonly #wanted = new Map<string, Wanted>();
   readonly #waiting = new Map<
     VsiId,
     { readonly mode: Mode; readonly settle: (outcome: Outcome) => void }[]
@@ -85,6 +114,7 @@ export class StationAgent {
 
   constructor(parts: StationAgentParts) {
     this.#parts = parts;
+    this.#taps = parts.taps ?? noTaps;
     const machine = new StationPort({
       mac: parts.uplink.mac,
       systemName: parts.name,
@@ -102,7 +132,9 @@ export class StationAgent {
 
   /** The VMs that run here, for the next agent to know. */
   running(): RunningVm[] {
-    return [...this.#wanted].map(([vm, { macs, vsis }]) => ({ vm, macs, vsis }));
+    return [...this.#guests.values()].flatMap(({ vm, macs, vsis, mode }) =>
+      mode === 'associate' ? [{ vm, macs, vsis }] : [],
+    );
   }
 
   receive(frame: Uint8Array): void {
@@ -118,7 +150,7 @@ export class StationAgent {
 
   /** Says goodbye (LLDP with TTL 0); the associations are left to the bridge's keep-alive supervision. */
   stop(): void {
-    for (const { cancel } of this.#wanted.values()) cancel();
+    for (const { cancel } of this.#guests.values()) cancel();
     this.#driver.do((machine, now) => machine.shutdown(now));
     this.#driver.stop();
   }
@@ -126,72 +158,149 @@ export class StationAgent {
   /** Takes an event; resolves when the bridge has answered for every NIC of the VM, or there was nothing to ask. */
   async happened(event: HypervisorEvent): Promise<Outcome> {
     const { vm, macs, kind, at } = event;
-    const { wish, moment } = this.#vms.happened(kind, vm);
+    const { guest, wish, moment } = this.#vms.happened(event);
+    if (guest === null) return { granted: false, reason: `VM ${vm} is unknown here`, unknown: true };
+    // first of all, and without a turn of the event loop: this may run inside of the VM's stop
+    if (wish !== 'de-associate') this.#sayIfStopped(guest);
     this.#parts.log('info', `VM ${vm} ${kind}`);
-    if (wish === 'de-associate') this.#forget(vm);
-    if (!wish && !moment) return { granted: true };
-    const found = this.#parts.vsisOf(macs);
-    // without a turn of the event loop where the answer is known: this may run inside of the VM's stop
-    const vsis = 'then' in found ? await found : found;
-    if (moment) for (const vsi of vsis) this.#report(vsi, moment, at);
-    if (!wish) return { granted: true };
-    const outcome = await this.#askAll(vm, macs, vsis, wish);
-    if (!outcome.granted && wish === 'pre-associate-rr')
-      for (const vsi of vsis) this.#report(vsi, 'fail', this.#parts.timestamp(), outcome.reason);
+    if (moment && moment !== 'announce') this.#reportAll(guest, moment, at);
+    if (wish === null) return granted;
+    if (wish === 'de-associate') return this.#leave(guest, macs);
+    const outcome = await this.#enter(guest, event, wish);
+    if (wish === 'associate') {
+      if (kind !== 'arrived') this.#taps.keep(macs);
+    } else if (outcome.granted) this.#prepare(guest);
+    else if (kind === 'incoming' && this.#guests.get(guest)?.mode === wish)
+      this.#reportAll(guest, 'fail', this.#parts.timestamp(), outcome.reason);
     return outcome;
   }
 
-  async #askAll(
-    vm: string,
-    macs: readonly MacAddress[],
-    vsis: readonly StationVsi[],
-    wish: Mode,
+  /** What has changed of S: whether those that have a VSI here all stand still for a switch-over. */
+  #sayIfStopped(guest: GuestKey): void {
+    this.#hint(guest, ({ vsiId }) => ({ suspended: this.#isSuspended(vsiId) }));
+  }
+
+  #hint(guest: GuestKey, hints: (vsi: StationVsi) => Partial<Hints>): void {
+    const vsis = this.#guests.get(guest)?.vsis ?? [];
+    if (vsis.length)
+      this.#driver.do((machine, now) =>
+        machine.hint(
+          vsis.map((vsi) => [vsi.vsiId, hints(vsi)]),
+          now,
+        ),
+      );
+  }
+
+  #isSuspended(vsiId: VsiId): boolean {
+    const phases = this.#holders(vsiId).map((guest) => this.#vms.phase(guest));
+    return phases.includes('leaving') && !phases.includes('here');
+  }
+
+  #holders(vsiId: VsiId): GuestKey[] {
+    return [...this.#guests].flatMap(([guest, { vsis }]) =>
+      vsis.some((vsi) => vsi.vsiId === vsiId) ? [guest] : [],
+    );
+  }
+
+  /** The VM is armed: its interfaces take frames before it runs, and the bridge is told. */
+  #prepare(guest: GuestKey): void {
+    const { macs, mode } = this.#guests.get(guest) ?? {};
+    if (!macs || mode !== 'pre-associate-rr') return;
+    this.#taps.prepare(macs);
+    this.#hint(guest, (vsi) => (this.#isHere(vsi) ? {} : { migrating: this.#taps.ready(vsi.macs) }));
+  }
+
+  /** An interface has come up, or has come at all: who waits for it is told. */
+  tapsChanged(): void {
+    for (const guest of this.#guests.keys()) if (this.#vms.phase(guest) === 'arriving') this.#prepare(guest);
+  }
+
+  /** Asks for a guest's VSIs, and lets go of those that it had before and has no more. */
+  async #enter(
+    guest: GuestKey,
+    { vm, macs, kind, at }: HypervisorEvent,
+    mode: Guest['mode'],
   ): Promise<Outcome> {
-    const failures = this.#wanted.get(vm)?.failures ?? 0;
-    if (wish === 'associate') this.#want(vm, { macs, vsis, failures, cancel: () => {} });
-    const outcomes = await Promise.all(vsis.map((vsi) => this.#ask(vsi, wish)));
-    const stray = macs.find((mac) => !vsis.some((vsi) => vsi.macs.includes(mac)));
-    if (stray && wish !== 'de-associate')
-      outcomes.push({ granted: false, reason: `${stray} belongs to no VSI that is known here` });
-    const outcome = outcomes.find(({ granted }) => !granted) ?? { granted: true };
-    if (wish === 'associate') this.#settled(vm, outcome);
+    const before = this.#guests.get(guest);
+    const failures = before?.failures ?? 0;
+    before?.cancel();
+    const held = before?.vsis ?? [];
+    this.#guests.set(guest, { vm, macs, vsis: held, mode, failures, cancel: () => {} });
+    const found = this.#parts.vsisOf(macs);
+    // without a turn of the event loop where the answer is known
+    const vsis = 'then' in found ? await found : found;
+    const now = this.#guests.get(guest);
+    if (now?.macs !== macs || now.mode !== mode)
+      return { granted: false, reason: `VM ${vm}: something else was asked meanwhile` };
+    this.#guests.set(guest, { ...now, vsis });
+    if (kind === 'incoming') for (const vsi of vsis) this.#report(vsi, 'announce', at);
+    for (const vsi of held) if (!vsis.some(({ vsiId }) => vsiId === vsi.vsiId)) void this.#release(vsi);
+    const isNew = (vsi: StationVsi) =>
+      !held.some(({ vsiId, macs }) => vsiId === vsi.vsiId && macs.join() === vsi.macs.join());
+    return this.#askAll(guest, kind === 'nics' ? vsis.filter(isNew) : vsis);
+  }
+
+  async #leave(guest: GuestKey, macs: readonly MacAddress[]): Promise<Outcome> {
+    const known = this.#guests.get(guest);
+    known?.cancel();
+    this.#guests.delete(guest);
+    this.#taps.undo(known?.macs ?? macs);
+    if (known?.mode === 'associate') this.#parts.remember(this.running());
+    const outcomes = await Promise.all((known?.vsis ?? []).map((vsi) => this.#release(vsi)));
+    return outcomes.find((outcome) => !outcome.granted) ?? granted;
+  }
+
+  /** Unless another process has the VSI too, as when a VM is started anew beside its own end. */
+  #release(vsi: StationVsi): Promise<Outcome> {
+    return this.#holders(vsi.vsiId).length ? Promise.resolve(granted) : this.#ask(vsi, 'de-associate');
+  }
+
+  /** Asks for VSIs of a guest in its mode. */
+  async #askAll(guest: GuestKey, vsis: readonly StationVsi[]): Promise<Outcome> {
+    const { mode, macs, vsis: all } = this.#guests.get(guest)!;
+    if (mode === 'associate') this.#parts.remember(this.running());
+    const outcomes = await Promise.all(
+      vsis.filter((vsi) => mode === 'associate' || !this.#isHere(vsi)).map((vsi) => this.#ask(vsi, mode)),
+    );
+    const stray = macs.find((mac) => !all.some((vsi) => vsi.macs.includes(mac)));
+    if (stray) outcomes.push({ granted: false, reason: `${stray} belongs to no VSI that is known here` });
+    const outcome = outcomes.find(({ granted }) => !granted) ?? granted;
+    if (mode === 'associate') this.#settled(guest, outcome);
     return outcome;
   }
 
-  #want(vm: string, wanted: Wanted): void {
-    this.#wanted.get(vm)?.cancel();
-    this.#wanted.set(vm, wanted);
-    this.#parts.remember(this.running());
+  /** Whether a process has the VSI associated: another one's wish to pre-associate it would take something away. */
+  #isHere({ vsiId }: StationVsi): boolean {
+    return this.#holders(vsiId).some((guest) => this.#guests.get(guest)?.mode === 'associate');
   }
 
-  #forget(vm: string): void {
-    this.#wanted.get(vm)?.cancel();
-    if (this.#wanted.delete(vm)) this.#parts.remember(this.running());
+  #settled(key: GuestKey, outcome: Outcome): void {
+    const guest = this.#guests.get(key);
+    if (guest?.mode !== 'associate') return;
+    if (outcome.granted) this.#guests.set(key, { ...guest, failures: 0 });
+    else this.#again(key, outcome.reason);
   }
 
-  #settled(vm: string, outcome: Outcome): void {
-    const wanted = this.#wanted.get(vm);
-    if (!wanted) return;
-    if (outcome.granted) this.#wanted.set(vm, { ...wanted, failures: 0 });
-    else this.#again(vm, outcome.reason);
-  }
-
-  /** Asks again for a VM that is still wanted, later each time. */
-  #again(vm: string, reason: string, least = retryMs.first): void {
-    const wanted = this.#wanted.get(vm);
-    if (!wanted) return;
+  /** Asks again for a VM that runs here, later each time. What a VM loses that is leaving is nothing to ask for. */
+  #again(key: GuestKey, reason: string, least = retryMs.first): void {
+    const guest = this.#guests.get(key);
+    if (guest?.mode !== 'associate' || this.#vms.phase(key) === 'leaving') return;
     const { log, clock, vsisOf } = this.#parts;
-    const wait = Math.min(least * 2 ** wanted.failures, retryMs.most);
-    log('warn', `VM ${vm}: ${reason}; asking again in ${wait / 1000} s`);
-    wanted.cancel();
+    const wait = Math.min(least * 2 ** guest.failures, retryMs.most);
+    log('warn', `VM ${guest.vm}: ${reason}; asking again in ${wait / 1000} s`);
+    guest.cancel();
     const cancel = clock.at(clock.now() + wait, () => {
-      const ask = (vsis: readonly StationVsi[]) => void this.#askAll(vm, wanted.macs, vsis, 'associate');
-      const found = vsisOf(wanted.macs);
-      if (!('then' in found)) ask(found);
-      // it may have left meanwhile
-      else void found.then((vsis) => this.#wanted.has(vm) && ask(vsis));
+      const ask = (vsis: readonly StationVsi[]) => {
+        const now = this.#guests.get(key); // it may have left meanwhile, or have other NICs
+        if (now?.macs !== guest.macs || now.mode !== guest.mode) return;
+        this.#guests.set(key, { ...now, vsis });
+        void this.#askAll(key, vsis);
+      };
+      const found = vsisOf(guest.macs);
+      if ('then' in found) void found.then(ask);
+      else ask(found);
     });
-    this.#wanted.set(vm, { ...wanted, failures: wanted.failures + 1, cancel });
+    this.#guests.set(key, { ...guest, failures: guest.failures + 1, cancel });
   }
 
   #ask(vsi: StationVsi, mode: Mode): Promise<Outcome> {
@@ -219,9 +328,20 @@ export class StationAgent {
         format: 'mac-vid',
         entries: vsi.macs.map((mac) => ({ mac, vid: nullVid })),
       };
+      const hints: Hints = {
+        migrating: mode !== 'de-associate' && this.#isComing(vsi) && this.#taps.ready(vsi.macs),
+        suspended: this.#isSuspended(vsi.vsiId),
+      };
       this.#driver.do((machine, now) =>
-        machine.request({ vsiId: vsi.vsiId, profile: vsi.profile, filter }, mode, now),
+        machine.request({ vsiId: vsi.vsiId, profile: vsi.profile, filter, hints }, mode, now),
       );
+    });
+  }
+
+  #isComing({ vsiId }: StationVsi): boolean {
+    return this.#holders(vsiId).some((guest) => {
+      const phase = this.#vms.phase(guest);
+      return phase === 'arriving' || phase === 'arrived';
     });
   }
 
@@ -236,7 +356,10 @@ export class StationAgent {
         this.#settle(output.vsiId, () => ({ granted: true }));
         return;
       case 'refused':
-        this.#lost(output.vsiId, `the bridge refused: ${output.code}`);
+        this.#lost(
+          output.vsiId,
+          `the bridge refused: ${[output.code, output.reason ?? []].flat().join(': ')}`,
+        );
         return;
       case 'timed out':
         this.#lost(output.vsiId, 'the bridge did not answer');
@@ -268,8 +391,7 @@ export class StationAgent {
       this.#settle(vsiId, () => ({ granted: false, reason }));
       return;
     }
-    for (const [vm, { vsis }] of this.#wanted)
-      if (vsis.some((vsi) => vsi.vsiId === vsiId)) this.#again(vm, reason, wait);
+    for (const guest of this.#holders(vsiId)) this.#again(guest, reason, wait);
   }
 
   /** Settles those who wait for a VSI with what `outcome` has for their request, if anything. */
@@ -278,6 +400,10 @@ export class StationAgent {
       const settled = outcome(mode);
       if (settled) settle(settled);
     }
+  }
+
+  #reportAll(guest: GuestKey, moment: MigrationReport['moment'], at: Timestamp, reason?: string): void {
+    for (const vsi of this.#guests.get(guest)?.vsis ?? []) this.#report(vsi, moment, at, reason);
   }
 
   #report(vsi: StationVsi, moment: MigrationReport['moment'], at: Timestamp, reason?: string): void {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import {
   absolutePath,
@@ -9,6 +10,7 @@ import {
 } from '../api/agent-config.ts';
 import * as form from '../api/forms.ts';
 import { strict } from '../api/strict.ts';
+import { Invalid } from '../domain/invalid.ts';
 
 /** The configuration file of `hairpin station`. */
 export const stationConfig = strict({
@@ -21,6 +23,8 @@ export const stationConfig = strict({
   control: socketPath,
   evb,
   managementAddresses,
+  /** whether the interface of a VM that is on its way here is set up as soon as the bridge has armed it */
+  setUpWhenArmed: z.boolean().default(true),
   /** where QEMU monitors for the station appear: a QMP socket NAME.SUFFIX for each VM */
   qemu: strict({
     directory: absolutePath,
@@ -28,3 +32,23 @@ export const stationConfig = strict({
   }).optional(),
 });
 export type StationConfig = z.output<typeof stationConfig>;
+
+/** What a station that runs can change; for all else it is another station, or says another thing of itself. */
+const changeable: ReadonlySet<string> = new Set<keyof StationConfig>([
+  'manager',
+  'token',
+  'qemu',
+  'setUpWhenArmed',
+]);
+
+/** @throws Invalid if a running station cannot go from one configuration to the other */
+export function refuseFixed(before: StationConfig, after: StationConfig): void {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)] as (keyof StationConfig)[]);
+  const fixed = [...keys].filter(
+    (key) => !changeable.has(key) && !isDeepStrictEqual(before[key], after[key]),
+  );
+  if (fixed.length)
+    throw new Invalid(
+      `${fixed.join(', ')} cannot change while the station runs; to restart it would be right, which costs its VMs nothing`,
+    );
+}

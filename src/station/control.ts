@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { explainIssues } from '../api/explain.ts';
-import { serveLocal } from '../api/local-socket.ts';
+import { LocalSocketError, serveLocal } from '../api/local-socket.ts';
 import * as form from '../api/forms.ts';
 import { strict } from '../api/strict.ts';
 import { Invalid } from '../domain/invalid.ts';
@@ -21,11 +21,14 @@ const announcement = strict({
  */
 export function serveControl(path: string, agent: StationAgent, now: () => number) {
   return serveLocal(path, {
-    announce: (body) => {
+    announce: async (body) => {
       const parsed = announcement.safeParse(body);
       if (!parsed.success) throw new Invalid(explainIssues('announce', parsed.error, body).join('; '));
       const { event, vm, macs, at } = parsed.data;
-      return agent.happened({ kind: event, vm, macs, at: at ?? now() });
+      const outcome = await agent.happened({ kind: event, vm, macs, at: at ?? now() });
+      if (!outcome.granted && outcome.unknown)
+        throw new LocalSocketError(`${event}: ${outcome.reason}; "started" or "incoming" makes a VM known`);
+      return outcome;
     },
     state: () => Promise.resolve(agent.state()),
   });

@@ -1,29 +1,33 @@
 import { randomInt } from 'node:crypto';
 import type { Logger } from 'pino';
-import { ApiClient } from '../api/client.ts';
 import { Reporter } from '../api/reporter.ts';
-import type { HypervisorEvent } from '../hypervisors/event.ts';
-import { watchDirectory } from '../hypervisors/qemu/directory-watcher.ts';
 import { now, systemClock } from '../linux/clock.ts';
-import { interfaceAddress, interfaceIndex, interfaceRuns } from '../linux/interfaces.ts';
+import { interfaceAddress, interfaceIndex, interfaceRuns, setInterfaceUp } from '../linux/interfaces.ts';
 import { monitorLinks } from '../linux/link-monitor.ts';
+import { readLinks } from '../linux/links.ts';
 import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
+import { changeNetworkParameter } from '../linux/sysctl.ts';
 import { etherTypes, groupAddresses } from '../protocol/ethernet.ts';
 import { evbParameters } from '../protocol/evb/parameters.ts';
 import { managementIp } from '../protocol/lldp/management.ts';
 import { StationAgent } from './agent.ts';
-import type { StationConfig } from './config.ts';
+import { refuseFixed, type StationConfig } from './config.ts';
 import { serveControl } from './control.ts';
+import { ManagerLink } from './manager-link.ts';
+import { QemuWatch } from './qemu-watch.ts';
 import { RunningVmsFile } from './running-vms.ts';
-import { VsiDirectory } from './vsi-directory.ts';
+import { HostTaps } from './taps.ts';
 
 /**
  * Runs a station agent on an uplink in this process's network namespace until `close`.
  * @throws SystemError, ApiError, Invalid, LocalSocketError: one line, and nothing was changed
  */
-export async function runStation(config: StationConfig, logger: Logger): Promise<{ close(): Promise<void> }> {
+export async function runStation(
+  config: StationConfig,
+  logger: Logger,
+): Promise<{ close(): Promise<void>; reload(config: StationConfig): void }> {
   const failed = (error: unknown) => logger.error({ err: error }, 'unexpected');
-  const api = new ApiClient(config.manager, { token: config.token });
+  let setUpWhenArmed = config.setUpWhenArmed;
   const reporter = new Reporter((refused) => logger.warn(`the manager refused: ${refused}`));
   using cleanup = new DisposableStack();
   let index = interfaceIndex(config.uplink);
@@ -35,8 +39,16 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
   const file = new RunningVmsFile(config.control, (message) => logger.warn(message));
   const remembered = file.load();
   const known = remembered.flatMap(({ vsis }) => vsis);
-  const vsis = new VsiDirectory(api, (message) => logger.warn(message), known);
-  cleanup.defer(() => vsis.close());
+  const manager = new ManagerLink(config, (message) => logger.warn(message), known);
+  cleanup.defer(() => manager.vsis.close());
+  const taps = new HostTaps({
+    uplink: () => index,
+    links: readLinks,
+    setUp: setInterfaceUp,
+    setParameter: changeNetworkParameter,
+    isOn: () => setUpWhenArmed,
+    log: (level, message) => logger[level](message),
+  });
 
   const watched = new Set<string>();
   const agent = new StationAgent({
@@ -53,27 +65,24 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
     },
     clock: systemClock,
     timestamp: now,
-    vsisOf: (macs) => vsis.of(macs),
-    report: (report) => reporter.tell(() => api.report(report)),
+    taps,
+    vsisOf: (macs) => manager.vsis.of(macs),
+    report: (report) => reporter.tell(() => manager.api.report(report)),
     // the hypervisor itself tells of those that are watched
     remember: (running) => file.save(running.filter(({ vm }) => !watched.has(vm))),
     log: (level, message) => logger[level](message),
   });
   const control = await serveControl(config.control, agent, now);
   cleanup.defer(() => control.close());
-  if (config.qemu) {
-    const happened = (event: HypervisorEvent) => {
+  const qemu = new QemuWatch(
+    (event) => {
       watched.add(event.vm);
       agent.happened(event).catch(failed);
-    };
-    const watcher = watchDirectory(config.qemu.directory, {
-      suffix: config.qemu.suffix,
-      emit: happened,
-      problem: (message) => logger.warn(message),
-      now,
-    });
-    cleanup.defer(() => watcher.close());
-  }
+    },
+    (message) => logger.warn(message),
+  );
+  cleanup.defer(() => qemu.close());
+  qemu.watch(config.qemu);
   socket.listen((frame) => agent.receive(frame), failed);
   cleanup.defer(
     monitorLinks((change) => {
@@ -87,6 +96,7 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
         }
       }
       if (change.index === index) agent.linkChanged(change.runs);
+      else if (taps.isWaiting) agent.tapsChanged();
     }, failed),
   );
   if (interfaceRuns(config.uplink)) agent.linkChanged(true);
@@ -95,11 +105,18 @@ export async function runStation(config: StationConfig, logger: Logger): Promise
 
   const running = cleanup.move();
   return {
+    reload(next) {
+      refuseFixed(config, next);
+      qemu.watch(next.qemu);
+      manager.follow(next);
+      ({ setUpWhenArmed } = next);
+      config = next;
+    },
     async close() {
       agent.stop();
       running.dispose();
       await reporter.close();
-      api.close();
+      manager.close();
     },
   };
 }

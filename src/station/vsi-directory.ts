@@ -41,6 +41,15 @@ export class VsiDirectory {
     watching.catch((error: Error) => warn(error.message));
   }
 
+  /** All that is known now, for another directory to begin with. */
+  all(): StationVsi[] {
+    return [...this.#vsis.values()].map(({ vsiId, macs, profile }) => ({
+      vsiId,
+      macs,
+      profile: parseProfileKey(profile),
+    }));
+  }
+
   #listed({ items, revision, continues, accepted, unreadable }: Listing<VsiSpec>): void {
     const goesOn = continues && this.#since !== null;
     const isAccepted = goesOn && accepted > this.#since!;

@@ -8,7 +8,7 @@ const objectFile = fileURLToPath(new URL('../../bpf/relay-record.bpf.o', import.
 const emissionSize = 2048; // struct emission of bpf/record.h
 const mostEmissions = 128;
 const frameOffset = 16;
-const leftToTheAgent = 0; // TC_ACT_OK
+const passed = 0; // TC_ACT_OK
 const ownTag = [0x81, 0x00, 0xff, 0xff];
 
 /**
@@ -36,13 +36,14 @@ export class Recorder {
     this.#names = new Map(Array.from(this.#ifindexes, ([name, index]) => [index, name]));
   }
 
-  /** What leaves, and where, when the frame enters the port; null: it is left to the agent. */
-  receive(port: string, frame: Uint8Array, now: bigint, gso: Gso = notGso): Emission[] | null {
+  /** What leaves, and where, when the frame enters the port. */
+  receive(port: string, frame: Uint8Array, now: bigint, gso: Gso = notGso): Emission[] {
     this.#now[0] = now;
     this.#emitted[0] = 0n;
     const { action } = this.#run.run(behind(ownTag, frame), this.#ifindexes.get(port)!, { gso });
     const emissions = Array.from({ length: Number(this.#emitted[0]) }, (_, i) => this.#emission(i));
-    if (action === leftToTheAgent && !emissions.length) return null;
+    if ((action === passed) !== emissions.some((emission) => emission.port === null))
+      throw new Error(`the program returned ${action}, and ${emissions.length} frames left`);
     return emissions;
   }
 
@@ -50,8 +51,9 @@ export class Recorder {
     if (index >= mostEmissions) throw new Error('more emissions than there is room for');
     const bytes = this.#emissions.subarray(index * emissionSize, (index + 1) * emissionSize);
     const view = new DataView(bytes.buffer, bytes.byteOffset);
-    const port = this.#names.get(view.getUint32(0, true));
-    if (!port) throw new Error(`a frame to interface ${view.getUint32(0, true)}, which is no port`);
+    const ifindex = view.getUint32(0, true);
+    const port = ifindex ? this.#names.get(ifindex) : null;
+    if (port === undefined) throw new Error(`a frame to interface ${ifindex}, which is no port`);
     const untagged = bytes.subarray(frameOffset, frameOffset + view.getUint32(4, true));
     if (!view.getUint16(8, true)) return { port, frame: untagged.slice() };
     const [protocol, tci] = [view.getUint16(8, false), view.getUint16(10, true)];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { ReferenceRelay } from '../../src/relay/reference/relay.ts';
+import { ReferenceRelay, type Emission } from '../../src/relay/reference/relay.ts';
 import type { RelayCounters } from '../../src/relay/relay.ts';
 import { aimed } from '../unit/relay/aim.ts';
 import { anyAim, anyArrival, anyState, portNames, forRealLinks } from '../unit/relay/arbitrary.ts';
@@ -55,7 +55,7 @@ describe('the eBPF relay against the reference', () => {
   });
 });
 
-function text({ port, frame }: { port: string; frame: Uint8Array }): string {
+function text({ port, frame }: Emission): string {
   return `${port} ${Buffer.from(frame).toString('hex')}`;
 }
 

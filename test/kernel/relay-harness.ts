@@ -10,12 +10,13 @@ import { createQuietNamespace, deleteNamespace, inNamespace, nsenter } from '../
 import { PacketSocket } from '../../src/linux/packet-socket.ts';
 import { ip, run } from '../../src/linux/run.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
-import type { RelayState } from '../../src/relay/relay.ts';
+import { hostProtocols, type RelayState } from '../../src/relay/relay.ts';
 import { plain } from '../unit/relay/frames.ts';
 import { sendSuperFrame } from './super-frame.ts';
 
 const sender = fileURLToPath(new URL('relay-sender.ts', import.meta.url));
 const marker = 'hp-marker';
+const stackTypes = [0x88b5, ...Object.values(hostProtocols)];
 let count = 0;
 
 /** A switch in a namespace of its own: veth pairs, the near ends its ports, a packet socket at every far end. */
@@ -28,6 +29,8 @@ export class KernelSwitch {
   readonly #names: readonly string[];
   readonly #far = new Map<string, PacketSocket>();
   readonly #near = new Map<string, PacketSocket>();
+  /** what the protocol stack hears at each port */
+  readonly #ears = new Map<string, PacketSocket[]>();
   #out = new Map<string, Uint8Array[]>();
   #marks = new Map<string, number>();
   #marked: () => void = () => {};
@@ -76,6 +79,11 @@ export class KernelSwitch {
       );
       this.#far.set(name, far);
       this.#near.set(name, new PacketSocket(name));
+      for (const ear of this.#ears.get(name) ?? []) ear.close();
+      this.#ears.set(
+        name,
+        stackTypes.map((etherType) => new PacketSocket(name, { etherType })),
+      );
     });
   }
 
@@ -176,6 +184,7 @@ export class KernelSwitch {
         this.#near.get(name)!.send(plain('02:00:00:00:00:01', '02:00:00:00:00:02', marker));
       await all;
     }
+    for (const ear of [...this.#ears.values()].flat()) ear.take((frame) => this.#receive('host', frame));
     const out = this.#out;
     this.#out = new Map();
     this.#marks = new Map();
@@ -199,7 +208,8 @@ export class KernelSwitch {
   }
 
   async close(): Promise<void> {
-    for (const socket of [...this.#far.values(), ...this.#near.values()]) socket.close();
+    for (const socket of [...this.#far.values(), ...this.#near.values(), ...[...this.#ears.values()].flat()])
+      socket.close();
     try {
       this.inside(() => this.relay.destroy());
     } finally {

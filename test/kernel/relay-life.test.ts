@@ -131,7 +131,8 @@ describe('the life of an eBPF relay', () => {
     kernel.apply(state(ports, { 1: { active: at('s3') }, 2: { active: at('s2') } }));
     await run('ip', ['-n', kernel.namespace, 'link', 'del', 's3']);
     await kernel.addLink('s3');
-    assert.deepEqual([...(await kernel.exchange('s3', plain(b, a, 'x'))).keys()], []);
+    // the kernel's own stack has it until then
+    assert.deepEqual([...(await kernel.exchange('s3', plain(b, a, 'x'))).keys()], ['host']);
     kernel.inside(() => kernel.relay.rebind('s3'));
     assert.deepEqual([...(await kernel.exchange('s3', plain(b, a, 'x'))).keys()], ['s2']);
     assert.deepEqual([...(await kernel.exchange('s2', plain(a, b, 'x'))).keys()], ['s3']);

@@ -7,6 +7,7 @@ import { parseVsiId, type VsiId } from '../../domain/vsi-id.ts';
 import type { Endpoint } from '../../lab/simulated/frames.ts';
 import { inNamespace } from '../../linux/namespace.ts';
 import { EbpfRelay } from '../../relay/ebpf/relay.ts';
+import { activeNetworkPorts } from '../../bridge/network-ports.ts';
 import { defaultAgeingTime, type RelayPort, type RelayState, type RelayVsi } from '../../relay/relay.ts';
 import { vm } from '../vms.ts';
 
@@ -47,7 +48,13 @@ export const sendingPort: RelayPort = { kind: 'station', reflectiveRelay: true }
 
 /** These ports and VSIs, and no limit for any tenant. */
 export function stateOf(ports: RelayState['ports'], vsis: RelayState['vsis']): RelayState {
-  return { ports, vsis, tenants: new Map(), ageingTime: defaultAgeingTime };
+  return {
+    ports,
+    vsis,
+    tenants: new Map(),
+    networkPorts: activeNetworkPorts(ports, () => true),
+    ageingTime: defaultAgeingTime,
+  };
 }
 
 /** The first `count` VMs behind one port; of each, its policy. */

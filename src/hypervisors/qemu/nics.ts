@@ -25,6 +25,18 @@ export async function nicAddresses(qmp: QmpClient): Promise<MacAddress[]> {
   return [...macs];
 }
 
+/** The names of all devices that were added, NICs or not: another name, another look at the addresses. */
+export async function deviceNames(qmp: QmpClient): Promise<string> {
+  const names: string[] = [];
+  for (const container of containers) names.push(...(await children(qmp, container)));
+  return names.join();
+}
+
+/** QEMU tells once that a receive filter has changed, and not again until somebody has looked at it. */
+export async function rearmNicEvents(qmp: QmpClient): Promise<void> {
+  await attempt(qmp, 'query-rx-filter');
+}
+
 async function children(qmp: QmpClient, path: string): Promise<string[]> {
   const entries = asList(await attempt(qmp, 'qom-list', { path }));
   return entries.flatMap(({ name, type }) =>

@@ -21,8 +21,13 @@ export interface QmpOptions {
   readonly onEvent?: (event: QmpEvent) => void;
   /** Called once when the connection has ended, with the reason unless `close` was called. */
   readonly onClose?: (reason: QmpError | null) => void;
-  /** for the greeting and for each command */
+  /** for the greeting and for each command; the default is 5,000; Infinity waits as long as QEMU keeps the connection */
   readonly timeoutMs?: number;
+  /** Called once if QEMU takes long to greet. */
+  readonly slow?: (message: string) => void;
+  readonly slowMs?: number;
+  /** gives up the connection, also before the greeting */
+  readonly signal?: AbortSignal;
 }
 
 /** a reply to query-qmp-schema has some 150 kB; nothing else comes near */
@@ -31,7 +36,7 @@ const lineLimit = 1 << 20;
 interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: QmpError) => void;
-  readonly timer: NodeJS.Timeout;
+  readonly timer: NodeJS.Timeout | undefined;
 }
 
 /** One connection to a QEMU monitor (unix socket). A monitor serves one client at a time. */
@@ -58,6 +63,7 @@ export class QmpClient {
       this.#end(this.#error('connection', error.message, error.code ?? null)),
     );
     this.#socket.on('close', () => this.#end(this.#error('connection', 'closed by QEMU', 'EOF')));
+    options.signal?.addEventListener('abort', () => this.close(), { once: true });
   }
 
   /** Connects, waits for the greeting and leaves capabilities negotiation. @throws QmpError */
@@ -70,18 +76,26 @@ export class QmpClient {
 
   /** Runs a command and returns its result. @throws QmpError when QEMU refuses, is too late or goes away */
   execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
-    if (this.#ended) return Promise.reject(this.#error('connection', `${command}: the connection has ended`));
+    return new Promise((resolve, reject) => this.ask(command, args, resolve, reject));
+  }
+
+  /** As `execute`, but the answer is told at its place among the events, before those that came after it. */
+  ask(
+    command: string,
+    args: Readonly<Record<string, unknown>> | undefined,
+    answered: (value: unknown) => void,
+    failed: (error: QmpError) => void,
+  ): void {
+    if (this.#ended) return failed(this.#error('connection', `${command}: the connection has ended`));
     const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#pending.delete(id);
-        reject(this.#error('timeout', `${command}: no answer within ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs);
-      this.#pending.set(id, { resolve, reject, timer });
-      this.#socket.write(
-        `${JSON.stringify(args ? { execute: command, arguments: args, id } : { execute: command, id })}\n`,
-      );
+    const timer = after(this.#timeoutMs, () => {
+      this.#pending.delete(id);
+      failed(this.#error('timeout', `${command}: no answer within ${this.#timeoutMs} ms`));
     });
+    this.#pending.set(id, { resolve: answered, reject: failed, timer });
+    this.#socket.write(
+      `${JSON.stringify(args ? { execute: command, arguments: args, id } : { execute: command, id })}\n`,
+    );
   }
 
   close(): void {
@@ -90,23 +104,25 @@ export class QmpClient {
 
   #greeting(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () =>
-          this.#end(
-            this.#error(
-              'timeout',
-              `no QMP greeting within ${this.#timeoutMs} ms; another client may hold this monitor, each needs its own`,
-            ),
-          ),
-        this.#timeoutMs,
+      const { slow, slowMs = 5000 } = this.#options;
+      const hint = 'another client may hold this monitor, each needs its own';
+      const slowTimer = after(slow ? slowMs : Infinity, () =>
+        slow?.(`${this.#path}: no QMP greeting yet; it is waited for (QEMU may be starting; or ${hint})`),
       );
+      const lateTimer = after(this.#timeoutMs, () =>
+        this.#end(this.#error('timeout', `no QMP greeting within ${this.#timeoutMs} ms; ${hint}`)),
+      );
+      const settled = () => {
+        clearTimeout(slowTimer);
+        clearTimeout(lateTimer);
+      };
       this.#greeted = () => {
-        clearTimeout(timer);
+        settled();
         this.#refused = null;
         resolve();
       };
       this.#refused = (reason) => {
-        clearTimeout(timer);
+        settled();
         reject(reason);
       };
     });
@@ -166,4 +182,9 @@ export class QmpClient {
   #error(kind: QmpError['kind'], what: string, code: string | null = null): QmpError {
     return new QmpError(kind, `${this.#path}: ${what}`, code);
   }
+}
+
+/** A timer; none that never ends. */
+function after(ms: number, action: () => void): NodeJS.Timeout | undefined {
+  return ms === Infinity ? undefined : setTimeout(action, ms);
 }

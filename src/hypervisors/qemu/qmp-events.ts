@@ -3,9 +3,18 @@ import type { HypervisorEventKind } from '../event.ts';
 /**
  * What one QEMU process is to its host, told from its monitor. Pure: `(state, input) → (state, kinds)`.
  *
- *     unknown ─▶ idle ─RESUME─▶ running ─MIGRATION active─▶ outgoing ─STOP─▶ switching ─completed─▶ left
- *           └──▶ incoming ─completed─▶ arrived ─RESUME─▶ running       failed │
- *                                                        running ◀─RESUME─ returning
+ *     unknown ─▶ idle ─RESUME─▶ running ◀─RESUME── paused ◀─────────────────────┐ by hand, an error, a snapshot
+ *           │                   │    ▲ └────STOP────▲                           │
+ *           │                   │    └─failed──┐                                │
+ *           │                   └──active──▶ outgoing ────STOP────▶ stopping ───┘
+ *           │                                                          │ finish-migrate
+ *           └──▶ incoming ─completed─▶ arrived ─RESUME─▶ running    switching ─completed─▶ left
+ *                                                        running ◀─RESUME─ returning ◀─failed┘
+ *
+ * A STOP alone is no migration's: QEMU says the same for a `stop` by hand, an I/O error, a snapshot. It is the migration's
+ * if the run state is `finish-migrate`, the migration has got to `pre-switchover`, `device` or `postcopy-active`, or the
+ * memory is gone through once more while the VM stands still (MIGRATION_PASS, which on QEMU 7.2 comes before an answer
+ * about the run state). A VM has left if its process ends in `postmigrate`: until then its toolstack may let it go on.
  *
  * `failed` is a destination whose migration failed; it ends by itself.
  */
@@ -15,48 +24,65 @@ export type QmpState =
   | 'incoming'
   | 'arrived'
   | 'running'
+  | 'paused'
   | 'outgoing'
+  | 'postcopy'
+  | 'stopping'
   | 'switching'
   | 'returning'
   | 'left'
   | 'failed';
 
 export type QmpInput =
-  /** query-status and query-migrate; `migration` is absent before the first one */
+  /** query-status and query-migrate, at attachment; `migration` is absent before the first one */
   | { readonly kind: 'snapshot'; readonly status: string; readonly migration: string | null }
+  /** query-status, when a step has asked for it */
+  | { readonly kind: 'status'; readonly status: string }
   /** the RESUME and STOP events */
   | { readonly kind: 'resume' }
   | { readonly kind: 'stop' }
   /** a MIGRATION event (needs the `events` migration capability, except a destination's "setup") */
   | { readonly kind: 'migration'; readonly status: string }
+  /** the MIGRATION_PASS event: the memory is gone through once more (needs the same) */
+  | { readonly kind: 'pass' }
   /** the monitor's connection ended, as it does with the process */
   | { readonly kind: 'closed' };
 
 export interface QmpStep {
   readonly state: QmpState;
   readonly emit: readonly HypervisorEventKind[];
+  /** the run state decides: it is to be asked for */
+  readonly look: boolean;
 }
 
 /** What `input` means to a VM in `state`; what means nothing leaves the state as it is. */
 export function qmpStep(state: QmpState, input: QmpInput): QmpStep {
   switch (input.kind) {
     case 'snapshot':
-      return snapshot(state, input.status, input.migration);
+      return found(state, input.status, input.migration);
+    case 'status':
+      return looked(state, input.status);
     case 'resume':
       return resume(state);
     case 'stop':
-      return state === 'outgoing' ? step('switching', 'stopped') : step(state);
+      return stop(state);
     case 'migration':
       return migration(state, input.status);
+    case 'pass':
+      if (state === 'running') return step('outgoing');
+      return state === 'stopping' ? step('switching', 'stopped') : step(state);
     default: // closed
-      return state === 'incoming' || state === 'arrived'
-        ? step('unknown', 'aborted', 'gone')
-        : step('unknown', 'gone');
+      if (state === 'incoming' || state === 'arrived') return step('unknown', 'aborted', 'gone');
+      return state === 'left' ? step('unknown', 'left', 'gone') : step('unknown', 'gone');
   }
 }
 
 function step(state: QmpState, ...emit: HypervisorEventKind[]): QmpStep {
-  return { state, emit };
+  return { state, emit, look: false };
+}
+
+function look(state: QmpState): QmpStep {
+  return { state, emit: [], look: true };
 }
 
 /** migration states of a source on its way (qapi/migration.json, MigrationStatus) */
@@ -69,16 +95,11 @@ const underWay = new Set([
   'device',
 ]);
 
-/**
- * At attachment, tells what the process is; in state `running` or `outgoing`, after a STOP, whether that was the
- * switch-over of a migration whose begin went unheard.
- */
-function snapshot(state: QmpState, status: string, migration: string | null): QmpStep {
-  const switching = status === 'finish-migrate' || (status === 'paused' && isUnderWay(migration));
-  if (state === 'running' || state === 'outgoing') {
-    if (status === 'postmigrate') return step('left', 'stopped', 'left');
-    return switching ? step('switching', 'stopped') : step(state);
-  }
+/** of these, those in which the VM stands still for the switch-over */
+const switchOver = new Set(['pre-switchover', 'device']);
+
+/** At attachment, tells what the process is. */
+function found(state: QmpState, status: string, migration: string | null): QmpStep {
   if (state !== 'unknown') return step(state);
   switch (status) {
     case 'prelaunch':
@@ -86,23 +107,53 @@ function snapshot(state: QmpState, status: string, migration: string | null): Qm
     case 'inmigrate':
       return step('incoming', 'incoming');
     case 'postmigrate':
-      return step('left', 'left');
+      return step('left');
     case 'running':
-      return step(isUnderWay(migration) ? 'outgoing' : 'running', 'started');
+      return step(migration !== null && underWay.has(migration) ? 'outgoing' : 'running', 'started');
     case 'paused':
       // it came by a migration and is held: just now by its toolstack, or long after by somebody; both end by RESUME
-      if (migration === 'completed') return step('arrived', 'arrived');
-      return switching ? step('switching', 'started', 'stopped') : step('running', 'started');
+      return migration === 'completed' ? step('arrived', 'arrived') : step('paused', 'started');
     case 'finish-migrate':
       return step('switching', 'started', 'stopped');
     default:
       // suspended, watchdog, io-error, guest-panicked …: it has run here and has not gone anywhere
-      return step('running', 'started');
+      return step('paused', 'started');
   }
 }
 
-function isUnderWay(migration: string | null): boolean {
-  return migration !== null && underWay.has(migration);
+/** The run state, after a STOP or the end of a migration of which it is not known what it did to the VM. */
+function looked(state: QmpState, status: string): QmpStep {
+  switch (state) {
+    case 'running':
+    case 'paused':
+    case 'outgoing':
+    case 'postcopy':
+    case 'stopping':
+      if (status === 'postmigrate') return step('left', 'stopped');
+      if (status === 'finish-migrate') return step('switching', 'stopped');
+      return step(state === 'stopping' ? 'paused' : state);
+    case 'switching':
+      // the memory was gone through by chance just when somebody stopped the VM by hand
+      return status === 'paused' ? step('paused', 'resumed') : step(state);
+    case 'returning':
+      return step(status === 'postmigrate' ? 'left' : state);
+    default:
+      return step(state);
+  }
+}
+
+function stop(state: QmpState): QmpStep {
+  switch (state) {
+    case 'running':
+      // may be the switch-over of a migration whose begin went unheard
+      return look('paused');
+    case 'outgoing':
+      return look('stopping');
+    case 'postcopy':
+      return step('switching', 'stopped');
+    default:
+      return step(state);
+  }
 }
 
 function resume(state: QmpState): QmpStep {
@@ -112,6 +163,10 @@ function resume(state: QmpState): QmpStep {
     case 'incoming':
     case 'arrived':
       return step('running', 'resumed');
+    case 'paused':
+      return step('running');
+    case 'stopping':
+      return step('outgoing');
     case 'switching':
       // taken back before the migration's end was told; "failed" or "cancelled" follows
       return step('outgoing', 'resumed');
@@ -126,19 +181,37 @@ function resume(state: QmpState): QmpStep {
 }
 
 function migration(state: QmpState, status: string): QmpStep {
+  const failed = status === 'failed' || status === 'cancelled';
   switch (state) {
-    case 'running':
-      return underWay.has(status) ? step('outgoing') : step(state);
     case 'incoming':
       if (status === 'completed') return step('arrived', 'arrived');
       return status === 'failed' ? step('failed', 'aborted') : step(state);
     case 'arrived':
       return status === 'failed' ? step('failed', 'aborted') : step(state);
+    case 'running':
+      if (status === 'completed') return look(state);
+      return underWay.has(status) ? step('outgoing') : step(state);
+    case 'paused':
+      if (status === 'completed') return look(state);
+      return switchOver.has(status) ? step('switching', 'stopped') : step(state);
     case 'outgoing':
+    case 'postcopy':
+      // a snapshot is complete while the VM runs; a VM that was paused before has not been seen to stop
+      if (status === 'completed') return look('running');
+      if (failed) return step('running', 'aborted');
+      if (status === 'postcopy-active') return step('postcopy');
+      return switchOver.has(status) ? step('switching', 'stopped') : step(state);
+    case 'stopping':
+      if (status === 'completed') return look('paused');
+      if (failed) return step('paused', 'aborted');
+      return switchOver.has(status) || status === 'postcopy-active'
+        ? step('switching', 'stopped')
+        : step(state);
     case 'switching':
-      if (status === 'completed') return step('left', 'left');
-      if (status !== 'failed' && status !== 'cancelled') return step(state);
-      return step(state === 'outgoing' ? 'running' : 'returning', 'aborted');
+      if (status === 'completed') return step('left');
+      return failed ? step('returning', 'aborted') : step(state);
+    case 'returning':
+      return status === 'completed' ? look(state) : step(state);
     default:
       return step(state);
   }

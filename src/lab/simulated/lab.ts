@@ -173,7 +173,7 @@ export class SimulatedLab implements Lab {
       if (beacon) this.#account?.beaconEntered(beacon, timestamp());
       for (const emission of this.#relay.receive(port, frame, process.hrtime.bigint()))
         if (emission.port === networkPort) this.#atPeer(emission.frame);
-        else toStation.get(emission.port)?.send(emission.frame);
+        else if (emission.port !== null) toStation.get(emission.port)?.send(emission.frame);
     };
     for (const [i, { name, port }] of hosts.entries()) {
       const cable = this.#cable((frame) => this.#toSwitch(port, frame));

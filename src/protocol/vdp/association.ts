@@ -24,11 +24,14 @@ export interface VdpRequest extends Subject {
   readonly hints: Hints;
 }
 
-/** What the station knows of the VM (M and S bit, 802.1Q 41.2.3). */
+/**
+ * What the station knows of the VM (M and S bit, 802.1Q 41.2.3). Hairpin's station says by them what the bridge's flip needs:
+ * see `src/station/agent.ts`. lldpad repeats those of a VSI's first request for ever; draft 0.2 has none.
+ */
 export interface Hints {
-  /** the VM migrates to this station */
+  /** the VM migrates to this station; from Hairpin's: and its interface there is up, so that frames for it wait in its queue */
   readonly migrating: boolean;
-  /** the VM is suspended, or migrates away */
+  /** the VM is suspended, or migrates away; from Hairpin's: it stands still for its switch-over, until this is false again */
   readonly suspended: boolean;
 }
 
@@ -47,6 +50,8 @@ export interface Refusal {
   readonly keep: boolean;
   /** to ask again is useless */
   readonly hard: boolean;
+  /** in words, between a bridge and a station that are both Hairpin's */
+  readonly reason?: string;
 }
 
 /** By the value on the wire (802.1Q 41.2.3). */

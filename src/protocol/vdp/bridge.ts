@@ -525,7 +525,14 @@ export class VdpBridge {
     this.counters.commandsFailed++;
     if (keep) this.counters.commandReverts++;
     const { operation, put } = this.#options;
-    const answered = put({ kind: 'answer', mode, vsiId, profile, filter, refusal: { code, keep, hard } });
+    const answered = put({
+      kind: 'answer',
+      mode,
+      vsiId,
+      profile,
+      filter,
+      refusal: { code, keep, hard, reason },
+    });
     if (!vsi) return;
     if (answered && vsi.pending?.request === request && operation().dialect === 'draft')
       this.#refused.set(vsiId, request);

@@ -54,6 +54,8 @@ export type VdpStationOutput =
       readonly vsiId: VsiId;
       readonly code: VdpErrorCode;
       readonly hard: boolean;
+      /** in the bridge's own words, if it is Hairpin's */
+      readonly reason: string | null;
       /** what the VSI still has */
       readonly association: Association;
     }
@@ -131,6 +133,22 @@ export class VdpStation {
     const granted = known?.granted ?? null;
     this.#vsis.set(vsiId, { description, mode, phase: 'waiting', reporting: true, granted });
     if (this.#connected) this.#ask(vsiId, now);
+  }
+
+  /**
+   * What the station knows of the VM has changed: said at once, by asking once more for what was asked for last, and with
+   * every renewal. A VSI that is not asked for has nothing to be said of.
+   */
+  hint(vsiId: VsiId, change: Partial<Hints>, now: number): void {
+    const vsi = this.#vsis.get(vsiId);
+    if (!vsi || vsi.mode === 'de-associate') return;
+    const before = vsi.description.hints ?? noHints;
+    const hints = { ...before, ...change };
+    if (hints.migrating === before.migrating && hints.suspended === before.suspended) return;
+    vsi.description = { ...vsi.description, hints };
+    const { granted } = vsi;
+    if (granted) vsi.granted = { ...granted, description: { ...granted.description, hints } };
+    if (vsi.phase !== 'waiting' && this.#options.operation().dialect === 'ratified') this.#ask(vsiId, now);
   }
 
   /** EVB is negotiated: everything is asked for, again or at last. */
@@ -212,7 +230,8 @@ export class VdpStation {
     if (report) this.#options.emit({ kind: 'granted', vsiId, association, filter });
   }
 
-  #refused(vsi: Vsi, { code, keep, hard }: NonNullable<VdpAnswer['refusal']>, now: number): void {
+  #refused(vsi: Vsi, refusal: NonNullable<VdpAnswer['refusal']>, now: number): void {
+    const { code, keep, hard, reason = null } = refusal;
     const { vsiId } = vsi.description;
     const held = keep ? vsi.granted : null;
     if (held === null) this.#remove(vsiId);
@@ -222,7 +241,8 @@ export class VdpStation {
       vsi.description = held.description;
       this.#settle(vsi, now);
     }
-    this.#options.emit({ kind: 'refused', vsiId, code, hard, association: held?.association ?? 'none' });
+    const association = held?.association ?? 'none';
+    this.#options.emit({ kind: 'refused', vsiId, code, hard, reason, association });
   }
 
   #timedOut(vsiId: VsiId, now: number): void {

@@ -40,6 +40,8 @@ export class DataPlane {
   readonly tenants: Uint8Array<ArrayBuffer>;
   /** two for each tenant, a direction each */
   readonly tenantBuckets: BigUint64Array<ArrayBuffer>;
+  /** the number of each VLAN's active network port */
+  readonly networkPorts: BigUint64Array<ArrayBuffer>;
   readonly interfaces: BigUint64Array<ArrayBuffer>;
   readonly sourceHints: BigUint64Array<ArrayBuffer>;
   readonly destinationHints: BigUint64Array<ArrayBuffer>;
@@ -89,6 +91,7 @@ export class DataPlane {
       this.profiles = this.#array('hp_profiles', layout.profileCount * layout.profileSize).bytes;
       this.tenants = this.#array('hp_tenants', layout.tenantCount * layout.tenantSize).bytes;
       this.tenantBuckets = words('hp_tenant_buckets', layout.tenantCount * 2);
+      this.networkPorts = words('hp_network_ports', layout.vlanCount);
       this.interfaces = words('hp_interfaces', layout.interfaceCount);
       this.sourceHints = words('hp_source_hints', layout.hintCount);
       this.destinationHints = words('hp_destination_hints', layout.hintCount);

@@ -2,7 +2,15 @@
 import ipaddr from 'ipaddr.js';
 import { macFromBytes, macToBytes, type MacAddress } from '../../domain/mac-address.ts';
 import type { NullVid, Vid } from '../../domain/vid.ts';
-import { dropReasons, type DropReason, type PortName, type RelayPort } from '../relay.ts';
+import {
+  dropReasons,
+  hostProtocols,
+  type DropReason,
+  type HostAccess,
+  type HostProtocol,
+  type PortName,
+  type RelayPort,
+} from '../relay.ts';
 
 export const layoutVersion = 3n;
 export const portCount = 1024;
@@ -17,7 +25,7 @@ export const sourceCapacity = 65_536;
 export const destinationCapacity = 32_768;
 
 export const settingsSize = 32;
-export const portSize = 632;
+export const portSize = 648;
 export const profileSize = 640;
 export const tenantSize = 72;
 export const slotSize = 1536;
@@ -166,7 +174,6 @@ const portOffsets = {
   shares: 6,
   ownsQdisc: 7,
   native: 8,
-  next: 12,
   shaper: 24,
   peer: 32,
   longest: 36,
@@ -174,6 +181,11 @@ const portOffsets = {
 } as const;
 const nameOffset = 552;
 const sessionOffset = 568;
+const hostOffsets = { address: 632, vlan: 640, protocols: 644 } as const;
+const protocols = Object.keys(hostProtocols) as HostProtocol[];
+
+/** A bit of a port's protocols that stands for the host access itself. */
+const isHost = 1 << 31;
 
 /** One element of `ports`, in the memory shared with the kernel. */
 export class PortEntry {
@@ -195,14 +207,6 @@ export class PortEntry {
 
   set ifindex(value: number) {
     this.#view.setUint32(portOffsets.ifindex, value, true);
-  }
-
-  get next(): number {
-    return this.#view.getUint32(portOffsets.next, true);
-  }
-
-  set next(number: number) {
-    this.#view.setUint32(portOffsets.next, number, true);
   }
 
   get shares(): boolean {
@@ -245,7 +249,33 @@ export class PortEntry {
 
   /** For the driver: profiles name the port that their session had when they were written. */
   set session(name: string) {
-    writeText(this.#bytes.subarray(sessionOffset), name);
+    writeText(this.#bytes.subarray(sessionOffset, hostOffsets.address), name);
+  }
+
+  get host(): HostAccess | undefined {
+    const address = this.#bytes.subarray(hostOffsets.address);
+    const bits = this.#view.getUint32(hostOffsets.protocols, true);
+    if (!(bits & isHost)) return undefined;
+    return {
+      vlan: (this.#view.getUint32(hostOffsets.vlan, true) || null) as Vid | null,
+      address: macFromBytes(address),
+      protocols: protocols.filter((_, i) => bits & (1 << i)),
+    };
+  }
+
+  /** A frame may still find nothing to be the host's while that changes. */
+  set host(host: HostAccess | undefined) {
+    this.#view.setUint32(hostOffsets.vlan, 0, true);
+    this.#view.setUint32(hostOffsets.protocols, 0, true);
+    if (!host) return;
+    this.#view.setBigUint64(hostOffsets.address, macWord(host.address), true);
+    const bits = protocols.map((protocol, i) => (host.protocols.includes(protocol) ? 1 << i : 0));
+    this.#view.setUint32(
+      hostOffsets.protocols,
+      bits.reduce((all, bit) => all | bit, isHost),
+      true,
+    );
+    this.#view.setUint32(hostOffsets.vlan, host.vlan ?? 0, true);
   }
 
   carries(vlan: number): boolean {
@@ -280,10 +310,17 @@ export class PortEntry {
     this.#view.setUint8(portOffsets.kind, 0);
   }
 
+  decodeName(): PortName {
+    return readText(this.#bytes.subarray(nameOffset, sessionOffset));
+  }
+
   decode(): [PortName, RelayPort] {
-    const name = readText(this.#bytes.subarray(nameOffset, sessionOffset));
+    const name = this.decodeName();
     const kind = kinds[this.#view.getUint8(portOffsets.kind)];
-    if (kind === 'mirror') return [name, { kind, session: readText(this.#bytes.subarray(sessionOffset)) }];
+    if (kind === 'mirror') {
+      const session = readText(this.#bytes.subarray(sessionOffset, hostOffsets.address));
+      return [name, { kind, session }];
+    }
     const egress = {
       ...(this.shaper && { shaper: this.shaper }),
       ...(this.#view.getUint32(portOffsets.peer, true) && { peerDelivery: true as const }),
@@ -293,7 +330,8 @@ export class PortEntry {
     const nativeVlan = (this.nativeVlan || null) as Vid | null;
     const vlans: Vid[] = [];
     for (let vlan = 1; vlan < 4095; vlan++) if (this.carries(vlan)) vlans.push(vlan as Vid);
-    return [name, { kind: 'network', nativeVlan, vlans, ...egress }];
+    const { host } = this;
+    return [name, { kind: 'network', nativeVlan, vlans, ...(host && { host }), ...egress }];
   }
 }
 

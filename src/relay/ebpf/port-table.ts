@@ -3,10 +3,11 @@ import type { Vid } from '../../domain/vid.ts';
 import { interfaceIndex, interfaceMtu, interfaceName } from '../../linux/interfaces.ts';
 import { SystemError } from '../../linux/libc.ts';
 import { hasIngress, type Hook } from '../../linux/tc-program.ts';
-import { RelayError, type PortName, type RelayPort } from '../relay.ts';
+import { RelayError, type PortName, type RelayPort, type RelayState } from '../relay.ts';
 import type { DataPlane } from './data-plane.ts';
 import { Interfaces } from './interfaces.ts';
 import { decodeSourceKey, portCount, portTallySize, PortEntry, u32, vlanCount } from './layout.ts';
+import { NetworkPortTable } from './network-ports.ts';
 import { checkPeers } from './peer.ts';
 import { Pool } from './pool.ts';
 import { shape, shapedInterfaces, unshape, type Share } from './shaper.ts';
@@ -35,6 +36,7 @@ export class PortTable {
   readonly #plane: DataPlane;
   readonly #pool: Pool;
   readonly #interfaces: Interfaces;
+  readonly #networkPorts: NetworkPortTable;
   readonly #ports = new Map<PortName, HeldPort>();
   #shares: readonly Share[];
 
@@ -46,6 +48,7 @@ export class PortTable {
     this.#plane = plane;
     this.#shares = shares;
     this.#interfaces = new Interfaces(plane.interfaces, plane.portOf);
+    this.#networkPorts = new NetworkPortTable(plane.networkPorts);
     const used = new Set<number>();
     const doubles: HeldPort[] = [];
     for (let number = 1; number < portCount; number++) {
@@ -60,7 +63,6 @@ export class PortTable {
       if (isIt) this.#ports.set(name, held);
     }
     this.#pool = new Pool('port', portCount, used, grace);
-    this.#rebuildNetworkChain();
     // the process before ended while these became another kind of port
     for (const held of doubles) this.#remove(held, false);
     const shaped = shapedInterfaces();
@@ -90,17 +92,19 @@ export class PortTable {
     return new Map(Array.from(this.#ports.values(), ({ entry }) => entry.decode()));
   }
 
+  heldNetworkPorts(): RelayState['networkPorts'] {
+    return this.#networkPorts.held((number) => this.nameOf(number));
+  }
+
   numbered(): Map<PortName, number> {
     return new Map(Array.from(this.#ports, ([name, { number }]) => [name, number]));
   }
 
-  /** The interfaces of the network ports that carry a VLAN, and whether its frames leave there with its tag. */
-  carrying(vlan: Vid): { readonly ifindex: number; readonly tagged: boolean }[] {
-    return [...this.#ports.values()].flatMap(({ entry, port }) =>
-      port.kind === 'network' && (port.nativeVlan === vlan || port.vlans.includes(vlan))
-        ? [{ ifindex: entry.ifindex, tagged: port.nativeVlan !== vlan }]
-        : [],
-    );
+  /** The interface of the VLAN's active network port, and whether its frames leave there with its tag; null: there is none. */
+  networkPort(vlan: Vid): { readonly ifindex: number; readonly tagged: boolean } | null {
+    const number = this.#networkPorts.numberOf(vlan);
+    const { ifindex, nativeVlan } = this.#entry(number);
+    return number && ifindex ? { ifindex, tagged: nativeVlan !== vlan } : null;
   }
 
   /** The port that carries a mirror session, 0 if none does. */
@@ -116,6 +120,7 @@ export class PortTable {
    */
   prepare(
     desired: ReadonlyMap<PortName, RelayPort>,
+    networkPorts: RelayState['networkPorts'],
     shares: readonly Share[],
     undo: DisposableStack,
   ): PortChange {
@@ -143,15 +148,18 @@ export class PortTable {
     }
     checkPeers(newlyToPeers(desired, before));
     const unshaped = this.#shapeAll(before, shares, undo);
+    const changes = removed.length + changed.length > 0;
     return {
-      changes: removed.length + changed.length > 0,
+      changes,
       removes: removed.length > 0,
       begin: () => {
+        if (changes) this.#networkPorts.release((number, vlan) => this.#sendsAlike(number, vlan, desired));
         for (const port of added) this.#publish(port);
         for (const { entry, port } of changed) restrict(entry, port);
       },
       finish: () => {
         for (const { entry, port } of changed) permit(entry, port);
+        this.#networkPorts.apply(networkPorts, !changes, (name) => this.number(name));
         for (const name of unshaped) unshape(name);
         const interfaces = new Set(Array.from(this.#ports.values(), ({ entry }) => entry.ifindex));
         for (const held of removed) this.#remove(held, !interfaces.has(held.entry.ifindex));
@@ -205,6 +213,14 @@ export class PortTable {
     return shaped(before).filter((name) => !now.has(name));
   }
 
+  /** Whether a network port will send the VLAN's frames as it does now. */
+  #sendsAlike(number: number, vlan: number, desired: ReadonlyMap<PortName, RelayPort>): boolean {
+    const entry = this.#entry(number);
+    const port = desired.get(entry.decodeName());
+    if (port?.kind !== 'network') return false;
+    return entry.nativeVlan === vlan ? port.nativeVlan === vlan : port.vlans.some((one) => one === vlan);
+  }
+
   #entry(number: number): PortEntry {
     return new PortEntry(this.#plane.ports, number);
   }
@@ -234,12 +250,8 @@ export class PortTable {
     return { name, number, entry, port };
   }
 
-  #publish({ number, entry, port }: HeldPort): void {
+  #publish({ number, entry }: HeldPort): void {
     this.#plane.portTallies.set(u32(number), new Uint8Array(portTallySize * this.#plane.cpus));
-    if (port.kind === 'network') {
-      entry.next = this.#entry(0).next;
-      this.#entry(0).next = number;
-    }
     if (entry.ifindex) this.#interfaces.set(entry.ifindex, number);
   }
 
@@ -249,31 +261,12 @@ export class PortTable {
       this.#interfaces.delete(entry.ifindex);
       this.#plane.detach('ingress', entry.ifindex, entry.ownsQdisc);
     }
-    this.#unchain(number);
+    this.#networkPorts.release((other) => other !== number);
     entry.release();
     for (const key of this.#plane.strangers.keys())
       if (decodeSourceKey(key).port === number) this.#plane.strangers.delete(key);
     if (port.kind === 'network') this.#plane.forgetLearnedAt(number);
     this.#pool.retire(number);
-  }
-
-  #unchain(number: number): void {
-    for (let at = this.#entry(0); at.next; at = this.#entry(at.next))
-      if (at.next === number) {
-        at.next = this.#entry(number).next;
-        return;
-      }
-  }
-
-  /** A process may have ended between two stores; network ports are few, so that the chain is simply made anew. */
-  #rebuildNetworkChain(): void {
-    let next = 0;
-    for (const { number, port, entry } of this.#ports.values()) {
-      if (port.kind !== 'network') continue;
-      entry.next = next;
-      next = number;
-    }
-    this.#entry(0).next = next;
   }
 
   /**
@@ -378,6 +371,7 @@ function deliversToPeer(port: RelayPort | undefined): boolean {
 function restrict(entry: PortEntry, port: RelayPort): void {
   if (port.kind === 'station' && !port.reflectiveRelay) entry.reflects = false;
   if (port.kind !== 'network') return;
+  if (!isDeepStrictEqual(entry.host, port.host)) entry.host = undefined;
   if (entry.nativeVlan !== (port.nativeVlan ?? 0)) entry.nativeVlan = 0;
   const vlans = new Set<number>(port.vlans);
   for (let vlan = 1; vlan < vlanCount; vlan++)
@@ -393,6 +387,7 @@ function permit(entry: PortEntry, port: RelayPort): void {
     entry.peerDelivery = deliversToPeer(port);
   }
   if (port.kind !== 'network') return;
+  if (!isDeepStrictEqual(entry.host, port.host)) entry.host = port.host;
   entry.nativeVlan = port.nativeVlan ?? 0;
   for (const vlan of port.vlans) if (!entry.carries(vlan)) entry.carry(vlan, true);
 }

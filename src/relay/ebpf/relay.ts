@@ -94,6 +94,7 @@ export class EbpfRelay implements Relay {
       ports: this.#ports.held(),
       vsis: this.#vsis.held(),
       tenants: this.#tenants.held(),
+      networkPorts: this.#ports.heldNetworkPorts(),
       ageingTime: this.#plane.ageingTime,
     };
   }
@@ -103,7 +104,7 @@ export class EbpfRelay implements Relay {
     const undo = new DisposableStack();
     try {
       const tenants = this.#tenants.prepare(desired.tenants, undo);
-      const ports = this.#ports.prepare(desired.ports, this.#tenants.shares, undo);
+      const ports = this.#ports.prepare(desired.ports, desired.networkPorts, this.#tenants.shares, undo);
       const looked = ports.changes || tenants.concernsVsis ? undefined : changed;
       const commit = this.#vsis.prepare(
         desired.vsis,
@@ -147,8 +148,8 @@ export class EbpfRelay implements Relay {
   }
 
   tellNetwork(vlan: Vid, frame: Uint8Array): void {
-    for (const { ifindex, tagged } of this.#ports.carrying(vlan))
-      this.#sender.send(ifindex, tagged ? behindTag(vlan, frame) : frame);
+    const port = this.#ports.networkPort(vlan);
+    if (port) this.#sender.send(port.ifindex, port.tagged ? behindTag(vlan, frame) : frame);
   }
 
   rebind(port: PortName): void {

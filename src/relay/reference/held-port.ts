@@ -1,4 +1,4 @@
-import type { RelayPort } from '../relay.ts';
+import { hostProtocols, type HostProtocol, type RelayPort } from '../relay.ts';
 import { announcementBucket } from './announcements.ts';
 import { PortTally } from './tally.ts';
 import type { TokenBucket } from './token-bucket.ts';
@@ -25,5 +25,14 @@ export class HeldPort {
 }
 
 function inOrder(port: RelayPort): RelayPort {
-  return port.kind === 'network' ? { ...port, vlans: port.vlans.toSorted((a, b) => a - b) } : port;
+  if (port.kind !== 'network') return port;
+  const { host } = port;
+  const protocols = (Object.keys(hostProtocols) as HostProtocol[]).filter((one) =>
+    host?.protocols.includes(one),
+  );
+  return {
+    ...port,
+    vlans: port.vlans.toSorted((a, b) => a - b),
+    ...(host && { host: { ...host, protocols } }),
+  };
 }

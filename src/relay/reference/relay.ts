@@ -26,6 +26,7 @@ import { dress, isControl, isGroupFrame, parseFrame, type Frame } from './frame.
 import { guardAgainst } from './guards.ts';
 import { HeldPort } from './held-port.ts';
 import { HeldVsi } from './held-vsi.ts';
+import { isForHost } from './host.ts';
 import { LearnedAddresses } from './learning.ts';
 import { Mtus, octetsOnLink } from './lengths.ts';
 import { LinkLocals } from './link-locals.ts';
@@ -37,9 +38,9 @@ import { Buckets } from './token-bucket.ts';
 /** For so long frames from a place that a VSI has left are still forwarded, in ns. */
 const lateFor = 100_000_000n;
 
-/** A frame that leaves by a port. */
+/** A frame that leaves by a port; null: that the switch's own stack gets. */
 export interface Emission {
-  readonly port: PortName;
+  readonly port: PortName | null;
   readonly frame: Uint8Array;
 }
 
@@ -74,6 +75,7 @@ export class ReferenceRelay implements Relay {
   #ports = new Map<PortName, HeldPort>();
   #vsis = new Map<VsiId, HeldVsi>();
   #tenants: RelayState['tenants'] = new Map();
+  #networkPorts: RelayState['networkPorts'] = new Map();
   #tenantRates = new Map<string, Buckets<Direction, RateLimit>>();
   #ageingTime = defaultAgeingTime;
   #learned = new LearnedAddresses();
@@ -99,6 +101,7 @@ export class ReferenceRelay implements Relay {
       ports: new Map(Array.from(this.#ports, ([name, { port }]) => [name, port])),
       vsis: new Map(Array.from(this.#vsis, ([id, { vsi }]) => [id, vsi])),
       tenants: this.#tenants,
+      networkPorts: this.#networkPorts,
       ageingTime: this.#ageingTime,
     };
   }
@@ -108,7 +111,7 @@ export class ReferenceRelay implements Relay {
     checkTenants(desired.tenants);
     for (const [id, vsi] of desired.vsis) checkVsi(id, vsi, desired.ports, this.capabilities);
     checkClaims(desired.vsis);
-    const { ports, vsis, tenants, ageingTime } = desired;
+    const { ports, vsis, tenants, networkPorts, ageingTime } = desired;
     const now = this.#now();
     const heldPorts = this.#ports;
     const heldVsis = this.#vsis;
@@ -121,6 +124,7 @@ export class ReferenceRelay implements Relay {
     this.#tenantRates = new Map(
       Array.from(tenants, ([name, { rate }]) => [name, new Buckets(rate, bucketOf, heldRates.get(name))]),
     );
+    this.#networkPorts = new Map(networkPorts);
     this.#ageingTime = ageingTime;
     for (const [id, { linkLocals }] of heldVsis) if (!vsis.has(id)) this.#linkLocals.release(linkLocals);
     this.#strangers.keepPorts((name) => ports.has(name));
@@ -154,9 +158,9 @@ export class ReferenceRelay implements Relay {
 
   tellNetwork(vlan: Vid, bytes: Uint8Array): void {
     const frame = parseFrame(bytes);
-    if (!frame) return;
-    for (const [name, held] of this.#ports)
-      if (held.carries(vlan)) this.#emit({ port: name, frame: dress(frame, tagAt(held, vlan), null) });
+    const port = this.#networkPorts.get(vlan);
+    if (!frame || port === undefined) return;
+    this.#emit({ port, frame: dress(frame, tagAt(this.#ports.get(port)!, vlan), null) });
   }
 
   /** Ports are names here, and have no interface. */
@@ -181,6 +185,7 @@ export class ReferenceRelay implements Relay {
     this.#vsis.clear();
     this.#tenants = new Map();
     this.#tenantRates.clear();
+    this.#networkPorts = new Map();
     this.#learned = new LearnedAddresses();
     this.#linkLocals = new LinkLocals();
     this.#strangers = new Strangers();
@@ -198,22 +203,24 @@ export class ReferenceRelay implements Relay {
   receive(port: PortName, bytes: Uint8Array, now: bigint, segments = 1): Emission[] {
     const held = this.#ports.get(port);
     const frame = parseFrame(bytes);
-    if (!held || !frame || isControl(frame)) return [];
+    if (!held || !frame) return [];
+    const host = held.port.kind === 'network' ? held.port.host : undefined;
+    if (isControl(frame)) return isForHost(frame, null, host) ? [{ port: null, frame: bytes.slice() }] : [];
     held.tally.framesIn++;
     const entry: Entry = { frame, port, now, segments, emissions: [] };
-    const passage = this.#enter(entry, held);
+    const passage = this.#enter(entry, held, bytes);
     if (passage && isGroupFrame(frame)) this.#toGroup(passage);
     else if (passage) this.#toOne(passage);
     return entry.emissions;
   }
 
-  #enter(entry: Entry, held: HeldPort): Passage | null {
+  #enter(entry: Entry, held: HeldPort, bytes: Uint8Array): Passage | null {
     // behind such tags nobody here looks, but receivers do: VID 0 is nothing to them, and the next port may lay one bare
     if (entry.frame.foreign) {
       this.#drop(entry, 'vlan');
       return null;
     }
-    return held.port.kind === 'station' ? this.#fromStation(entry) : this.#fromNetwork(entry, held);
+    return held.port.kind === 'station' ? this.#fromStation(entry) : this.#fromNetwork(entry, held, bytes);
   }
 
   #fromStation(entry: Entry): Passage | null {
@@ -273,12 +280,15 @@ export class ReferenceRelay implements Relay {
     return this.#charge(passage, held, 'from-vm');
   }
 
-  #fromNetwork(entry: Entry, held: HeldPort): Passage | null {
+  #fromNetwork(entry: Entry, held: HeldPort, bytes: Uint8Array): Passage | null {
     const { frame, port, now } = entry;
-    const native = held.port.kind === 'network' ? held.port.nativeVlan : null;
-    const vlan = frame.wireVid || native;
-    if (!vlan || !held.carries(vlan)) {
-      this.#drop(entry, 'vlan');
+    const { nativeVlan = null, host } = held.port.kind === 'network' ? held.port : {};
+    const vlan = frame.wireVid || nativeVlan;
+    const toHost = isForHost(frame, vlan, host);
+    if (toHost) entry.emissions.push({ port: null, frame: bytes.slice() });
+    if (toHost && !isGroupFrame(frame)) return null;
+    if (!vlan || this.#networkPorts.get(vlan as Vid) !== port) {
+      if (!toHost) this.#drop(entry, vlan && held.carries(vlan) ? 'standby' : 'vlan');
       return null;
     }
     const isHere = this.#owner(frame.source, vlan)?.held.vsi.places.active;
@@ -288,15 +298,14 @@ export class ReferenceRelay implements Relay {
   }
 
   #toOne(passage: Passage): void {
-    const { frame, vlan, sender, port } = passage;
+    const { frame, vlan, sender } = passage;
     const owner = this.#owner(frame.destination, vlan);
     if (owner) this.#deliver(passage, owner.id, null);
     if (owner?.held.vsi.places.active) return;
     // it is active nowhere here: another bridge may have it
-    const learned = this.#learnedPort(passage);
-    if (learned && learned !== port) this.#toNetworkPort(passage, learned);
-    const sent = learned ? learned !== port : this.#toNetwork(passage);
-    if (!sent) this.#drop(passage, learned ? 'same-port' : 'unknown-destination', sender);
+    if (this.#toNetwork(passage)) return;
+    const isBehind = sender === null && this.#isLearned(passage);
+    this.#drop(passage, isBehind ? 'same-port' : 'unknown-destination', sender);
   }
 
   #toGroup(passage: Passage): void {
@@ -313,31 +322,25 @@ export class ReferenceRelay implements Relay {
     return null;
   }
 
-  #learnedPort({ frame, vlan, now }: Passage): PortName | null {
+  /** Whether the destination was learned at the VLAN's active network port. */
+  #isLearned({ frame, vlan, now }: Passage): boolean {
     const port = this.#learned.portOf(frame.destination, vlan, now, this.#ageingTime);
-    return port !== null && this.#ports.get(port)?.carries(vlan) ? port : null;
+    return port !== null && this.#networkPorts.get(vlan as Vid) === port;
   }
 
   #isKnown(passage: Passage): boolean {
     const { frame, vlan } = passage;
-    return this.#owner(frame.destination, vlan) !== null || this.#learnedPort(passage) !== null;
+    return this.#owner(frame.destination, vlan) !== null || this.#isLearned(passage);
   }
 
-  /** Whether there was a network port to send to. */
+  /** Whether it came from a station and there was a network port to send to. */
   #toNetwork(passage: Passage): boolean {
-    let sent = false;
-    for (const [name, held] of this.#ports) {
-      if (name === passage.port || !held.carries(passage.vlan)) continue;
-      this.#toNetworkPort(passage, name);
-      sent = true;
-    }
-    return sent;
-  }
-
-  #toNetworkPort(passage: Passage, name: PortName): void {
-    if (!this.#fits(passage, name)) return;
+    const name = passage.sender === null ? undefined : this.#networkPorts.get(passage.vlan as Vid);
+    if (name === undefined) return false;
+    if (!this.#fits(passage, name)) return true;
     const tag = tagAt(this.#ports.get(name)!, passage.vlan);
     this.#send(passage, name, dress(passage.frame, tag, null));
+    return true;
   }
 
   /** To where the VSI is active, under its policy; `own` is its address if the frame is a group's. */

@@ -152,7 +152,7 @@ const refusals: [string, Partial<Application>, Grant | undefined, PortProfile | 
       grant,
       profile,
       'other failure',
-      /may not appear at station h3/,
+      /may not appear at station h3; h1 or h2 would be right$/,
     ],
     ['a station without a name', { station: { name: null } }, grant, profile, 'other failure', /\(unnamed\)/],
     [
@@ -228,3 +228,26 @@ for (const [what, change, granted, settings, code, reason] of refusals)
     assert.equal(admission.code, code);
     assert.match(admission.reason, reason);
   });
+
+test('a host is one by whichever of its names it goes: without case, short or with its domain', () => {
+  const at = (hosts: string[], name: string) => {
+    const admission = admit({ ...asked, station: { name } }, { ...grant, hosts }, profile);
+    return admission.admitted ? 'granted' : admission.reason.replace(/^VSI \S+ /, '');
+  };
+  for (const name of ['host7', 'HOST7', 'host7.example.com', 'Host7.Example.Com.'])
+    assert.equal(at(['host7'], name), 'granted', name);
+  assert.equal(at(['host7.example.com'], 'host7'), 'granted');
+  assert.equal(
+    at(['host7.example.com'], 'host7.example.org'),
+    'may not appear at station host7.example.org; host7.example.com would be right',
+  );
+  assert.equal(
+    at(['host7', 'host8'], 'host77'),
+    'may not appear at station host77; host7 or host8 would be right',
+  );
+  assert.equal(at([], 'host7'), 'may not appear at station host7; its list of hosts is empty');
+  assert.match(
+    at(['a', 'b', 'c', 'd', 'e', 'f'], 'x'),
+    /a or b or c or d or one of 2 others would be right$/,
+  );
+});

@@ -85,7 +85,7 @@ test('nothing is granted beyond the database, and a refusal leaves nothing behin
   network.directory.grants.set(web1.vsiId, { ...web1, hosts: ['h1'] });
   assert.deepEqual(await network.happens('p2', 'started'), {
     granted: false,
-    reason: `VSI ${web1.vsiId}: the bridge refused: other failure`,
+    reason: `VSI ${web1.vsiId}: the bridge refused: other failure: VSI ${web1.vsiId} may not appear at station h2; h1 would be right`,
   });
   assert.equal(network.relay.held().vsis.size, 0);
   assert.deepEqual(await network.happens('p1', 'started'), granted);

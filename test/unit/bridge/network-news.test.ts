@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addressAnnouncement, rarp } from '../../../src/bridge/network-frames.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
-import { profile, TestNetwork, web1 } from './network.ts';
+import { n1, profile, TestNetwork, web1 } from './network.ts';
 
 const mac = web1.macs[0]!;
 const hex = (frame: Uint8Array) => Buffer.from(frame).toString('hex');
@@ -45,12 +45,24 @@ test('its IP addresses are told where the profile says so, those that are listed
 });
 
 test('a network port that takes over hears of what is active in its VLANs', async () => {
-  const network = new TestNetwork();
+  const n2 = { kind: 'network', nativeVlan: null, vlans: [parseVid(100)] } as const;
+  const n3 = { kind: 'network', nativeVlan: null, vlans: [parseVid(200)] } as const;
+  const network = new TestNetwork(undefined, undefined, { n1, n2, n3, n4: n3 });
   await network.happens('p1', 'started');
-  network.bridge.tookOver(new Set([parseVid(200)]));
-  assert.deepEqual(told(network), []);
-  network.bridge.tookOver(new Set([parseVid(100)]));
+  network.bridge.linkChanged('n3', 'down');
+  assert.deepEqual(told(network), [], 'n4 takes over what no VSI is in');
+  network.bridge.linkChanged('n1', 'down');
+  assert.deepEqual(
+    network.relay.announced.splice(0).map(({ port, frame }) => `${port} ${frame.length}`),
+    [`n2 ${rarp(mac).length + 4}`],
+  );
+  assert.ok(network.logged.includes('n2 is the active network port of VLAN 100 now'));
+  network.bridge.linkChanged('n1', 'up');
+  assert.deepEqual(told(network), [], 'who comes back takes nothing over');
+  network.bridge.linkChanged('n2', 'missing');
   assert.deepEqual(told(network), ['0 n1 RARP']);
+  network.bridge.linkChanged('n1', 'down');
+  assert.deepEqual(told(network), [], 'where none is up, nothing moves');
 });
 
 test('a VM that moves to and fro is warned of', async () => {

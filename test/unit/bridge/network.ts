@@ -19,7 +19,13 @@ import { defaultTimers } from '../../../src/protocol/evb/timers.ts';
 import { features, type Feature } from '../../../src/relay/capabilities.ts';
 import { encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
 import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
-import { RelayError, type DropSample, type RelayEvent, type RelayState } from '../../../src/relay/relay.ts';
+import {
+  RelayError,
+  type DropSample,
+  type RelayEvent,
+  type RelayPort,
+  type RelayState,
+} from '../../../src/relay/relay.ts';
 import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
 import { VirtualClock } from '../protocol/simulated-link.ts';
 
@@ -85,7 +91,8 @@ export class TestRelay extends ReferenceRelay {
   objects: (state: RelayState) => string | null = () => null;
 
   /** what left to tell the network, in ms of the virtual clock */
-  readonly announced: { readonly at: number; readonly port: string; readonly frame: Uint8Array }[] = [];
+  readonly announced: { readonly at: number; readonly port: string | null; readonly frame: Uint8Array }[] =
+    [];
 
   constructor(now: () => bigint) {
     super(now, ({ port, frame }) =>
@@ -129,6 +136,8 @@ export class TestRelay extends ReferenceRelay {
   }
 }
 
+export const n1: RelayPort = { kind: 'network', nativeVlan: parseVid(100), vlans: [] };
+
 /** A bridge with two stations on a virtual clock, with the reference relay as its data plane. */
 export class TestNetwork {
   readonly time = new VirtualClock();
@@ -142,14 +151,17 @@ export class TestNetwork {
   listening = true;
   readonly #heed: Heed | undefined;
   readonly #hold: Hold | undefined;
+  readonly #otherPorts: ReadonlyMap<string, RelayPort>;
   /** what the bridge's agent has kept over its restart */
   #met: ReadonlyMap<string, Station> = new Map();
 
   /**
    * @param heed what the station ports do with announcements; absent: as the stations are, which is Hairpin's own
    * @param hold what they do with VSIs whose keep-alives are lost
+   * @param others its network and mirror ports
    */
-  constructor(heed?: Heed, hold?: Hold) {
+  constructor(heed?: Heed, hold?: Hold, others: Readonly<Record<string, RelayPort>> = { n1 }) {
+    this.#otherPorts = new Map(Object.entries(others));
     this.#heed = heed;
     this.#hold = hold;
     this.stations = { p1: this.#station('p1', 1), p2: this.#station('p2', 2) };
@@ -196,7 +208,7 @@ export class TestNetwork {
   hears(): string[] {
     return this.relay
       .receive('n1', frame(web1.macs[0]!, outside), this.nanoseconds())
-      .map(({ port }) => port)
+      .map(({ port }) => port ?? 'host')
       .sort();
   }
 
@@ -266,7 +278,7 @@ export class TestNetwork {
             this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));
         },
       })),
-      otherPorts: new Map([['n1', { kind: 'network', nativeVlan: parseVid(100), vlans: [] }]]),
+      otherPorts: this.#otherPorts,
       linkOf: () => 'up',
       ageingTime: 300,
       relay: this.relay,

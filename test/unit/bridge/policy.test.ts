@@ -84,7 +84,7 @@ test('a profile that the relay cannot do is refused at admission, and half of it
   network.relay.capabilities.features.delete('control protocol guard');
   assert.deepEqual(await network.happens('p1', 'started'), {
     granted: false,
-    reason: `VSI ${web1.vsiId}: the bridge refused: insufficient resources`,
+    reason: `VSI ${web1.vsiId}: the bridge refused: insufficient resources: the test relay has no control protocol guard`,
   });
   assert.equal(network.relay.held().vsis.size, 0);
   assert.ok(network.logged.some((line) => line.endsWith(': the test relay has no control protocol guard')));

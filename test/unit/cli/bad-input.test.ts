@@ -87,7 +87,7 @@ const files: readonly [what: string, content: object | string, args: string[], c
     'a station with an unknown key',
     { ...station, uplnk: 'x' },
     ['station', '--config'],
-    'uplnk: is not a known key; name, uplink, manager, token, control, evb, managementAddresses, qemu would be right',
+    'uplnk: is not a known key; name, uplink, manager, token, control, evb, managementAddresses, setUpWhenArmed, qemu would be right',
   ],
   [
     'a station with a long interface name',

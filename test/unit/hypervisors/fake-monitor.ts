@@ -42,6 +42,10 @@ export class FakeMonitor {
     this.say(`${JSON.stringify({ event: name, data, timestamp: { seconds, microseconds } })}\r\n`);
   }
 
+  greet(): void {
+    this.say(`${JSON.stringify(greeting)}\r\n`);
+  }
+
   hangUp(): void {
     this.#client?.destroy();
   }

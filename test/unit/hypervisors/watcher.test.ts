@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { once, EventEmitter } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { HypervisorEvent, HypervisorWatcher } from '../../../src/hypervisors/event.ts';
-import { watchDirectory } from '../../../src/hypervisors/qemu/directory-watcher.ts';
+import {
+  watchDirectory,
+  type DirectoryOptions,
+  type DirectoryWatcher,
+} from '../../../src/hypervisors/qemu/directory-watcher.ts';
 import { FakeMonitor, Refusal, scratch, type Answer } from './fake-monitor.ts';
 
 let place: ReturnType<typeof scratch>;
@@ -55,10 +59,12 @@ class Events extends EventEmitter<{ told: [] }> {
   readonly events: HypervisorEvent[] = [];
   readonly problems: string[] = [];
 
-  constructor() {
+  constructor(options: Partial<DirectoryOptions> = {}, directory = place.directory) {
     super();
-    watcher = watchDirectory(place.directory, {
+    watcher = watchDirectory(directory, {
       suffix: '.ev',
+      lookEveryMs: 10,
+      ...options,
       emit: (event) => {
         this.events.push(event);
         this.emit('told');
@@ -143,8 +149,10 @@ test('a STOP that nobody announced is looked into', async () => {
   await seen.until(1);
   status = 'postmigrate';
   monitor.event('STOP');
-  await seen.until(3);
-  assert.deepEqual(seen.kinds, ['web1 started', 'web1 stopped', 'web1 left']);
+  await seen.until(2);
+  monitor.hangUp();
+  await seen.until(4);
+  assert.deepEqual(seen.kinds, ['web1 started', 'web1 stopped', 'web1 left', 'web1 gone']);
 });
 
 test('what is no monitor is named; what nobody serves any more is not worth a word', async () => {
@@ -162,4 +170,143 @@ test('a directory that is not there is refused', () => {
     () => watchDirectory(place.file('none'), { suffix: '.ev', emit() {}, problem() {}, now: () => 0 }),
     { name: 'Invalid', message: /none: it does not exist; create it/ },
   );
+});
+
+test('a QEMU that is slow to greet is waited for, with one line', async () => {
+  const monitor = await FakeMonitor.listen(place.file('one.ev'), vm('running'), false);
+  monitors.push(monitor);
+  const seen = new Events({ slowMs: 20 });
+  await seen.until(1);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  monitor.greet();
+  await seen.until(2);
+  assert.deepEqual(seen.kinds, ['web1 started']);
+  assert.equal(seen.problems.length, 1);
+  assert.match(seen.problems[0]!, /one\.ev: no QMP greeting yet; it is waited for/);
+});
+
+test('a QEMU that listens long after it has made its socket is found', async () => {
+  writeFileSync(place.file('one.ev'), '');
+  const seen = new Events();
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  rmSync(place.file('one.ev'));
+  await serve('other', vm('running'));
+  renameSync(place.file('other'), place.file('one.ev'));
+  await seen.until(1);
+  assert.deepEqual(seen.kinds, ['web1 started']);
+  assert.deepEqual(seen.problems, []);
+});
+
+test('a directory that is removed and made anew is watched again; who ran there still does', async () => {
+  const directory = place.file('monitors');
+  mkdirSync(directory);
+  const first = await serve('monitors/one.ev', vm('running'));
+  const seen = new Events({}, directory);
+  await seen.until(1);
+  rmSync(directory, { recursive: true });
+  await seen.until(2);
+  mkdirSync(directory);
+  await seen.until(3);
+  await serve('monitors/two.ev', vm('running', '52:54:00:00:00:0b'));
+  await seen.until(4);
+  first.event('STOP');
+  first.hangUp();
+  await seen.until(5);
+  assert.deepEqual(seen.kinds, ['web1 started', 'web1 started', 'web1 gone']);
+  assert.deepEqual(
+    seen.problems.map((line) => line.replace(directory, 'D')),
+    [
+      'D: the monitor directory is gone; it is watched again when it is back',
+      'D: the monitor directory was made anew; it is watched again',
+    ],
+  );
+});
+
+test('a directory that another takes the place of is noticed, though no event tells', async () => {
+  const directory = place.file('monitors');
+  mkdirSync(directory);
+  mkdirSync(place.file('next'));
+  await serve('next/one.ev', vm('running'));
+  const seen = new Events({}, directory);
+  renameSync(directory, place.file('last'));
+  renameSync(place.file('next'), directory);
+  while (seen.events.length === 0) await once(seen, 'told');
+  assert.deepEqual(seen.kinds, ['web1 started']);
+});
+
+test('two processes of one name are told apart', async () => {
+  const first = await serve('one.ev', vm('running'));
+  const seen = new Events();
+  await seen.until(1);
+  await serve('again.ev', vm('inmigrate'));
+  await seen.until(2);
+  first.hangUp();
+  await seen.until(3);
+  const [a, b] = [place.file('one.ev'), place.file('again.ev')];
+  assert.deepEqual(
+    seen.events.map(({ vm, kind, process }) => [vm, kind, process]),
+    [
+      ['web1', 'started', a],
+      ['web1', 'incoming', b],
+      ['web1', 'gone', a],
+    ],
+  );
+});
+
+test('NICs that are plugged in and out are told, by events and without', async () => {
+  const macs = new Map([['nic0', '52:54:00:00:00:0a']]);
+  const monitor = await serve('one.ev', (command, args) => {
+    const { path } = (args ?? {}) as { path?: string };
+    if (command === 'qom-list')
+      return path === '/machine/peripheral'
+        ? [...macs.keys()].map((name) => ({ name, type: 'child<e1000>' }))
+        : [];
+    if (command === 'qom-get') return macs.get(path!.split('/').at(-1)!) ?? new Refusal('gone');
+    return vm('running')(command, args);
+  });
+  const seen = new Events({ nicsEveryMs: 20 });
+  await seen.until(1);
+  macs.set('nic1', '52:54:00:00:00:0b');
+  monitor.event('NIC_RX_FILTER_CHANGED', { name: 'nic1', path: '/machine/peripheral/nic1' });
+  await seen.until(2);
+  macs.delete('nic0');
+  monitor.event('DEVICE_DELETED', { device: 'nic0', path: '/machine/peripheral/nic0' });
+  await seen.until(3);
+  macs.set('nic2', '52:54:00:00:00:0c'); // an e1000: QEMU says nothing
+  await seen.until(4);
+  assert.deepEqual(
+    seen.events.map(({ kind, macs }) => [kind, ...macs]),
+    [
+      ['started', '52:54:00:00:00:0a'],
+      ['nics', '52:54:00:00:00:0a', '52:54:00:00:00:0b'],
+      ['nics', '52:54:00:00:00:0b'],
+      ['nics', '52:54:00:00:00:0b', '52:54:00:00:00:0c'],
+    ],
+  );
+  assert.ok(monitor.commands.includes('query-rx-filter'), 'or QEMU tells of no change any more');
+});
+
+test('a monitor that says what is no QMP is attached to again, and its VM is not gone', async () => {
+  const monitor = await serve('one.ev', vm('running'));
+  const seen = new Events();
+  await seen.until(1);
+  monitor.say('hello\n');
+  await seen.until(3);
+  assert.deepEqual(seen.kinds, ['web1 started', 'web1 started']);
+  monitors.length = 0;
+  await monitor.close();
+  await seen.until(4);
+  assert.equal(seen.kinds.at(-1), 'web1 gone');
+});
+
+test('a watcher that is retired goes on with its VMs and takes up no others', async () => {
+  const first = await serve('one.ev', vm('running'));
+  const seen = new Events();
+  await seen.until(1);
+  (watcher as DirectoryWatcher).retire();
+  const second = await serve('two.ev', vm('running'));
+  first.hangUp();
+  await seen.until(2);
+  assert.deepEqual(seen.kinds.slice(0, 2), ['web1 started', 'web1 gone']);
+  assert.deepEqual(second.commands, []);
 });

@@ -15,7 +15,7 @@ import {
 } from '../../../src/protocol/evb/draft.ts';
 import { decodeDraftVdp, encodeDraftVdp } from '../../../src/protocol/vdp/draft.ts';
 import { encodeTlvs, type Tlv } from '../../../src/protocol/tlv.ts';
-import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
+import type { OtherTlv, VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
 import { cdcpOui, cdcpSubtype, decodeCdcpTlv, encodeCdcpTlv } from '../../../src/protocol/evb/cdcp.ts';
 import { draftCaptures, ownCapture, ratifiedCaptures, readCapture, type Capture } from './pcap.ts';
 import { recordings } from './recording.ts';
@@ -57,7 +57,7 @@ function again(frame: Frame): Uint8Array {
   const ecpdu = must(decodeEcpdu(frame.payload));
   if (ecpdu.operation === 'acknowledgement') return encodeEcpdu(ecpdu);
   const vdpdu = must(decodeVdpdu(ecpdu.payload));
-  for (const tlv of vdpdu.tlvs) assert.match(tlv.kind, /^(request|answer)$/);
+  for (const tlv of vdpdu.tlvs) assert.ok(tlv.kind === 'request' || tlv.kind === 'answer' || isReason(tlv));
   return encodeEcpdu({ ...ecpdu, payload: encodeVdpdu(vdpdu) });
 }
 
@@ -83,8 +83,16 @@ function againInDraft({ payload, source }: Frame): Uint8Array {
   return encodeDraftEcpdu({ ...ecpdu, payload: encodeTlvs(tlvs) });
 }
 
+/** Our own TLV behind a refusal. */
+function isReason(tlv: VdpTlv): tlv is OtherTlv {
+  return (
+    tlv.kind === 'other' && tlv.type === 127 && Buffer.from(tlv.info).toString('hex').startsWith('02485003')
+  );
+}
+
 /** Every reason beyond 2 is an "other failure" to us; as such it is told with 4. */
 function encodeDraft(tlv: VdpTlv): Tlv {
+  if (isReason(tlv)) return { type: tlv.type, info: tlv.info };
   assert.ok(tlv.kind === 'request' || tlv.kind === 'answer');
   const encoded = encodeDraftVdp(tlv);
   assert.ok(encoded);

@@ -132,7 +132,14 @@ test('refused: without KEEP all is lost, with KEEP what was held stays and is re
   const station = connected();
   acknowledge(station, sent(station.request(vsi(1), 'associate', 10_000)), 10_000);
   assert.deepEqual(told(station.receive(bridge.ecp(1, [answer('associate', vsi(1), refusal)]), 10_001)), [
-    { kind: 'refused', vsiId: vsiId(1), code: 'insufficient resources', hard: true, association: 'none' },
+    {
+      kind: 'refused',
+      vsiId: vsiId(1),
+      code: 'insufficient resources',
+      hard: true,
+      reason: null,
+      association: 'none',
+    },
   ]);
   assert.deepEqual(station.state().vsis, []);
 
@@ -140,7 +147,14 @@ test('refused: without KEEP all is lost, with KEEP what was held stays and is re
   acknowledge(station, sent(station.request(vsi(2, 101), 'associate', 10_200)), 10_200);
   const kept = { code: 'other failure', keep: true, hard: false } as const;
   assert.deepEqual(told(station.receive(bridge.ecp(3, [answer('associate', vsi(2, 101), kept)]), 10_201)), [
-    { kind: 'refused', vsiId: vsiId(2), code: 'other failure', hard: false, association: 'pre-associated' },
+    {
+      kind: 'refused',
+      vsiId: vsiId(2),
+      code: 'other failure',
+      hard: false,
+      reason: null,
+      association: 'pre-associated',
+    },
   ]);
   const [renewal] = pass(station, 10_201, 11_000);
   assert.deepEqual(

@@ -1,9 +1,19 @@
 import * as fc from 'fast-check';
+import { activeNetworkPorts } from '../../../src/bridge/network-ports.ts';
+import { parseUnicastMac } from '../../../src/domain/mac-address.ts';
 import type { Policy } from '../../../src/domain/port-profile.ts';
+import { parseVid } from '../../../src/domain/vid.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import type { Capabilities, Feature } from '../../../src/relay/capabilities.ts';
 import { claims } from '../../../src/relay/checks.ts';
-import type { RelayPort, RelayState, RelayVsi } from '../../../src/relay/relay.ts';
+import {
+  hostProtocols,
+  type HostAccess,
+  type HostProtocol,
+  type RelayPort,
+  type RelayState,
+  type RelayVsi,
+} from '../../../src/relay/relay.ts';
 import type { Aim } from './aim.ts';
 import { anyFrame } from './arbitrary-frame.ts';
 import { addresses4, addresses6, anyPolicy, rates, record, tenantNames } from './arbitrary-policy.ts';
@@ -25,17 +35,33 @@ const places = fc
     ...(roles.includes('r') && { released: at(ports[2]!, vids[2]) }),
   }));
 
+/** Its own address is one that frames have as their destination. */
+const host: fc.Arbitrary<HostAccess> = record({
+  vlan: fc.constantFrom(null, parseVid(10), parseVid(20), parseVid(40)),
+  address: fc.constantFrom(...[macOf(3), macOf(40)].map(parseUnicastMac)),
+  protocols: fc.subarray(Object.keys(hostProtocols) as HostProtocol[]),
+});
+
 const portSet: fc.Arbitrary<Map<string, RelayPort>> = fc
   .tuple(
     fc.tuple(...stations.map(() => fc.boolean())),
-    fc.tuple(...['n1', 'n2'].map(() => fc.tuple(fc.constantFrom(null, 10, 30), fc.subarray([10, 20])))),
+    fc.tuple(
+      ...['n1', 'n2'].map(() =>
+        fc.tuple(fc.constantFrom(null, 10, 30), fc.subarray([10, 20]), fc.option(host)),
+      ),
+    ),
+    fc.boolean(),
     fc.constantFrom('probe', 'other'),
     fc.constantFrom('network', 'network', 'network', 'mirror', 'none'),
   )
-  .map(([reflecting, trunks, session, second]) => {
+  .map(([reflecting, trunks, reverse, session, second]) => {
+    const networks = trunks.map(
+      ([native, carried, host], i) =>
+        [`n${i + 1}`, { ...network(native, ...carried), ...(host && { host }) }] as const,
+    );
     const ports = new Map<string, RelayPort>([
       ...stations.map((name, i) => [name, { kind: 'station', reflectiveRelay: reflecting[i]! }] as const),
-      ...trunks.map(([native, carried], i) => [`n${i + 1}`, network(native, ...carried)] as const),
+      ...(reverse ? networks.toReversed() : networks),
       ['m1', { kind: 'mirror', session }],
     ]);
     if (second === 'mirror') ports.set('n2', { kind: 'mirror', session: 'second' });
@@ -68,7 +94,8 @@ export function anyState(capabilities: Capabilities): fc.Arbitrary<RelayState> {
         const addresses = second ? [macOf(n), macOf(n + 16)] : [macOf(n)];
         return [idOf(i + 1), vsi(n, { ...places, policy, ips, label, addresses })];
       });
-      return stateOf({ ports, vsis, tenants, ageingTime });
+      const networkPorts = activeNetworkPorts(ports, () => true);
+      return stateOf({ ports, vsis, tenants, networkPorts, ageingTime });
     });
 }
 
@@ -152,8 +179,8 @@ function mirrorWithin(
 }
 
 /**
- * The state without what makes forwarding depend on when frames come, and with mirrors that cut no headers, which a
- * kernel may or may not do.
+ * The state without what makes forwarding depend on when frames come, without frames for the switch's stack, which tells
+ * not of all of them, and with mirrors that cut no headers, which a kernel may or may not do.
  */
 export function forRealLinks(state: RelayState): RelayState {
   const mirrorOf = ({ mirror }: Policy) =>
@@ -162,8 +189,14 @@ export function forRealLinks(state: RelayState): RelayState {
     ...vsi,
     policy: { ...policy, rate: {}, storm: {}, mirror: mirrorOf(policy) },
   });
+  const withoutHost = (port: RelayPort): RelayPort => {
+    if (port.kind !== 'network') return port;
+    const { host: _, ...rest } = port;
+    return rest;
+  };
   return {
     ...state,
+    ports: new Map(Array.from(state.ports, ([name, port]) => [name, withoutHost(port)])),
     vsis: new Map(Array.from(state.vsis, ([id, vsi]) => [id, withoutRates(vsi)])),
     tenants: new Map(),
     ageingTime: 300,

@@ -15,6 +15,7 @@ import { lengths } from './conformance/lengths.ts';
 import { encapsulation } from './conformance/encapsulation.ts';
 import { marking } from './conformance/marking.ts';
 import { mirrors } from './conformance/mirror.ts';
+import { networkPorts } from './conformance/network-ports.ts';
 import { rates } from './conformance/rates.ts';
 import { refusals } from './conformance/refusals.ts';
 import { tellsNetwork } from './conformance/tells-network.ts';
@@ -25,6 +26,7 @@ const themes = [
   groupFrames,
   trunks,
   learning,
+  networkPorts,
   guards,
   linkLocalAddresses,
   encapsulation,

@@ -1,3 +1,4 @@
+import { activeNetworkPorts } from '../../../src/bridge/network-ports.ts';
 import { parseUnicastMac } from '../../../src/domain/mac-address.ts';
 import {
   plainForwarding,
@@ -70,10 +71,12 @@ export function state(
   vsis: Record<number, VsiSpec> = {},
   tenants: Record<string, TenantLimits> = {},
 ): RelayState {
+  const all = new Map(Object.entries(ports));
   return {
-    ports: new Map(Object.entries(ports)),
+    ports: all,
     vsis: new Map(Object.entries(vsis).map(([n, spec]) => [idOf(Number(n)), vsi(Number(n), spec)])),
     tenants: new Map(Object.entries(tenants)),
+    networkPorts: activeNetworkPorts(all, () => true),
     ageingTime: defaultAgeingTime,
   };
 }

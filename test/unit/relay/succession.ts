@@ -44,6 +44,7 @@ export function inherit(
   });
   return stateOf({
     ports: (keepsPorts ? before : fresh).ports,
+    networkPorts: (keepsPorts ? before : fresh).networkPorts,
     vsis: heirs,
     tenants: (keepsTenants ? before : fresh).tenants,
     ageingTime: fresh.ageingTime,

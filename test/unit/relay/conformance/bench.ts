@@ -8,7 +8,10 @@ import { idOf, macOf, network, state, station, type VsiSpec } from '../states.ts
 export interface Harness {
   readonly relay: Relay;
   apply(state: RelayState): void;
-  /** Sends the frames into the port one after the other; all that left by any port since, per port in order. */
+  /**
+   * Sends the frames into the port one after the other; all that left by any port since, per port in order, and as
+   * `host`, without their tags, what the switch's own stack got of these EtherTypes: 88B5, LLDP, slow protocols, EAPOL.
+   */
   exchange(port: string, ...frames: Uint8Array[]): Promise<Map<string, Uint8Array[]>>;
   /** Likewise of a super-frame (GSO): UDP over IPv4, in segments of so many octets. */
   exchangeSuper(port: string, frame: Uint8Array, size: number): Promise<Map<string, Uint8Array[]>>;

@@ -34,6 +34,16 @@ const refused: readonly [string, RelayState, RegExp][] = [
     state({ n1: network(1) }, { 1: { active: at('n1') } }),
     /n1 is a network port/,
   ],
+  [
+    'a VLAN whose network port does not carry it',
+    { ...state({ n1: network(1, 2) }), networkPorts: new Map([[parseVid(3), 'n1']]) },
+    /VLAN 3: n1 is no network port that carries it/,
+  ],
+  [
+    'a VLAN whose network port is a station port',
+    { ...state({ s1: station }), networkPorts: new Map([[parseVid(3), 's1']]) },
+    /VLAN 3: s1 is no network port that carries it/,
+  ],
   ['no place', state({ s1: station }, { 1: {} }), /no place/],
   [
     'two places at one port',
