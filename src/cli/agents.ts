@@ -15,6 +15,7 @@ import { print, say } from './output.ts';
 import { needRoot } from './root.ts';
 import { serve } from './serve.ts';
 import { ask } from './server.ts';
+import { stationFilterCommand } from './station-filter.ts';
 
 interface AnnounceOptions {
   readonly control?: string;
@@ -110,6 +111,7 @@ function stationCommand(): Command {
       print(outcome, json, () => (outcome.granted ? 'granted' : `refused: ${outcome.reason}`));
       if (!outcome.granted) process.exitCode = 1;
     });
+  command.addCommand(stationFilterCommand());
   return command;
 }
 

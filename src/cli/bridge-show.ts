@@ -1,5 +1,6 @@
 import { callLocal } from '../api/local-socket.ts';
 import { profileKey } from '../domain/profile-ref.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
 import type { CountedVsi, Dropped, ShownBridge, ShownPort, ShownTenant, ShownVsi } from '../bridge/show.ts';
 import { Failure } from './failure.ts';
 import { table, tenantHeading } from './output.ts';
@@ -20,6 +21,7 @@ export async function askBridge(socket: string, port: string | undefined): Promi
 
 /** A bridge for people: a paragraph for each port, then what is counted of VSIs and what limits tenants. */
 export function bridgeText({ name, owed, ports, vsis, tenants, learned, refused }: ShownBridge): string {
+  const vms = new Map(vsis.map(({ vsiId, vm }) => [vsiId, vm]));
   return [
     [
       `bridge ${name}`,
@@ -27,7 +29,7 @@ export function bridgeText({ name, owed, ports, vsis, tenants, learned, refused 
       ...(owed === null ? [] : [`whose data plane refuses ${owed}`]),
     ].join(', '),
     ...refused.map(({ what, reason }) => `not in force: ${what}: ${reason}`),
-    ...ports.map(portText),
+    ...ports.map((port) => portText(port, vms)),
     ...(vsis.length ? [vsisText(vsis)] : []),
     ...(tenants.length ? [tenantsText(tenants)] : []),
   ].join('\n\n');
@@ -66,11 +68,13 @@ function tenantsText(tenants: readonly ShownTenant[]): string {
   );
 }
 
-function portText({ name, kind, link, mtu, frames, station }: ShownPort): string {
+type Vms = ReadonlyMap<VsiId, string | null>;
+
+function portText({ name, kind, link, mtu, frames, station }: ShownPort, vms: Vms): string {
   const lines = [
     `${name}  ${kind} port, ${linkText[link]}${mtu === null ? '' : `, MTU ${mtu}`}`,
     `  frames      in ${frames.in}, out ${frames.out}, dropped ${counts(frames.dropped)}`,
-    ...(station ? stationLines(station) : []),
+    ...(station ? stationLines(station, vms) : []),
   ];
   return lines.join('\n');
 }
@@ -82,14 +86,15 @@ const linkText = {
   unbound: 'its interface cannot be bound',
 } as const satisfies Record<ShownPort['link'], string>;
 
-function stationLines(station: NonNullable<ShownPort['station']>): string[] {
+function stationLines(station: NonNullable<ShownPort['station']>, vms: Vms): string[] {
   const { neighbour, otherNeighbours, secondStation, evb, timers, vsis } = station;
   const { counters, lastRefusal, pending, sChannels } = station;
   const { lldp, ecp, ecpByLayer, vdp, ignored } = counters;
   const vsiTable = table(
-    ['VSI', 'ASSOCIATION', 'FOR', 'PLACE', 'PROFILE', 'FILTER'],
+    ['VSI', 'VM', 'ASSOCIATION', 'FOR', 'PLACE', 'PROFILE', 'FILTER'],
     vsis.map(({ vsiId, association, age, held, place, profile, filter }) => [
       vsiId,
+      vms.get(vsiId) ?? '-',
       held === null ? association : `${association}, held for ${duration(held)}`,
       duration(age),
       place ?? '-',
