@@ -20,7 +20,17 @@ export async function askBridge(socket: string, port: string | undefined): Promi
 }
 
 /** A bridge for people: a paragraph for each port, then what is counted of VSIs and what limits tenants. */
-export function bridgeText({ name, owed, ports, vsis, tenants, learned, refused }: ShownBridge): string {
+export function bridgeText({
+  name,
+  owed,
+  ports,
+  vsis,
+  tenants,
+  learned,
+  refused,
+  flips,
+  announced,
+}: ShownBridge): string {
   const vms = new Map(vsis.map(({ vsiId, vm }) => [vsiId, vm]));
   return [
     [
@@ -31,6 +41,8 @@ export function bridgeText({ name, owed, ports, vsis, tenants, learned, refused 
     ...refused.map(({ what, reason }) => `not in force: ${what}: ${reason}`),
     ...ports.map((port) => portText(port, vms)),
     ...(vsis.length ? [vsisText(vsis)] : []),
+    `flips before the station's word: ${flips.flipped}, ${flips.confirmed} confirmed, ${flips.undone} undone, ${flips.provisional} provisional\n` +
+      `told the network: ${announced.sent} frames, ${announced.waiting} VSIs wait, ${announced.restless} moved too often`,
     ...(tenants.length ? [tenantsText(tenants)] : []),
   ].join('\n\n');
 }
@@ -38,14 +50,14 @@ export function bridgeText({ name, owed, ports, vsis, tenants, learned, refused 
 function vsisText(vsis: readonly CountedVsi[]): string {
   return table(
     ['VSI', 'VM', 'TENANT', 'VLAN', 'PORT', '', 'FROM VM', 'octets', 'TO VM', 'octets', 'DROPPED'],
-    vsis.flatMap(({ vsiId, vm, tenant, vlan, trunk, places }) =>
+    vsis.flatMap(({ vsiId, vm, tenant, vlan, trunk, places, provisional }) =>
       places.map(({ port, role, fromVm, toVm, dropped }) => [
         vsiId,
         vm ?? '-',
         tenant,
         [vlan, ...trunk].join(','),
         port,
-        role,
+        role === 'active' && provisional ? 'active for now' : role,
         fromVm.frames,
         fromVm.octets,
         toVm.frames,
