@@ -53,11 +53,13 @@ export interface ShownTenant {
 /** by reason, without those that never occurred */
 export type Dropped = Readonly<Record<string, number>>;
 
-/** A station port has all of it, another port only its kind, its link and what the relay counts. */
+/** A station port has all of it, another port only its kind, its link, its MTU and what the relay counts. */
 export interface ShownPort {
   readonly name: PortName;
   readonly kind: RelayPort['kind'];
   readonly link: PortLink;
+  /** octets behind the Ethernet header; null: it has no interface */
+  readonly mtu: number | null;
   readonly frames: {
     readonly in: number;
     readonly out: number;
@@ -124,6 +126,7 @@ export function shown(
   agent: BridgeAgent,
   relay: Relay,
   names: VmNames,
+  mtuOf: (port: PortName) => number | undefined,
   now: number,
 ): ShownBridge {
   const counters = relay.counters();
@@ -131,7 +134,7 @@ export function shown(
   return {
     name,
     owed: agent.owed,
-    ports: portsOf(agent, counters.ports, now),
+    ports: portsOf(agent, counters.ports, mtuOf, now),
     vsis: Array.from(agent.entries.values(), (entry) => vsiOf(entry, counters, names)),
     tenants: Array.from(
       agent.tenants,
@@ -168,7 +171,12 @@ function placeOf(role: keyof Places, { port }: Place, counted: VsiCounters | und
   return { port, role, fromVm, toVm, dropped: occurred(counted?.dropped) };
 }
 
-function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: number): ShownPort[] {
+function portsOf(
+  agent: BridgeAgent,
+  counters: RelayCounters['ports'],
+  mtuOf: (port: PortName) => number | undefined,
+  now: number,
+): ShownPort[] {
   const machines = new Map(agent.portStates().map(({ name, state }) => [name, state]));
   const ports = [...agent.portKinds].map(([port, kind]): ShownPort => {
     const machine = machines.get(port);
@@ -177,6 +185,7 @@ function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: numb
       name: port,
       kind,
       link: linkOf(agent, port, machine),
+      mtu: mtuOf(port) ?? null,
       frames: {
         in: counted?.framesIn ?? 0,
         out: counted?.framesOut ?? 0,
