@@ -44,9 +44,9 @@ export function serveControl(path: string, parts: ControlParts) {
   return serveLocal(
     path,
     {
-      show: async () => shown(name, agent, relay, names, mtuOf, now()),
       unpin: async (body) => orderAt(agent, 'unpin', parsed('unpin', ofPort, body).port),
       forget: async (body) => orderAt(agent, 'forget', parsed('forget', ofPort, body).port),
+      show: async () => shown(name, agent, relay, names, mtuOf, now()),
       rules: async (body) => ruleCounts(agent, relay, names, parsed('rules', ofVsi, body).vsi),
     },
     {
