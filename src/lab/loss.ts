@@ -1,5 +1,5 @@
 import type { Timestamp } from '../domain/migration.ts';
-import type { LostProbe } from './stream/accounting.ts';
+import type { ProbeFate } from './stream/accounting.ts';
 
 /** What became of the frames of the stream to the VM that it never received, by where the network sent them. */
 export interface LossToVm {
@@ -21,13 +21,25 @@ export interface Move {
   readonly resumedAt: Timestamp;
 }
 
-export function lossToVm(lost: readonly LostProbe[], move: Move): LossToVm {
+export function lossToVm(probes: readonly ProbeFate[], move: Move): LossToVm {
   const loss = { sourceTap: 0, beforeFlip: 0, queueFull: 0, afterFlip: 0 };
-  for (const probe of lost) loss[fateOf(probe, move)]++;
+  for (const probe of probes) {
+    const lost = lossOf(probe, move);
+    if (lost) loss[lost]++;
+  }
   return loss;
 }
 
-function fateOf({ left }: LostProbe, { source, destination, stoppedAt, resumedAt }: Move): keyof LossToVm {
-  if (left?.by === source) return left.at < stoppedAt ? 'sourceTap' : 'beforeFlip';
+/**
+ * What left at the source after the stop is lost, whatever the VM says: of a VM that is a namespace only the process
+ * stands still, and its kernel takes in what no guest could.
+ */
+function lossOf(
+  { received, left }: ProbeFate,
+  { source, destination, stoppedAt, resumedAt }: Move,
+): keyof LossToVm | null {
+  if (left?.by === source && left.at >= stoppedAt) return 'beforeFlip';
+  if (received) return null;
+  if (left?.by === source) return 'sourceTap';
   return left?.by === destination && left.at < resumedAt ? 'queueFull' : 'afterFlip';
 }

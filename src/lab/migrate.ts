@@ -83,6 +83,7 @@ export async function migrate(
   const report = await choreography.report();
   const exitOf = (host: HostName) => hosts.findIndex(({ name }) => name === host);
   const move = { source: exitOf(from), destination: exitOf(to), ...stop };
+  const loss = lossToVm(counted.probes, move);
   return {
     vm: vm.plan.name,
     from,
@@ -91,9 +92,9 @@ export async function migrate(
     silent,
     ...(silent ? silentTimes(counted, move) : spokenTimes(counted, move)),
     lost: {
-      toVm: counted.toVm.lost,
+      toVm: loss.sourceTap + loss.beforeFlip + loss.queueFull + loss.afterFlip,
       fromVm: counted.fromVm.lost,
-      ...lossToVm(counted.lostProbes, move),
+      ...loss,
     },
     droppedAtSwitch: report ? dropped(report) : 0,
     duplicated: counted.toVm.duplicated + counted.fromVm.duplicated,

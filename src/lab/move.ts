@@ -41,8 +41,10 @@ export async function move(
     vm.halt();
     stoppedAt = now();
     hooks.stopped(stoppedAt);
+    // the kernel takes its time to take a link down: not before the word is out
+    await sleep(standstillMs / 2);
     vm.disconnect(from);
-    await sleep(standstillMs);
+    await sleep(standstillMs / 2);
     await hooks.beforeResume();
     vm.connect(to);
     resumedAt = now();

@@ -32,9 +32,11 @@ export interface Exit {
   readonly at: Timestamp;
 }
 
-/** A probe that the VM has not received. */
-export interface LostProbe {
+/** What became of a probe that was sent. */
+export interface ProbeFate {
   readonly sequence: number;
+  /** by the VM's own word */
+  readonly received: boolean;
   /** null: it did not leave where anybody looked */
   readonly left: Exit | null;
 }
@@ -47,7 +49,7 @@ export interface StreamResult {
    * guest anew at its destination, which takes some 50 ms. Null where nobody looked where frames enter.
    */
   readonly own: OwnSilence | null;
-  readonly lostProbes: readonly LostProbe[];
+  readonly probes: readonly ProbeFate[];
   /** by place, when the first probe left there that asks for silence; null: none did */
   readonly firstQuietExits: readonly (Timestamp | null)[];
 }
@@ -148,26 +150,29 @@ export class StreamAccount {
   /** Probes that the VM was not asked for are taken for lost. */
   result(): StreamResult {
     const beaconsSent = this.#beaconsSeen === 0 ? 0 : this.#beacons.highest - this.#lowest + 1;
-    const lostProbes = this.#lostProbes();
+    const probes = this.#probes();
+    const received = probes.filter((probe) => probe.received).length;
     const duplicated = Math.max(0, ...[...this.#answers.values()].map((answer) => answer.duplicated));
     return {
-      toVm: this.#direction(this.#sent.length, this.#sent.length - lostProbes.length, duplicated, this.#toVm),
+      toVm: this.#direction(this.#sent.length, received, duplicated, this.#toVm),
       fromVm: this.#direction(beaconsSent, this.#beaconsSeen, this.#beaconsTwice, this.#fromVm),
       own: this.#entered === 0 ? null : { entered: this.#entered, ...this.#gap(this.#entering) },
-      lostProbes,
+      probes,
       firstQuietExits: this.#firstQuietExits,
     };
   }
 
-  #lostProbes(): LostProbe[] {
+  #probes(): ProbeFate[] {
     const isReceived = (sequence: number): boolean => {
       const offset = sequence % answerSpan;
       const answer = this.#answers.get(sequence - offset);
       return answer !== undefined && (answer.received[offset >> 3]! & (1 << (offset & 7))) !== 0;
     };
-    return this.#sent
-      .filter((sequence) => !isReceived(sequence))
-      .map((sequence) => ({ sequence, left: this.#left.get(sequence) ?? null }));
+    return this.#sent.map((sequence) => ({
+      sequence,
+      received: isReceived(sequence),
+      left: this.#left.get(sequence) ?? null,
+    }));
   }
 
   #direction(sent: number, received: number, duplicated: number, gap: LongestGap): DirectionResult {

@@ -118,7 +118,7 @@ test('second copies are counted in both directions', () => {
   assert.deepEqual([toVm.lost, toVm.duplicated, fromVm.lost, fromVm.duplicated], [0, 10, 0, 5]);
 });
 
-test('of each lost probe is told where it left the network, and when the first left there that asks for silence', () => {
+test('of each probe is told whether it was received, where it left the network, and when the first left there that asks for silence', () => {
   const account = new StreamAccount(run, 2);
   const vm = new VmCounters();
   const probe = (sequence: number) => ({ sequence, run, quiet: sequence > 0 });
@@ -134,11 +134,12 @@ test('of each lost probe is told where it left the network, and when the first l
   assert.deepEqual(account.unasked, [0]);
   account.answered(vm.answer({ from: 0, run })!);
   assert.deepEqual(account.unasked, []);
-  const { lostProbes, firstQuietExits, toVm } = account.result();
-  assert.deepEqual(lostProbes, [
-    { sequence: 1, left: { by: 0, at: epoch + 11 } },
-    { sequence: 2, left: { by: 1, at: epoch + 12 } },
-    { sequence: 3, left: null },
+  const { probes, firstQuietExits, toVm } = account.result();
+  assert.deepEqual(probes, [
+    { sequence: 0, received: true, left: { by: 0, at: epoch + 10 } },
+    { sequence: 1, received: false, left: { by: 0, at: epoch + 11 } },
+    { sequence: 2, received: false, left: { by: 1, at: epoch + 12 } },
+    { sequence: 3, received: false, left: null },
   ]);
   assert.deepEqual(firstQuietExits, [epoch + 11, epoch + 12]);
   assert.equal(toVm.lost, 3);
