@@ -57,6 +57,12 @@ export class EntryBook {
     return this.#ports.has(port);
   }
 
+  /** The relay is told of a VSI that has no entry, because nobody asks for it. */
+  declare(vsiId: VsiId, vsi: RelayVsi): void {
+    this.#unapplied?.add(vsiId);
+    this.#relayed.set(vsiId, vsi);
+  }
+
   /** Null: the VSI is nowhere any more. */
   put(vsiId: VsiId, entry: VsiEntry | null): void {
     this.#unapplied?.add(vsiId);

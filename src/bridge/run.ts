@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { refuseIfServed } from '../api/local-socket.ts';
 import { Invalid } from '../domain/invalid.ts';
+import type { MacAddress } from '../domain/mac-address.ts';
 import { fromMonotonic, monotonicMs, now, systemClock } from '../linux/clock.ts';
 import { monitorLinks } from '../linux/link-monitor.ts';
 import { hasMountsOfItsOwn } from '../linux/namespace.ts';
@@ -11,10 +12,11 @@ import { evbParameters } from '../protocol/evb/parameters.ts';
 import { managementIp } from '../protocol/lldp/management.ts';
 import { EbpfRelay } from '../relay/ebpf/relay.ts';
 import type { PortEgress, PortName, RelayPort } from '../relay/relay.ts';
-import { BridgeAgent } from './agent.ts';
+import { BridgeAgent, noAddress } from './agent.ts';
 import { controlPath, holdOf, type BridgeConfig } from './config.ts';
 import { serveControl } from './control.ts';
 import { managed } from './managed.ts';
+import { checkRouteToManager } from './manager-route.ts';
 import { Ports } from './ports.ts';
 import type { Source } from './source.ts';
 import { rememberedStations } from './station-file.ts';
@@ -32,6 +34,8 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
   const log = (level: 'info' | 'warn', message: string) => logger[level](message);
   await refuseIfServed(controlPath(config)); // before the data plane is touched: it may be another agent's
   using cleanup = new DisposableStack();
+  if (config.manager !== undefined)
+    await checkRouteToManager(config.manager, config.ports, (message) => log('warn', message));
   if (makeStateDirectory(config.stateDirectory)) cleanup.defer(() => removeIfEmpty(config.stateDirectory));
   const source = sourceOf(config, logger);
   const memory = rememberedStations(
@@ -64,17 +68,18 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
       managementAddresses: config.managementAddresses.map(managementIp),
     }),
     firstSequence: randomInt(1, 65_536),
-    links: stationPorts.map(({ name, secondStation, announcements, hold, ...egress }) => ({
+    links: stationPorts.map(({ name, secondStation, announcements, hold, host, ...egress }) => ({
       name,
       mac: ports.macOf(name),
       egress: egressOf(egress),
       secondStation,
       announcements,
       hold: holdOf(hold),
+      host,
       drain: () => ports.drain(name),
       send: (frame) => ports.send(name, frame), // a port that is down drops it, and ECP tries again
     })),
-    otherPorts: otherPorts(config),
+    otherPorts: otherPorts(config, (name) => ports.macOf(name)),
     linkOf: (name) => ports.linkOf(name),
     ageingTime: config.ageingTime,
     relay,
@@ -151,12 +156,22 @@ function egressOf({
   return { ...(shaper && { shaper }), ...(peerDelivery && { peerDelivery }) };
 }
 
-function otherPorts(config: BridgeConfig): ReadonlyMap<PortName, RelayPort> {
+function otherPorts(
+  config: BridgeConfig,
+  macOf: (port: PortName) => MacAddress | undefined,
+): ReadonlyMap<PortName, RelayPort> {
   const ports = new Map<PortName, RelayPort>();
   for (const [name, port] of Object.entries(config.ports))
     if (port.kind === 'network') {
-      const { kind, nativeVlan = null, vlans } = port;
-      ports.set(name, { kind, nativeVlan, vlans, ...egressOf(port) });
+      const { kind, nativeVlan = null, vlans, hostVlan: vlan = null, hostProtocols: protocols } = port;
+      const host = { vlan, address: macOf(name) ?? noAddress, protocols };
+      ports.set(name, {
+        kind,
+        nativeVlan,
+        vlans,
+        ...((vlan ?? protocols.length) && { host }),
+        ...egressOf(port),
+      });
     } else if (port.kind === 'mirror') ports.set(name, port);
   return ports;
 }

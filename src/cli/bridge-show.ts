@@ -1,6 +1,14 @@
 import { callLocal } from '../api/local-socket.ts';
 import { profileKey } from '../domain/profile-ref.ts';
-import type { CountedVsi, Dropped, ShownBridge, ShownPort, ShownTenant, ShownVsi } from '../bridge/show.ts';
+import type {
+  CountedVsi,
+  Dropped,
+  ShownBridge,
+  ShownHost,
+  ShownPort,
+  ShownTenant,
+  ShownVsi,
+} from '../bridge/show.ts';
 import { Failure } from './failure.ts';
 import { table, tenantHeading } from './output.ts';
 
@@ -15,11 +23,20 @@ export async function askBridge(socket: string, port: string | undefined): Promi
     const places = vsi.places.filter((place) => place.port === port);
     return places.length ? [{ ...vsi, places }] : [];
   });
-  return { ...bridge, ports, vsis };
+  return { ...bridge, ports, vsis, hosts: bridge.hosts.filter((host) => host.port === port) };
 }
 
 /** A bridge for people: a paragraph for each port, then what is counted of VSIs and what limits tenants. */
-export function bridgeText({ name, owed, ports, vsis, tenants, learned, refused }: ShownBridge): string {
+export function bridgeText({
+  name,
+  owed,
+  ports,
+  vsis,
+  hosts,
+  tenants,
+  learned,
+  refused,
+}: ShownBridge): string {
   return [
     [
       `bridge ${name}`,
@@ -29,6 +46,7 @@ export function bridgeText({ name, owed, ports, vsis, tenants, learned, refused 
     ...refused.map(({ what, reason }) => `not in force: ${what}: ${reason}`),
     ...ports.map(portText),
     ...(vsis.length ? [vsisText(vsis)] : []),
+    ...(hosts.length ? [hostsText(hosts)] : []),
     ...(tenants.length ? [tenantsText(tenants)] : []),
   ].join('\n\n');
 }
@@ -66,13 +84,48 @@ function tenantsText(tenants: readonly ShownTenant[]): string {
   );
 }
 
-function portText({ name, kind, link, frames, station }: ShownPort): string {
+function portText({ name, kind, link, frames, network, station }: ShownPort): string {
   const lines = [
     `${name}  ${kind} port, ${linkText[link]}`,
     `  frames      in ${frames.in}, out ${frames.out}, dropped ${counts(frames.dropped)}`,
+    ...(network ? networkLines(network) : []),
     ...(station ? stationLines(station) : []),
   ];
   return lines.join('\n');
+}
+
+function networkLines({ active, standby }: NonNullable<ShownPort['network']>): string[] {
+  return [
+    ...(active.length ? [`  active      in VLAN ${ranges(active)}`] : []),
+    ...(standby.length ? [`  stands by   in VLAN ${ranges(standby)}`] : []),
+  ];
+}
+
+/** "1-3,10" */
+function ranges(vlans: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const vlan of vlans.toSorted((a, b) => a - b)) {
+    const last = runs.at(-1);
+    if (last?.[1] === vlan - 1) last[1] = vlan;
+    else runs.push([vlan, vlan]);
+  }
+  return runs.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
+}
+
+function hostsText(hosts: readonly ShownHost[]): string {
+  return table(
+    ['HOST AT', 'ADDRESSES', 'VLAN', 'FROM HOST', 'octets', 'TO HOST', 'octets', 'DROPPED'],
+    hosts.map(({ port, macs, vlan, tagged, fromVm, toVm, dropped }) => [
+      port,
+      macs.join(','),
+      tagged ? `${vlan} tagged` : vlan,
+      fromVm.frames,
+      fromVm.octets,
+      toVm.frames,
+      toVm.octets,
+      counts(dropped),
+    ]),
+  );
 }
 
 const linkText = {
