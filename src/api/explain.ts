@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { printable } from '../domain/printable.ts';
 
 /** One thing that is wrong with a value from outside. */
 export interface Problem {
@@ -133,6 +134,6 @@ function problem(path: Path, error: string): Problem {
 }
 
 function oneLine(text: string): string {
-  const shown = text.replaceAll(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const shown = printable(text);
   return shown.length > 400 ? `${shown.slice(0, 200)} … ${shown.slice(-199)}` : shown;
 }

@@ -5,6 +5,7 @@ import { parseManagerId } from '../domain/manager-id.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
 import { parseSystemName } from '../domain/system-name.ts';
 import { parseVid } from '../domain/vid.ts';
+import { formatVlanRange, parseVlanRange } from '../domain/vlan-range.ts';
 import { parseVsiId } from '../domain/vsi-id.ts';
 import * as packet from './packet-forms.ts';
 
@@ -38,6 +39,10 @@ const textOrNumber = z.union([z.string(), z.number()]);
 export const mac = form(z.string(), parseUnicastMac, same).meta({ examples: ['52:54:00:00:00:0a'] });
 /** 1 to 4094 */
 export const vlan = form(z.number(), parseVid, same).meta({ description: '1 to 4094', examples: [10] });
+/** 100 or "200-299" */
+export const vlanRange = form(textOrNumber, parseVlanRange, formatVlanRange).meta({
+  examples: [100, '200-299'],
+});
 /** "fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f", with or without hyphens */
 export const vsiId = form(z.string(), parseVsiId, same).meta({
   examples: ['fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f'],

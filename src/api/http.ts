@@ -17,6 +17,9 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
+/** What the sender's clock shows, in µs since 1970: the times in what it sends are by the same clock. */
+export const clockHeader = 'hairpin-clock';
+
 const mostBody = 64 * 1024 * 1024;
 
 /** HTTP over TCP or a unix socket with connections kept alive. Every error is an ApiError of one line. */
@@ -73,6 +76,7 @@ export class HttpTransport {
         headers: {
           ...headers,
           ...(body !== undefined && {
+            [clockHeader]: String(Date.now() * 1000),
             'content-type': 'application/json',
             'content-length': Buffer.byteLength(body),
           }),

@@ -50,6 +50,14 @@ const times = strict(
   >,
 );
 
+const clock = strict({ by: title, offset: z.int() });
+const clocks = strict(
+  Object.fromEntries(moments.map((moment) => [moment, optional(clock)])) as Record<
+    Moment,
+    z.ZodExactOptional<typeof clock>
+  >,
+);
+
 /** {id, vsiId, strategy, state, source, destination, reason, times: {announce: µs, …}, counts} */
 export const migrationSchema: z.ZodType<Migration> = strict({
   id: z.string(),
@@ -60,6 +68,7 @@ export const migrationSchema: z.ZodType<Migration> = strict({
   destination: bridgePort.nullable(),
   reason: reason.nullable(),
   times,
+  clocks: optional(clocks),
   counts,
 }).meta({ id: 'Migration' });
 

@@ -30,10 +30,17 @@ export class Reporter {
     if (!this.#running) this.#idle = this.#run();
   }
 
-  /** Makes the calls that still wait if the manager is there, and gives up the rest. */
+  /**
+   * Makes the calls that still wait if the manager is there, and gives up the rest. A manager that is frozen answers not even
+   * the call under way, which is not waited for any longer.
+   */
   async close(graceMs = 500): Promise<void> {
-    const deadline = setTimeout(() => this.#stop.abort(), graceMs);
-    await this.#idle;
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const deadline = setTimeout(() => {
+      this.#stop.abort();
+      resolve();
+    }, graceMs);
+    await Promise.race([this.#idle, over]);
     clearTimeout(deadline);
   }
 

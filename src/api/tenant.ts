@@ -1,17 +1,21 @@
 import { z } from 'zod';
 import type { TenantLimits } from '../domain/port-profile.ts';
-import { name } from './forms.ts';
+import type { VlanRange } from '../domain/vlan-range.ts';
+import { name, vlanRange } from './forms.ts';
 import { bitRate, rates } from './rate.ts';
-import { strict } from './strict.ts';
+import { optional, strict } from './strict.ts';
 
 /** Who owns port profiles and VSIs, and what all its VSIs on one bridge get together. */
 export interface Tenant extends TenantLimits {
   readonly name: string;
+  /** the VLANs that its profiles may have; absent: any */
+  readonly vlans?: readonly VlanRange[];
 }
 
-/** {name, rate: {fromVm, toVm: {max: bits per second, burst: octets}}, guaranteed: bits per second or null} */
+/** {name, vlans?: [100, "200-299"], rate: {fromVm, toVm: {max: bits per second, burst: octets}}, guaranteed: bits per second or null} */
 export const tenantSchema: z.ZodType<Tenant> = strict({
   name,
+  vlans: optional(z.array(vlanRange).max(1000)),
   rate: rates.default({}),
   guaranteed: bitRate.nullable().default(null),
 })

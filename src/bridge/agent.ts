@@ -16,7 +16,7 @@ import type { ManagementAddress } from '../protocol/lldp/packet.ts';
 import type { VdpErrorCode } from '../protocol/vdp/association.ts';
 import { sameProfile } from '../protocol/vdp/filter.ts';
 import type { BridgeVsi, VdpLimits } from '../protocol/vdp/bridge.ts';
-import type { Hold } from '../protocol/vdp/hold.ts';
+import { defaultHold, type Hold } from '../protocol/vdp/hold.ts';
 import { objection } from '../relay/capabilities.ts';
 import {
   RelayError,
@@ -79,7 +79,17 @@ export interface StationLink {
   readonly announcements?: Heed | undefined;
 }
 
-export interface BridgeAgentParts {
+/** The ports, as the administrator has them. */
+export interface PortSettings {
+  readonly links: readonly StationLink[];
+  /** network and mirror ports, which have no protocol */
+  readonly otherPorts: ReadonlyMap<PortName, RelayPort>;
+  /** of learned addresses, in s */
+  readonly ageingTime: number;
+}
+
+/** With the ports to begin with. */
+export interface BridgeAgentParts extends PortSettings {
   readonly name: string;
   readonly evb: EvbParameters;
   readonly limits: VdpLimits;
@@ -89,13 +99,8 @@ export interface BridgeAgentParts {
   readonly managementAddresses?: readonly ManagementAddress[];
   /** of ECP, by chance: a station must not take this agent's first ECPDU for its predecessor's last */
   readonly firstSequence: number;
-  readonly links: readonly StationLink[];
-  /** network and mirror ports, which have no protocol */
-  readonly otherPorts: ReadonlyMap<PortName, RelayPort>;
   /** how any port's link is when the agent starts */
   readonly linkOf: (port: PortName) => PortLink;
-  /** of learned addresses, in s */
-  readonly ageingTime: number;
   readonly relay: Relay;
   readonly directory: Directory;
   /** frames in a second that tell the network of moves; the default is 500 */
@@ -125,12 +130,16 @@ interface Counts {
  */
 export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
+  #settings: PortSettings;
+  /** the station ports of the settings */
+  readonly #stationLinks = new Map<PortName, StationLink>();
+  readonly #heeds = new Map<PortName, Heed>();
   readonly #book = new EntryBook();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
   readonly #mirrorWarnings: MirrorWarnings;
-  readonly #hosts = new Map<VsiId, { readonly port: PortName; readonly host: Host }>();
+  #hosts: ReadonlyMap<VsiId, { readonly port: PortName; readonly host: Host }> = new Map();
   /** network and mirror ports */
-  readonly #otherPorts: Map<PortName, RelayPort>;
+  #otherPorts = new Map<PortName, RelayPort>();
   #networkPorts: RelayState['networkPorts'] = new Map();
   /** of all ports; a station port's also where the machine does not use it */
   readonly #links = new Map<PortName, PortLink>();
@@ -142,13 +151,12 @@ export class BridgeAgent {
   readonly #requestLog: RequestLog;
   readonly #stations: Stations;
   /** the ports' own addresses */
-  readonly #macs: Map<PortName, MacAddress>;
+  readonly #macs = new Map<PortName, MacAddress>();
   /** what stations have asked for and the manager is asked about */
   readonly #requests: Enquiries;
   /** the same for VMs that have announced themselves */
   readonly #arrivals: Enquiries;
   readonly #tenants = new Tenants();
-  readonly #egress: ReadonlyMap<PortName, PortEgress>;
   /** changes that the data plane cannot do, by what was changed; what was before is still in force */
   readonly #refused = new Map<string, string>();
   #stopped = false;
@@ -158,42 +166,108 @@ export class BridgeAgent {
     this.#requestLog = new RequestLog(parts.log);
     this.#stations = parts.stations ?? new Stations();
     this.#mirrorWarnings = new MirrorWarnings((message) => parts.log('warn', message));
-    this.#otherPorts = new Map(parts.otherPorts);
-    this.#macs = new Map(parts.links.flatMap(({ name, mac }) => (mac === undefined ? [] : [[name, mac]])));
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
-    this.#egress = new Map(parts.links.map(({ name, egress }) => [name, egress]));
     this.#news = new NetworkNews(parts, this.#book.entries);
     this.#owed = new Owed(parts.clock, () => this.#apply(), parts.log);
-    this.#announcements = new Announcements(
-      new Map(
-        parts.links.flatMap(({ name, announcements }) => (announcements ? [[name, announcements]] : [])),
-      ),
-    );
-    const { otherNeighbours, managementAddresses } = parts;
-    const macs = this.#macs;
-    for (const { name, secondStation, hold, send, drain } of parts.links) {
-      const before = this.#stations.at(name);
-      const machine = new BridgePort({
-        ...(before && { station: before.mac }),
-        get mac() {
-          return macs.get(name) ?? noAddress;
-        },
-        ...(secondStation && { secondStation }),
-        ...(hold && { vsiHold: hold }),
-        isElsewhere: (vsiId) => this.#isElsewhere(vsiId, name),
-        ...(otherNeighbours !== undefined && { otherNeighbours }),
-        ...(managementAddresses && { managementAddresses }),
-        systemName: parts.name,
-        portId: name,
-        evb: parts.evb,
-        limits: parts.limits,
-        firstSequence: parts.firstSequence,
-        isVsiAddress: (mac) => this.#book.hasAddress(mac),
-      });
-      const handle = (output: BridgePortOutput) => this.#handle(name, output, send);
-      this.#ports.set(name, new Driver(machine, parts.clock, handle, drain));
+    this.#announcements = new Announcements(this.#heeds);
+    this.#settings = parts;
+    this.#use(parts);
+    for (const link of parts.links) this.#open(link);
+  }
+
+  #use(settings: PortSettings): void {
+    this.#settings = settings;
+    this.#otherPorts = new Map(settings.otherPorts);
+    this.#stationLinks.clear();
+    this.#heeds.clear();
+    for (const link of settings.links) {
+      this.#stationLinks.set(link.name, link);
+      if (link.announcements) this.#heeds.set(link.name, link.announcements);
     }
+    const hosts = new Map(
+      settings.links.flatMap(({ name: port, host }) => (host ? [[hostVsiId(host), { port, host }]] : [])),
+    );
+    for (const vsiId of this.#hosts.keys()) if (!hosts.has(vsiId)) this.#book.declare(vsiId, null);
+    for (const [vsiId, { port, host }] of hosts) this.#book.declare(vsiId, hostVsi(host, port));
+    this.#hosts = hosts;
+  }
+
+  #open({ name, mac, send, drain }: StationLink): void {
+    const { otherNeighbours, managementAddresses, clock, ...parts } = this.#parts;
+    const [macs, links] = [this.#macs, this.#stationLinks];
+    if (mac !== undefined) macs.set(name, mac);
+    const before = this.#stations.at(name);
+    const machine = new BridgePort({
+      ...(before && { station: before.mac }),
+      get mac() {
+        return macs.get(name) ?? noAddress;
+      },
+      get secondStation() {
+        return links.get(name)?.secondStation ?? 'ignore';
+      },
+      get vsiHold() {
+        return links.get(name)?.hold ?? defaultHold;
+      },
+      isElsewhere: (vsiId) => this.#isElsewhere(vsiId, name),
+      ...(otherNeighbours !== undefined && { otherNeighbours }),
+      ...(managementAddresses && { managementAddresses }),
+      systemName: parts.name,
+      portId: name,
+      evb: parts.evb,
+      limits: parts.limits,
+      firstSequence: parts.firstSequence,
+      isVsiAddress: (mac) => this.#book.hasAddress(mac),
+    });
+    const handle = (output: BridgePortOutput) => this.#handle(name, output, send);
+    this.#ports.set(name, new Driver(machine, clock, handle, drain));
+  }
+
+  /**
+   * Other ports, or the same ones otherwise: what is as it was is not touched. A new port's link is told by `linkChanged`,
+   * like any other's. VSIs at a station port that goes are let go of. @throws RelayError, and nothing was changed
+   */
+  configure(wanted: PortSettings): void {
+    const kept = this.#settings;
+    const stay = new Set(wanted.links.map(({ name }) => name));
+    const leaving = kept.links
+      .filter(({ name }) => !stay.has(name))
+      .map((link) => ({ ...link, host: undefined }));
+    const others = new Map(wanted.otherPorts);
+    for (const { name } of leaving) others.delete(name); // not before its VSIs are let go of
+    const before = { others: this.#otherPorts, networkPorts: this.#networkPorts };
+    this.#use({ ...wanted, links: [...wanted.links, ...leaving], otherPorts: others });
+    this.#networkPorts = this.#choice();
+    const refusal = this.#tryToApply();
+    if (refusal !== null) {
+      this.#use({ ...kept, otherPorts: before.others });
+      this.#networkPorts = before.networkPorts;
+      throw new RelayError(refusal);
+    }
+    for (const { name } of leaving) this.#close(name);
+    this.#use(wanted);
+    this.#networkPorts = this.#choice();
+    for (const link of wanted.links) if (!this.#ports.has(link.name)) this.#opened(link);
+    for (const name of this.#links.keys()) if (!this.portKinds.has(name)) this.#links.delete(name);
+    this.#owed.make('ports of the configuration');
+    this.#tellTakeOver(before.networkPorts);
+    this.#parts.changed(null);
+  }
+
+  #opened(link: StationLink): void {
+    this.#open(link);
+    this.#links.delete(link.name); // it may have been a port of another kind
+  }
+
+  #close(port: PortName): void {
+    for (const { vsiId } of this.#book.at(port)) this.#letGo(vsiId, port, 'the port is taken away');
+    const driver = this.#ports.get(port)!;
+    driver.do((machine, now) => machine.shutdown(now));
+    driver.stop();
+    this.#ports.delete(port);
+    this.#links.delete(port);
+    this.#reflective.delete(port);
+    this.#macs.delete(port);
   }
 
   get entries(): ReadonlyMap<VsiId, VsiEntry> {
@@ -202,7 +276,7 @@ export class BridgeAgent {
 
   /** Every port, by what it is. The data plane would tell it as well, after reading back all its VSIs. */
   get portKinds(): ReadonlyMap<PortName, RelayPort['kind']> {
-    const { links } = this.#parts;
+    const { links } = this.#settings;
     return new Map([
       ...Array.from(this.#otherPorts, ([name, { kind }]) => [name, kind] as const),
       ...links.map(({ name }) => [name, 'station'] as const),
@@ -265,7 +339,6 @@ export class BridgeAgent {
     const { relay, linkOf } = this.#parts;
     const held = relay.held();
     this.#tenants.inForce = held.tenants;
-    this.#declareHosts();
     for (const [vsiId, vsi] of held.vsis) if (!isHostVsi(vsi)) this.#adopt(fromRelay(vsiId, vsi));
     for (const [name, driver] of this.#ports) {
       const port = held.ports.get(name);
@@ -290,15 +363,6 @@ export class BridgeAgent {
       if (link !== 'up' || !this.#stations.at(name)?.pinned)
         driver?.do((machine, now) => machine.linkDown(now));
       this.linkChanged(name, link);
-    }
-  }
-
-  #declareHosts(): void {
-    for (const { name, host } of this.#parts.links) {
-      if (!host) continue;
-      const vsiId = hostVsiId(host);
-      this.#hosts.set(vsiId, { port: name, host });
-      this.#book.declare(vsiId, hostVsi(host, name));
     }
   }
 
@@ -369,11 +433,16 @@ export class BridgeAgent {
     this.#parts.changed(null);
   }
 
+  /** Which network port is to be active in each VLAN. */
+  #choice(): RelayState['networkPorts'] {
+    const isUp = (name: PortName) => (this.#links.get(name) ?? this.#parts.linkOf(name)) === 'up';
+    return activeNetworkPorts(this.#otherPorts, isUp, this.#networkPorts);
+  }
+
   /** Another network port takes over from one whose link is down. */
   #chooseNetworkPorts(): void {
     const before = this.#networkPorts;
-    const isUp = (name: PortName) => (this.#links.get(name) ?? this.#parts.linkOf(name)) === 'up';
-    const after = activeNetworkPorts(this.#otherPorts, isUp, before);
+    const after = this.#choice();
     if (isDeepStrictEqual(after, before)) return;
     this.#networkPorts = after;
     this.#owed.make('active network ports');
@@ -598,11 +667,17 @@ export class BridgeAgent {
   #requested(port: PortName, request: Request): void {
     const at = this.#parts.timestamp();
     const { vsiId, profile } = request;
+    const driver = this.#ports.get(port);
+    // the port may have been taken away, and come again, while the manager was asked
+    const isThere = () => this.#ports.get(port) === driver;
     this.#entitled(this.#requests, port, {
       vsiId,
       profile,
-      answered: (entitlement) => this.#decide(port, request, at, entitlement),
+      answered: (entitlement) => {
+        if (isThere()) this.#decide(port, request, at, entitlement);
+      },
       failed: (error) => {
+        if (!isThere()) return;
         const isTooMuch = error instanceof TooManyEnquiries;
         const code = isTooMuch ? 'insufficient resources' : 'unable to contact VSI manager';
         this.#refuse(port, request, code, error.message, true);
@@ -781,7 +856,8 @@ export class BridgeAgent {
       return;
     }
     const known = this.#book.get(vsiId);
-    if (this.#ports.get(event.port)?.machine.isDisabled) return;
+    const driver = this.#ports.get(event.port);
+    if (!driver || driver.machine.isDisabled) return;
     if (this.#stopped || (known?.active ?? null) !== source) return; // it was moved meanwhile
     if (this.#hasSpokenSince(event, vsiId, source)) return;
     const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
@@ -905,10 +981,10 @@ export class BridgeAgent {
   #apply(): void {
     if (this.#stopped) return;
     const ports = new Map<PortName, RelayPort>(this.#otherPorts);
-    for (const name of this.#ports.keys()) {
+    for (const [name, { egress }] of this.#stationLinks) {
       const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
       const isUsed = current || this.#book.isUsed(name);
-      ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed, ...this.#egress.get(name) });
+      ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed, ...egress });
     }
     this.#parts.relay.apply(
       {
@@ -916,7 +992,7 @@ export class BridgeAgent {
         vsis: this.#book.relayed,
         tenants: this.#tenants.inForce,
         networkPorts: this.#networkPorts,
-        ageingTime: this.#parts.ageingTime,
+        ageingTime: this.#settings.ageingTime,
       },
       this.#book.unapplied ?? undefined,
     );

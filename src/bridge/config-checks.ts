@@ -5,6 +5,7 @@ import type { VsiSpec } from '../api/vsi.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { PortProfile } from '../domain/port-profile.ts';
 import { profileKey } from '../domain/profile-ref.ts';
+import { vlansOutside, vlansText } from '../domain/vlan-range.ts';
 
 /** What of a bridge's configuration has to fit together. */
 interface Checked {
@@ -102,6 +103,7 @@ function* ofFile(written: Written): Generator<Contradiction> {
     tenants.map(({ name }) => name),
     (i) => ['tenants', i, 'name'],
   );
+  yield* vlansOfTenants(written);
   yield* mirrors(written);
   yield* twice(
     vsis.map(({ vsiId }) => vsiId),
@@ -128,6 +130,19 @@ function* guarantees({ tenants, ports }: Written): Generator<Contradiction> {
         path: ['ports', name, 'shaper'],
         message: `is ${port.shaper}, and the tenants are guaranteed ${guaranteed} together; at least that would be right`,
       };
+}
+
+function* vlansOfTenants({ tenants, profiles }: Written): Generator<Contradiction> {
+  const byName = new Map(tenants.map((tenant) => [tenant.name, tenant]));
+  for (const [i, { tenant, vlan, trunk }] of profiles.entries()) {
+    const { vlans } = byName.get(tenant) ?? {};
+    const [outside] = vlansOutside(vlans, [vlan, ...trunk]);
+    if (vlans && outside !== undefined)
+      yield {
+        path: ['profiles', i, outside === vlan ? 'vlan' : 'trunk'],
+        message: `VLAN ${outside} is not tenant ${tenant}'s; one of its own (${vlansText(vlans)}) would be right`,
+      };
+  }
 }
 
 function* mirrors({ profiles, ports }: Written): Generator<Contradiction> {

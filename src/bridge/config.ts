@@ -35,14 +35,7 @@ const port = z.discriminatedUnion('kind', [
     hold: z.union([z.literal('release'), z.int().min(1).max(1_000_000)]).optional(),
     /** the host's own traffic, which no VDP associates */
     host: strict({
-      macs: z
-        .array(form.mac)
-        .min(1)
-        .max(64)
-        .refine(
-          (macs) => new Set(macs).size === macs.length,
-          'has an address twice; each once would be right',
-        ),
+      macs: z.array(form.mac).min(1).max(64),
       vlan: form.vlan,
       tagged: z.boolean().default(false),
     }).optional(),

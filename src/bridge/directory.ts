@@ -22,6 +22,8 @@ export interface Directory {
   owners(mac: MacAddress): readonly Grant[];
   /** Whether a migration of the VSI is open that an announcement may complete (strategy `garp`). */
   followsAnnouncements(vsiId: VsiId): boolean;
+  /** The VM's name; undefined: it is not known. */
+  nameOf?(vsiId: VsiId): string | undefined;
   /** What is in force though the database takes it away, with the reason; absent: nothing ever is. */
   withheld?(): ReadonlyMap<string, string>;
 }

@@ -5,18 +5,27 @@ import { profileKey, type ProfileKey, type ProfileRef } from '../domain/profile-
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { Directory, Entitlement } from './directory.ts';
 
-/** Profiles and VSIs that stand in the bridge's own configuration file: all there is to know, and it never changes. */
+/** Profiles and VSIs that stand in the bridge's own configuration file: all there is to know, until the file is read again. */
 export class FileDirectory implements Directory {
-  readonly #profiles: ReadonlyMap<ProfileKey, PortProfile>;
-  readonly #vsis: ReadonlyMap<VsiId, VsiSpec>;
+  #profiles: ReadonlyMap<ProfileKey, PortProfile> = new Map();
+  #vsis: ReadonlyMap<VsiId, VsiSpec> = new Map();
 
   constructor(profiles: readonly PortProfile[], vsis: readonly VsiSpec[]) {
+    this.replace(profiles, vsis);
+  }
+
+  /** What was there before is not known any more. */
+  replace(profiles: readonly PortProfile[], vsis: readonly VsiSpec[]): void {
     this.#profiles = new Map(profiles.map((profile) => [profileKey(profile.ref), profile]));
     this.#vsis = new Map(vsis.map((vsi) => [vsi.vsiId, vsi]));
   }
 
   known(vsiId: VsiId, ref: ProfileRef): Entitlement {
     return { grant: this.#vsis.get(vsiId), profile: this.#profiles.get(profileKey(ref)) };
+  }
+
+  nameOf(vsiId: VsiId): string | undefined {
+    return this.#vsis.get(vsiId)?.name;
   }
 
   kept(vsiId: VsiId, ref: ProfileRef): Entitlement {

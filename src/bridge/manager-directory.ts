@@ -170,6 +170,10 @@ export class ManagerDirectory implements Directory {
     return { grant, profile: profile && this.#tenants.values.has(profile.tenant) ? profile : undefined };
   }
 
+  nameOf(vsiId: VsiId): string | undefined {
+    return this.#vsis.values.get(vsiId)?.name;
+  }
+
   /** What is kept in force though the manager's database takes it away, and why; without what runs no more. */
   withheld(): ReadonlyMap<string, string> {
     const listener = this.#listener;

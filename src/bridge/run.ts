@@ -12,36 +12,41 @@ import { evbParameters } from '../protocol/evb/parameters.ts';
 import { managementIp } from '../protocol/lldp/management.ts';
 import { EbpfRelay } from '../relay/ebpf/relay.ts';
 import type { PortEgress, PortName, RelayPort } from '../relay/relay.ts';
-import { BridgeAgent, noAddress } from './agent.ts';
+import { BridgeAgent, noAddress, type PortSettings, type StationLink } from './agent.ts';
 import { controlPath, holdOf, type BridgeConfig } from './config.ts';
 import { serveControl } from './control.ts';
 import { managed } from './managed.ts';
 import { checkRouteToManager } from './manager-route.ts';
 import { Ports } from './ports.ts';
+import { portChanges, refuseWhatIsFixed } from './reload.ts';
 import type { Source } from './source.ts';
 import { rememberedStations } from './station-file.ts';
 import { standalone } from './standalone.ts';
+import { withNames } from './vm-names.ts';
+
+export interface RunningBridge {
+  close(): Promise<void>;
+  /** Puts a changed file in force. @throws Invalid or RelayError: one line, and nothing was changed */
+  reload(config: BridgeConfig): void;
+}
 
 /**
  * Runs a bridge agent in this process's network namespace until `close`; the data plane goes on after that.
  * @throws RelayError, SystemError, ApiError, LocalSocketError: one line, and nothing was changed
  */
-export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{ close(): Promise<void> }> {
-  const stationPorts = Object.entries(config.ports).flatMap(([name, port]) =>
-    port.kind === 'station' ? [{ name, ...port }] : [],
-  );
+export async function runBridge(config: BridgeConfig, logger: Logger): Promise<RunningBridge> {
   const failed = (error: unknown) => logger.error({ err: error }, 'unexpected');
   const log = (level: 'info' | 'warn', message: string) => logger[level](message);
   await refuseIfServed(controlPath(config)); // before the data plane is touched: it may be another agent's
   using cleanup = new DisposableStack();
-  if (config.manager !== undefined)
-    await checkRouteToManager(config.manager, config.ports, (message) => log('warn', message));
+  const checkRoute = async ({ manager, ports }: BridgeConfig) => {
+    if (manager !== undefined) await checkRouteToManager(manager, ports, (message) => log('warn', message));
+  };
+  await checkRoute(config);
   if (makeStateDirectory(config.stateDirectory)) cleanup.defer(() => removeIfEmpty(config.stateDirectory));
   const source = sourceOf(config, logger);
-  const memory = rememberedStations(
-    config.stateDirectory,
-    stationPorts.map(({ name }) => name),
-    (message) => logger.warn(message),
+  const memory = rememberedStations(config.stateDirectory, Object.keys(config.ports), (message) =>
+    logger.warn(message),
   );
   const ports = new Ports({ rebind: (name) => relay.rebind(name), failed, log });
   cleanup.defer(() => ports.close());
@@ -68,20 +73,8 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
       managementAddresses: config.managementAddresses.map(managementIp),
     }),
     firstSequence: randomInt(1, 65_536),
-    links: stationPorts.map(({ name, secondStation, announcements, hold, host, ...egress }) => ({
-      name,
-      mac: ports.macOf(name),
-      egress: egressOf(egress),
-      secondStation,
-      announcements,
-      hold: holdOf(hold),
-      host,
-      drain: () => ports.drain(name),
-      send: (frame) => ports.send(name, frame), // a port that is down drops it, and ECP tries again
-    })),
-    otherPorts: otherPorts(config, (name) => ports.macOf(name)),
+    ...settingsOf(config, ports),
     linkOf: (name) => ports.linkOf(name),
-    ageingTime: config.ageingTime,
     relay,
     directory: source.directory,
     stations: memory.stations,
@@ -90,7 +83,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
     stampOf: fromMonotonic,
     report: (report) => source.report(report),
     changed: (vsiId) => source.changed(vsiId),
-    log,
+    log: (level, message) => log(level, withNames(message, source.directory)),
   });
   const control = await serveControl(controlPath(config), {
     name: config.name,
@@ -108,7 +101,21 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<{
   ports.start(agent);
   started = true;
   const running = cleanup.move();
+  let inForce = config;
   return {
+    reload(next) {
+      refuseWhatIsFixed(inForce, next);
+      const { removed, added, changed } = portChanges(inForce.ports, next.ports);
+      agent.configure(settingsOf(next, ports));
+      for (const name of removed) ports.remove(name);
+      for (const [name, kind] of added) ports.add(name, kind);
+      source.reload?.(next);
+      inForce = next;
+      const words = { added: [...added.keys()], removed, changed };
+      for (const [what, names] of Object.entries(words))
+        if (names.length) log('info', `ports ${what}: ${names.join(', ')}`);
+      checkRoute(next).catch((error: unknown) => log('warn', (error as Error).message));
+    },
     async close() {
       agent.stop();
       await source.close(); // its last words still ask the relay
@@ -140,10 +147,34 @@ function removeIfEmpty(directory: string): void {
 }
 
 function sourceOf(config: BridgeConfig, logger: Logger): Source {
-  const { manager, tenants = [], profiles = [], vsis = [] } = config;
-  return manager === undefined
-    ? standalone(tenants, profiles, vsis)
-    : managed({ ...config, manager }, logger);
+  const { manager } = config;
+  return manager === undefined ? standalone(config) : managed({ ...config, manager }, logger);
+}
+
+/** The ports as the file has them; what they say and hear goes by `ports`. */
+function settingsOf(config: BridgeConfig, ports: Ports): PortSettings {
+  const links = Object.entries(config.ports).flatMap(([name, port]): StationLink[] =>
+    port.kind === 'station'
+      ? [
+          {
+            name,
+            mac: ports.macOf(name),
+            egress: egressOf(port),
+            secondStation: port.secondStation,
+            announcements: port.announcements,
+            hold: holdOf(port.hold),
+            host: port.host,
+            drain: () => ports.drain(name),
+            send: (frame) => ports.send(name, frame), // a port that is down drops it, and ECP tries again
+          },
+        ]
+      : [],
+  );
+  return {
+    links,
+    otherPorts: otherPorts(config, (name) => ports.macOf(name)),
+    ageingTime: config.ageingTime,
+  };
 }
 
 function egressOf({

@@ -2,6 +2,7 @@ import type { MigrationReport } from '../api/migration.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { Relay } from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
+import type { BridgeConfig } from './config.ts';
 import type { Directory } from './directory.ts';
 
 /** Where a bridge's knowledge of profiles and VSIs comes from, and where its news goes. */
@@ -12,5 +13,7 @@ export interface Source {
   changed(vsiId: VsiId | null): void;
   /** The agent has adopted what the data plane holds: it is told what of that has changed, now and from now on. */
   follow(agent: BridgeAgent, relay: Relay): void;
+  /** The bridge's file was read again. Absent: the file says nothing that this source takes from it. */
+  reload?(config: Pick<BridgeConfig, 'tenants' | 'profiles' | 'vsis'>): void;
   close(): Promise<void>;
 }

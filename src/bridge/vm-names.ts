@@ -43,3 +43,13 @@ export function idIn(text: string): VsiId | null {
     return null;
   }
 }
+
+const mentioned = /\bVSI ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?! \()/g;
+
+/** A message with the VM's name behind each VSI that it names by its VSIID alone. */
+export function withNames(message: string, directory: Directory): string {
+  return message.replaceAll(mentioned, (vsi: string, vsiId: VsiId) => {
+    const name = directory.nameOf?.(vsiId);
+    return name === undefined ? vsi : `${vsi} (${name})`;
+  });
+}

@@ -11,10 +11,11 @@ import { addBridgeQueries } from './bridge-queries.ts';
 import { readConfig } from './config-file.ts';
 import { refuseUnknown } from './help.ts';
 import { withClient, withManager, type ManagerOptions } from './manager-client.ts';
-import { print } from './output.ts';
+import { print, say } from './output.ts';
 import { needRoot } from './root.ts';
 import { serve } from './serve.ts';
 import { ask } from './server.ts';
+import { stationFilterCommand } from './station-filter.ts';
 
 interface AnnounceOptions {
   readonly control?: string;
@@ -48,7 +49,7 @@ function managerCommand(): Command {
   ).action((options: ManagerOptions) =>
     withClient(options, async (api) => {
       const revision = await api.accept();
-      console.log(`the database is accepted as it is (revision ${revision})`);
+      say(`the database is accepted as it is (revision ${revision})`);
     }),
   );
   return command;
@@ -110,6 +111,7 @@ function stationCommand(): Command {
       print(outcome, json, () => (outcome.granted ? 'granted' : `refused: ${outcome.reason}`));
       if (!outcome.granted) process.exitCode = 1;
     });
+  command.addCommand(stationFilterCommand());
   return command;
 }
 

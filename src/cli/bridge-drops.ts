@@ -5,7 +5,7 @@ import type { Dropped, ShownBridge } from '../bridge/show.ts';
 import { dropReasons, type DropReason } from '../relay/relay.ts';
 import { idIn } from '../bridge/vm-names.ts';
 import { Failure } from './failure.ts';
-import { table } from './output.ts';
+import { say, table } from './output.ts';
 
 /** What was dropped, by reason: at each port, and of each VSI at each of its ports. */
 export interface DropCounts {
@@ -80,7 +80,7 @@ export async function followDrops(socket: string, filter: DropFilter, { json, co
   let left = count;
   for await (const line of followLocal(socket, 'drops', filter, stop.signal)) {
     const drop = line as ShownDrop | Lost;
-    console.log(json ? JSON.stringify(drop) : dropText(drop));
+    say(json ? JSON.stringify(drop) : dropText(drop));
     if (!('lost' in drop) && --left === 0) stop.abort();
     if (stop.signal.aborted) return;
   }

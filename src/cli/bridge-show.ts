@@ -1,5 +1,6 @@
 import { callLocal } from '../api/local-socket.ts';
 import { profileKey } from '../domain/profile-ref.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
 import type {
   CountedVsi,
   Dropped,
@@ -37,6 +38,7 @@ export function bridgeText({
   learned,
   refused,
 }: ShownBridge): string {
+  const vms = new Map(vsis.map(({ vsiId, vm }) => [vsiId, vm]));
   return [
     [
       `bridge ${name}`,
@@ -44,7 +46,7 @@ export function bridgeText({
       ...(owed === null ? [] : [`whose data plane refuses ${owed}`]),
     ].join(', '),
     ...refused.map(({ what, reason }) => `not in force: ${what}: ${reason}`),
-    ...ports.map(portText),
+    ...ports.map((port) => portText(port, vms)),
     ...(vsis.length ? [vsisText(vsis)] : []),
     ...(hosts.length ? [hostsText(hosts)] : []),
     ...(tenants.length ? [tenantsText(tenants)] : []),
@@ -84,12 +86,14 @@ function tenantsText(tenants: readonly ShownTenant[]): string {
   );
 }
 
-function portText({ name, kind, link, frames, network, station }: ShownPort): string {
+type Vms = ReadonlyMap<VsiId, string | null>;
+
+function portText({ name, kind, link, frames, network, station }: ShownPort, vms: Vms): string {
   const lines = [
     `${name}  ${kind} port, ${linkText[link]}`,
     `  frames      in ${frames.in}, out ${frames.out}, dropped ${counts(frames.dropped)}`,
     ...(network ? networkLines(network) : []),
-    ...(station ? stationLines(station) : []),
+    ...(station ? stationLines(station, vms) : []),
   ];
   return lines.join('\n');
 }
@@ -135,14 +139,15 @@ const linkText = {
   unbound: 'its interface cannot be bound',
 } as const satisfies Record<ShownPort['link'], string>;
 
-function stationLines(station: NonNullable<ShownPort['station']>): string[] {
+function stationLines(station: NonNullable<ShownPort['station']>, vms: Vms): string[] {
   const { neighbour, otherNeighbours, secondStation, evb, timers, vsis } = station;
   const { counters, lastRefusal, pending, sChannels } = station;
   const { lldp, ecp, ecpByLayer, vdp, ignored } = counters;
   const vsiTable = table(
-    ['VSI', 'ASSOCIATION', 'FOR', 'PLACE', 'PROFILE', 'FILTER'],
+    ['VSI', 'VM', 'ASSOCIATION', 'FOR', 'PLACE', 'PROFILE', 'FILTER'],
     vsis.map(({ vsiId, association, age, held, place, profile, filter }) => [
       vsiId,
+      vms.get(vsiId) ?? '-',
       held === null ? association : `${association}, held for ${duration(held)}`,
       duration(age),
       place ?? '-',

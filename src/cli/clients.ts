@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import type { ApiError } from '../api/api-error.ts';
+import type { ApiClient } from '../api/client.ts';
 import {
   collections,
   writeSchemas,
@@ -9,11 +10,15 @@ import {
   type WritableName,
 } from '../api/collections.ts';
 import { explainIssues } from '../api/explain.ts';
+import type { VsiStatus } from '../api/vsi.ts';
 import { profileKey } from '../domain/profile-ref.ts';
+import type { VsiId } from '../domain/vsi-id.ts';
 import { readYaml } from './config-file.ts';
 import { Failure } from './failure.ts';
 import { withClient, withManager, type ManagerOptions } from './manager-client.ts';
-import { print, table, tenantHeading } from './output.ts';
+import { confirm } from './question.ts';
+import { vmNames, vsiNamed } from './vsi-names.ts';
+import { print, say, table, tenantHeading } from './output.ts';
 
 /** How the objects of one collection are called and listed. */
 interface Noun<Name extends CollectionName> {
@@ -21,7 +26,13 @@ interface Noun<Name extends CollectionName> {
   readonly description: string;
   readonly collection: Name;
   readonly heading: readonly string[];
-  readonly row: (object: Objects[Name]) => readonly (string | number)[];
+  readonly row: (object: Objects[Name], vms: ReadonlyMap<VsiId, string>) => readonly (string | number)[];
+  /** the row names VMs of other objects */
+  readonly namesVms?: true;
+  /** the key of the object that a text stands for, where more than its key does */
+  readonly find?: (api: ApiClient, text: string) => Promise<string>;
+  /** @throws Failure where it may not simply be removed */
+  readonly beforeRemoval?: (api: ApiClient, key: string) => Promise<void>;
 }
 
 /** `hairpin tenant|profile|vsi|migration …`: clients of the manager's API. */
@@ -106,18 +117,38 @@ const vsi: Noun<'vsis'> = {
     words(ips),
     profile,
     `${status?.association ?? 'none'}${status?.held === undefined ? '' : ', held'}`,
-    status ? `${status.bridge} ${status.port} (${status.station ?? 'unnamed'})` : '-',
+    status ? placeOf(status) : '-',
   ],
+  find: async (api, text) => {
+    const found = await vsiNamed(api, text);
+    if (!found) throw new Failure(`there is no vsi ${text}; a VSIID or the name of a VM would be right`);
+    return found.vsiId;
+  },
+  beforeRemoval: async (api, key) => {
+    const found = await api.get('vsis', key);
+    const { name, status } = found?.value ?? {};
+    if (!status) return;
+    await confirm(
+      `VM ${name} (${key}) is ${status.association} at ${placeOf(status)}, and would be cut off`,
+      'with --yes it is removed all the same',
+    );
+  },
 };
+
+function placeOf({ bridge, port, station }: VsiStatus): string {
+  return `${bridge} ${port} (${station ?? 'unnamed'})`;
+}
 
 const migration: Noun<'migrations'> = {
   command: 'migration',
   description: 'migrations and what was measured at the switch',
   collection: 'migrations',
-  heading: ['ID', 'VSI', 'STRATEGY', 'STATE', 'FROM', 'TO', 'STOP ms', 'DROPPED'],
-  row: ({ id, vsiId, strategy, state, source, destination, times, counts }) => [
+  heading: ['ID', 'VSI', 'VM', 'STRATEGY', 'STATE', 'FROM', 'TO', 'STOP ms', 'DROPPED', 'CLOCKS'],
+  namesVms: true,
+  row: ({ id, vsiId, strategy, state, source, destination, times, counts, clocks = {} }, vms) => [
     id,
     vsiId,
+    vms.get(vsiId) ?? '-',
     strategy,
     state,
     source?.port ?? '-',
@@ -126,8 +157,17 @@ const migration: Noun<'migrations'> = {
     [counts.source, counts.destination]
       .flatMap((count) => Object.values(count?.dropped ?? {}))
       .reduce((sum, frames) => sum + frames, 0),
+    words([
+      ...new Set(
+        Object.values(clocks).map(({ by, offset }) => `${by} ${offset < 0 ? '' : '+'}${seconds(offset)} s`),
+      ),
+    ]),
   ],
 };
+
+function seconds(microseconds: number): string {
+  return (microseconds / 1e6).toFixed(3);
+}
 
 interface ClientOptions extends ManagerOptions {
   json?: boolean;
@@ -139,6 +179,8 @@ function readable<Name extends CollectionName>({
   collection,
   heading,
   row,
+  namesVms,
+  find,
 }: Noun<Name>) {
   const described = collections[collection];
   const noun = new Command(command).description(description);
@@ -150,14 +192,21 @@ function readable<Name extends CollectionName>({
       withClient(options, async (api) => {
         const { items } = await api.list(collection);
         const values = items.map(({ value }) => value);
-        print(values.map(form), options.json, () => table(heading, values.map(row)));
+        const vms = namesVms ? await vmNames(api) : new Map<VsiId, string>();
+        const rows = values.map((value) => row(value, vms));
+        print(values.map(form), options.json, () => table(heading, rows));
       }),
     );
-  withManager(noun.command('get').description('print one').argument('<key>'))
+  withManager(
+    noun
+      .command('get')
+      .description('print one')
+      .argument('<key>', find && "its VSIID, or the VM's name"),
+  )
     .option('--json', 'print JSON')
     .action((key: string, options: ClientOptions) =>
       withClient(options, async (api) => {
-        const found = await api.get(collection, described.parseKey(key));
+        const found = await api.get(collection, (await find?.(api, key)) ?? described.parseKey(key));
         if (!found) throw new Failure(`there is no ${command} ${key}`);
         print(form(found.value), options.json, () => JSON.stringify(form(found.value), null, 2));
       }),
@@ -186,16 +235,20 @@ function writable<Name extends WritableName>(noun: Noun<Name>, collection: Name)
           const { field, message } = error as ApiError;
           throw field === undefined ? error : new Failure(`${file}: ${message}`);
         }
-        console.log(`${noun.command} ${described.keyOf(parsed.data as never)} is set`);
+        say(`${noun.command} ${described.keyOf(parsed.data as never)} is set`);
       }),
     );
-  withManager(command.command('rm').description('remove one'))
-    .argument('<key>')
-    .action((key: string, options: ClientOptions) =>
+  const { find, beforeRemoval } = noun;
+  const remove = withManager(command.command('rm').description('remove one'))
+    .argument('<key>', find && "its VSIID, or the VM's name")
+    .action((text: string, options: ClientOptions & { yes?: true }) =>
       withClient(options, async (api) => {
-        await api.delete(collection, described.parseKey(key));
-        console.log(`${noun.command} ${key} is removed`);
+        const key = (await find?.(api, text)) ?? described.parseKey(text);
+        if (!options.yes) await beforeRemoval?.(api, key);
+        await api.delete(collection, key);
+        say(`${noun.command} ${text} is removed`);
       }),
     );
+  if (beforeRemoval) remove.option('--yes', 'do not ask, though a VM would be cut off');
   return command;
 }

@@ -3,6 +3,7 @@ import { parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { explainIssues } from '../api/explain.ts';
 import { Failure } from './failure.ts';
+import { readStandardInput } from './standard-input.ts';
 
 /** Reads a YAML (or JSON) file by a schema. @throws Failure with a line for each thing that is wrong, exit code 2 */
 export function readConfig<S extends z.ZodType>(path: string, schema: S): z.output<S> {
@@ -16,7 +17,7 @@ export function readConfig<S extends z.ZodType>(path: string, schema: S): z.outp
 export function readYaml(path: string): unknown {
   let text: string;
   try {
-    text = readFileSync(path === '-' ? 0 : path, 'utf8');
+    text = path === '-' ? readStandardInput() : readFileSync(path, 'utf8');
   } catch (error) {
     throw new Failure(`${path}: ${(error as Error).message.replace(/^\w+: ([^,]*).*$/, '$1')}`, 2);
   }

@@ -1,3 +1,5 @@
+import { printable } from '../domain/printable.ts';
+
 /** Something the user can mend: printed as one line, without a stack. */
 export class Failure extends Error {
   override name = 'Failure';
@@ -36,7 +38,7 @@ export function isExpected(error: unknown): error is Error {
 /** Says what went wrong and returns the exit code. An error nobody expected keeps its stack: that is a bug's report. */
 export function explain(error: unknown): number {
   if (isExpected(error)) {
-    for (const line of error.message.split('\n')) console.error(`hairpin: ${line}`);
+    for (const line of error.message.split('\n')) console.error(`hairpin: ${printable(line)}`);
     if (error instanceof Failure) return error.exitCode;
     return error.name === 'Invalid' ? 2 : 1;
   }

@@ -1,3 +1,5 @@
+import { printable, printableLines } from '../domain/printable.ts';
+
 /** A result that did not get where it was to go is no result; that a reader has heard enough is nothing to tell. */
 export function failIfUnwritten(): void {
   process.stdout.once('error', ({ code, message }: NodeJS.ErrnoException) => {
@@ -7,9 +9,14 @@ export function failIfUnwritten(): void {
   });
 }
 
+/** Prints lines. Much of what is printed comes from others, from the wire too: nothing of it may act on the terminal. */
+export function say(lines: string): void {
+  console.log(printableLines(lines));
+}
+
 /** Prints a result: as JSON where that is asked for, otherwise as `text` has it for people. */
 export function print(result: unknown, json: boolean | undefined, text: () => string): void {
-  console.log(json ? JSON.stringify(result, null, 2) : text());
+  say(json ? JSON.stringify(result, null, 2) : text());
 }
 
 /** A tenant's totals, in bits per second. */
@@ -17,7 +24,7 @@ export const tenantHeading = ['TENANT', 'FROM VM bit/s', 'TO VM bit/s', 'GUARANT
 
 /** Rows under a heading, in columns. */
 export function table(heading: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const all = [heading, ...rows.map((row) => row.map(String))];
+  const all = [heading, ...rows.map((row) => row.map((cell) => printable(String(cell))))];
   const widths = heading.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));
   return all
     .map((row) =>

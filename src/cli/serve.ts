@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino';
+import { printableLines } from '../domain/printable.ts';
 import { isExpected } from './failure.ts';
 
 export interface Running<Config> {
@@ -72,5 +73,6 @@ function log() {
     if (!told) console.error(`hairpin: the log cannot be written: ${message}`);
     told = true;
   });
-  return destination;
+  // names from the wire stand in it
+  return { write: (line: string) => destination.write(printableLines(line)) };
 }

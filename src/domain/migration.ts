@@ -47,6 +47,9 @@ export interface Migration {
   readonly source: BridgePort | null;
   readonly destination: BridgePort | null;
   readonly reason: string | null;
+  /** by the manager's clock */
   readonly times: Readonly<Partial<Record<Moment, Timestamp>>>;
+  /** whose clock did not fit, and how many µs were added to what he said: of these moments the time is a guess */
+  readonly clocks?: Readonly<Partial<Record<Moment, { readonly by: string; readonly offset: number }>>>;
   readonly counts: { readonly source: PortCount | null; readonly destination: PortCount | null };
 }

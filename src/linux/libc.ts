@@ -45,6 +45,9 @@ function load() {
     setsockopt: declare<
       (fd: number, level: number, option: number, value: Uint8Array, length: number) => number
     >('int setsockopt(int fd, int level, int option, const void *value, uint32_t length)'),
+    getsockopt: declare<
+      (fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array) => number
+    >('int getsockopt(int fd, int level, int option, _Out_ void *value, _Inout_ void *length)'),
     send: declare<(fd: number, bytes: Uint8Array, length: number, flags: number) => number>(
       'intptr_t send(int fd, const void *bytes, size_t length, int flags)',
     ),

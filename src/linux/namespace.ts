@@ -1,10 +1,11 @@
-import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { check, libc } from './libc.ts';
 import { run } from './run.ts';
 import { silenceIpv6 } from './sysctl.ts';
 
 const directory = '/run/netns';
+const ownNamespace = '/proc/thread-self/ns/net';
 const closeOnExec = 0o2000000;
 const newNetworkNamespace = 0x40000000;
 
@@ -43,22 +44,63 @@ export async function listNamespaces(prefix: string): Promise<string[]> {
  * thread is back outside when this returns.
  */
 export function inNamespace<T>(name: string, body: () => T): T {
+  return inNamespaceAt(namespacePath(name), body);
+}
+
+/** `inNamespace` for a path of any namespace; `body` is handed a descriptor of the one outside. @throws SystemError */
+export function inNamespaceAt<T>(path: string, body: (outside: number) => T): T {
   const { open, close, setns } = libc();
-  const outside = check(open('/proc/thread-self/ns/net', closeOnExec), 'open', 'the own network namespace');
+  const outside = check(open(ownNamespace, closeOnExec), 'open', 'the own network namespace');
   try {
-    const inside = check(open(namespacePath(name), closeOnExec), 'open', `network namespace ${name}`);
+    const inside = check(open(path, closeOnExec), 'open', `network namespace ${path}`);
     try {
-      check(setns(inside, newNetworkNamespace), 'setns', name);
+      check(setns(inside, newNetworkNamespace), 'setns', path);
     } finally {
       close(inside);
     }
     try {
-      return body();
+      return body(outside);
     } finally {
       check(setns(outside, newNetworkNamespace), 'setns', 'back');
     }
   } finally {
     close(outside);
+  }
+}
+
+/** The network namespaces of this machine that have a name or a process, without this thread's own: a path of each by its inode. */
+export function otherNamespaces(): Map<number, string> {
+  const found = new Map<number, string>();
+  const note = (path: string): void => {
+    const inode = inodeOf(path);
+    if (inode !== null && !found.has(inode)) found.set(inode, path);
+  };
+  if (existsSync(directory)) for (const name of readdirSync(directory)) note(namespacePath(name));
+  for (const pid of readdirSync('/proc')) if (/^\d+$/.test(pid)) note(`/proc/${pid}/ns/net`);
+  found.delete(statSync(ownNamespace).ino);
+  return found;
+}
+
+/** Null for one that has gone meanwhile, and for a file that is none. */
+function inodeOf(path: string): number | null {
+  try {
+    return statSync(path).ino;
+  } catch {
+    return null;
+  }
+}
+
+/** What the kernel calls this thread's namespace (SO_NETNS_COOKIE); nobody else is ever called so. @throws SystemError */
+export function namespaceCookie(): bigint {
+  const { socket, getsockopt, close } = libc();
+  const [socketLevel, optionCookie] = [1, 71];
+  const fd = check(socket(2, 2, 0), 'socket', 'for the namespace');
+  try {
+    const [value, length] = [new Uint8Array(8), Uint8Array.of(8, 0, 0, 0)];
+    check(getsockopt(fd, socketLevel, optionCookie, value, length), 'getsockopt', 'SO_NETNS_COOKIE');
+    return new DataView(value.buffer).getBigUint64(0, true);
+  } finally {
+    close(fd);
   }
 }
 

@@ -16,10 +16,10 @@ export interface Attachment {
   readonly pin: string;
 }
 
-const tcxTypes = { ingress: 46, egress: 47 } as const; // BPF_TCX_INGRESS, BPF_TCX_EGRESS
-const clsactHooks = { ingress: 1, egress: 2 } as const; // BPF_TC_INGRESS, BPF_TC_EGRESS
+export const tcxTypes = { ingress: 46, egress: 47 } as const; // BPF_TCX_INGRESS, BPF_TCX_EGRESS
+export const clsactHooks = { ingress: 1, egress: 2 } as const; // BPF_TC_INGRESS, BPF_TC_EGRESS
 const bothHooks = 3;
-const replaceFlag = 1; // BPF_TC_F_REPLACE
+export const replaceFlag = 1; // BPF_TC_F_REPLACE
 
 /**
  * Attaches; a program of ours that is there already is replaced between two frames.
@@ -116,7 +116,7 @@ function openLink(pin: string): number | null {
   return link;
 }
 
-function hookOf(ifindex: number, attachPoint: number): Uint8Array {
+export function hookOf(ifindex: number, attachPoint: number): Uint8Array {
   const bytes = new Uint8Array(24); // struct bpf_tc_hook
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, BigInt(bytes.length), true);
@@ -126,13 +126,13 @@ function hookOf(ifindex: number, attachPoint: number): Uint8Array {
 }
 
 /** struct bpf_tc_opts: the one filter of ours, by handle and priority. */
-function filter(programFd = 0, flags = 0): Uint8Array {
+export function filter(programFd = 0, flags = 0, handle = 1): Uint8Array {
   const bytes = new Uint8Array(32);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, BigInt(bytes.length), true);
   view.setInt32(8, programFd, true);
   view.setUint32(12, flags, true);
-  view.setUint32(20, 1, true); // handle
+  view.setUint32(20, handle, true);
   view.setUint32(24, 1, true); // priority
   return bytes;
 }

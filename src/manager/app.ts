@@ -10,8 +10,10 @@ import {
 } from '../api/collections.ts';
 import { migrationReportSchema } from '../api/migration.ts';
 import { vsiStatusSchema } from '../api/vsi.ts';
+import type { Timestamp } from '../domain/migration.ts';
 import { parseVsiId } from '../domain/vsi-id.ts';
 import { StoreError, type Revision } from '../store/store.ts';
+import { judged } from './agent-clock.ts';
 import { bearer, type Bearing } from './authentication.ts';
 import { cursorAt, passedThrough } from '../store/lineage.ts';
 import { acceptance } from './continuity.ts';
@@ -21,7 +23,7 @@ import { deleteObject, notFound, putObject, putStatus } from './objects.ts';
 import { componentSchemas, documented, ifMatch, jsonOf, refusals } from './openapi.ts';
 import { Refusal } from './refusal.ts';
 import type { ReadableStore } from './quarantine.ts';
-import { bodyOf, keyOf, knownTo, preconditionOf, reportOf, watchedFrom } from './request.ts';
+import { bodyOf, clockOf, keyOf, knownTo, preconditionOf, reportOf, watchedFrom } from './request.ts';
 import { watchStream } from './watch-stream.ts';
 
 export interface AppParts {
@@ -242,7 +244,9 @@ function serveStatus(app: OpenAPIHono, { store }: AppParts): void {
   });
   app.put(`${routeOf(path)}/status`, async (c) => {
     const vsiId = parseVsiId(keyOf(c, 'vsis', key));
-    const { value, revision } = await putStatus(store, vsiId, await reportOf(c, vsiStatusSchema));
+    const status = await reportOf(c, vsiStatusSchema);
+    const { at } = judged(status.at, now(), clockOf(c));
+    const { value, revision } = await putStatus(store, vsiId, { ...status, at });
     return answer(c, value, revision);
   });
 }
@@ -262,14 +266,28 @@ function serveReports(app: OpenAPIHono, { store, keepMigrations, logger }: AppPa
     },
   });
   app.post('/v1/migrations/reports', async (c) => {
-    const report = await reportOf(c, migrationReportSchema);
-    const { migration, value, revision, opened } = await takeReport(store, keepMigrations(), report);
+    const told = await reportOf(c, migrationReportSchema);
+    const { at, offset } = judged(told.at, now(), clockOf(c));
+    const report = { ...told, at };
+    const { migration, value, revision, opened } = await takeReport(store, keepMigrations(), {
+      report,
+      offset,
+    });
     logger.info(
       { migration: migration.id, vsiId: report.vsiId, moment: report.moment, by: report.by },
       'migration',
     );
+    if (offset !== null)
+      logger.warn(
+        { by: report.by, offset },
+        "an agent's clock does not agree with the manager's (offset in µs)",
+      );
     return answer(c, value, revision, opened ? 201 : 200);
   });
+}
+
+function now(): Timestamp {
+  return Date.now() * 1000;
 }
 
 const json = { 'content-type': 'application/json' };

@@ -1,4 +1,5 @@
 import type { MigrationReport } from '../api/migration.ts';
+import { saidOf } from './agent-clock.ts';
 import { moments, type BridgePort, type Migration, type MigrationState } from '../domain/migration.ts';
 import type { Moment, Timestamp } from '../domain/migration.ts';
 
@@ -96,15 +97,47 @@ export type Belongs = 'latest' | 'new' | 'instead' | Refused;
 /**
  * Finds the migration that a report belongs to. Agents do not know ids: a moment belongs to the VSI's latest migration
  * while that is on its way; "announce" and "reserve" (and "active" of strategy `garp`, which nobody announces) open a
- * new one when the latest has got to "active" or has ended, and they are later than all that is known of it. So does a
- * second "announce", or a "reserve" elsewhere, while the latest is still on its way: nobody will hear of that one again.
- * Agents' clocks need only agree to better than the time between two migrations of one VM.
+ * new one when the latest has got to "active" or has ended. So does a second "announce", or a "reserve" elsewhere, while
+ * the latest is still on its way: nobody will hear of that one again. The order is that in which the reports came; agents'
+ * clocks only tell a report that comes again, or very late.
+ * @param said the time as the agent said it, where the report has another one
  */
-export function belongs(latest: Migration | null, report: MigrationReport): Belongs {
-  if (latest && !(opens(report) && report.at > lastTime(latest))) return 'latest';
-  if (latest && !isSettled(latest)) return isStuck(latest, report) ? 'instead' : 'latest';
-  if (opens(report)) return 'new';
-  return { refused: `VSI ${report.vsiId} has no migration; "announce" or "reserve" opens one` };
+export function belongs(
+  latest: Migration | null,
+  report: MigrationReport,
+  said: Timestamp = report.at,
+): Belongs {
+  if (!opens(report)) return latest ? 'latest' : nothingToJoin(report);
+  if (!latest) return 'new';
+  if (report.moment !== 'abort' && report.moment !== 'fail' && saidOf(latest, report.moment) === said)
+    return 'latest'; // it was told before
+  if (isOfEarlier(latest, report)) return 'latest';
+  if (!isSettled(latest)) return isStuck(latest, report) ? 'instead' : 'latest';
+  return announcesLate(latest, report) ? 'latest' : 'new';
+}
+
+function nothingToJoin({ vsiId }: MigrationReport): Refused {
+  return { refused: `VSI ${vsiId} has no migration; "announce" or "reserve" opens one` };
+}
+
+/** µs by which two clocks that are believed may differ */
+const mostSkew = 2_000_000;
+
+/** It tells of a time before the latest began: of one that is over, or not at all possible. */
+function isOfEarlier({ times }: Migration, { at }: MigrationReport): boolean {
+  return (
+    at < Math.min(...Object.values(times)) - mostSkew &&
+    !Object.values(times).some((time) => time > at + farAhead)
+  );
+}
+
+/** µs: a time that is so far ahead of others was taken from a wrong clock by an earlier Hairpin, and says nothing */
+const farAhead = 3_600_000_000;
+
+/** The station's own word that it all began with, after the bridge's that it was over. */
+function announcesLate({ times }: Migration, { moment, at }: MigrationReport): boolean {
+  const began = times.ready ?? times.reserve;
+  return moment === 'announce' && times.announce === undefined && began !== undefined && at < began;
 }
 
 function opens({ moment, strategy }: MigrationReport): boolean {
@@ -118,10 +151,6 @@ function isStuck(latest: Migration, { moment, destination }: MigrationReport): b
 
 function isSettled(migration: Migration): boolean {
   return isFinished(migration) || migration.state === 'active';
-}
-
-function lastTime({ times }: Migration): number {
-  return Math.max(...Object.values(times));
 }
 
 /** A migration of which nothing is known but who it is of; its first report makes it one. */

@@ -4,6 +4,7 @@ import type { Migration } from '../domain/migration.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { Entry, Revision, Store } from '../store/store.ts';
 import { collectionPrefix, latestMigrationKey, migrationCounterKey, objectKey } from './keys.ts';
+import { inOrder, withClock, type Dated } from './agent-clock.ts';
 import { applyReport, belongs, isFinished, newMigration } from './migration-machine.ts';
 import { Refusal } from './refusal.ts';
 import { decide, type Transaction } from './transaction.ts';
@@ -20,22 +21,26 @@ export interface Reported {
  * Takes one report into the migration that it belongs to, or opens one; `keep` is how many past ones there may be.
  * @throws Refusal when there is no such VSI (404) or the report cannot be (409)
  */
-export async function takeReport(store: Store, keep: number, report: MigrationReport): Promise<Reported> {
+export async function takeReport(store: Store, keep: number, told: Dated): Promise<Reported> {
+  const { vsiId, at: heard } = told.report;
+  const said = heard - (told.offset ?? 0);
   const { result, revision } = await decide(store, async (transaction) => {
-    if (!(await transaction.get(objectKey('vsis', report.vsiId))))
-      throw new Refusal(404, `there is no VSI ${report.vsiId}`, 'vsiId');
-    const latest = await latestOf(transaction, report.vsiId);
-    const whose = belongs(latest, report);
+    if (!(await transaction.get(objectKey('vsis', vsiId))))
+      throw new Refusal(404, `there is no VSI ${vsiId}`, 'vsiId');
+    const latest = await latestOf(transaction, vsiId);
+    const whose = belongs(latest, told.report, said);
     if (typeof whose === 'object') throw new Refusal(409, whose.refused);
     if (whose === 'instead')
       write(transaction, { ...latest!, state: 'failed', reason: 'another migration of the VSI began' });
     const opened = whose !== 'latest';
-    const before = opened ? await open(transaction, report) : latest!;
-    const after = applyReport(before, report);
-    if ('refused' in after) throw new Refusal(409, after.refused);
-    const value = write(transaction, after);
-    if (opened) await forgetOld(store, transaction, keep, report.vsiId);
-    return { migration: after, value, opened };
+    const dated = opened ? told : inOrder(told, latest);
+    const before = opened ? await open(transaction, dated.report) : latest!;
+    const applied = applyReport(before, dated.report);
+    if ('refused' in applied) throw new Refusal(409, applied.refused);
+    const migration = withClock(before, applied, dated);
+    const value = write(transaction, migration);
+    if (opened) await forgetOld(store, transaction, keep, vsiId);
+    return { migration, value, opened };
   });
   return { ...result, revision };
 }

@@ -4,6 +4,8 @@ import { collections, type CollectionName } from '../api/collections.ts';
 import { problemsOf } from '../api/explain.ts';
 import { Invalid } from '../domain/invalid.ts';
 import { readTolerantly } from '../api/tolerant.ts';
+import { clockHeader } from '../api/http.ts';
+import type { Timestamp } from '../domain/migration.ts';
 import { parseFrom, type From } from './continuity.ts';
 import { depthOf, mostDepth } from './depth.ts';
 import { OctetBudget } from './octet-budget.ts';
@@ -118,4 +120,10 @@ export function knownTo(c: Context): From | undefined {
   const from = parseFrom(text);
   if (!from) throw new Refusal(400, `is "${text}"; the cursor of an earlier list would be right`, 'known');
   return from;
+}
+
+/** What the agent's own clock shows; null: it does not say. */
+export function clockOf(c: Context): Timestamp | null {
+  const text = c.req.header(clockHeader);
+  return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : null;
 }

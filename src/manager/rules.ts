@@ -5,11 +5,13 @@ import {
   type WritableName,
   type Writes,
 } from '../api/collections.ts';
+import type { Tenant } from '../api/tenant.ts';
 import type { Vsi, VsiSpec } from '../api/vsi.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { PortProfile } from '../domain/port-profile.ts';
 import { profileKey } from '../domain/profile-ref.ts';
 import type { Vid } from '../domain/vid.ts';
+import { vlansOutside, vlansText } from '../domain/vlan-range.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { Entry } from '../store/store.ts';
 import { addressKey, collectionPrefix, guardKey, objectKey } from './keys.ts';
@@ -27,7 +29,21 @@ export const rules: { readonly [Name in WritableName]: Rules<Name> } = {
   bridges: { put: async () => {}, delete: async () => {} },
 
   tenants: {
-    put: async () => {},
+    put: async (transaction, { name, vlans }) => {
+      if (!vlans) return;
+      const outside = (await all(transaction, 'profiles')).filter(
+        (profile) => profile.tenant === name && vlansOutside(vlans, vlansOf(profile)).length,
+      );
+      if (outside.length === 0) return;
+      const profiles = outside.map(
+        (profile) => `${profileKey(profile.ref)} (VLAN ${vlansOutside(vlans, vlansOf(profile)).join(', ')})`,
+      );
+      throw new Refusal(
+        409,
+        `leaves out what the tenant's profiles have: ${listed(profiles)}; to move those first, or to name their VLANs, would be right`,
+        'vlans',
+      );
+    },
     delete: async (transaction, { name }) => {
       const users = (await all(transaction, 'profiles')).filter(({ tenant }) => tenant === name);
       refuseIfUsed(
@@ -40,12 +56,14 @@ export const rules: { readonly [Name in WritableName]: Rules<Name> } = {
 
   profiles: {
     put: async (transaction, profile, before) => {
-      if (!(await transaction.get(objectKey('tenants', profile.tenant))))
+      const tenant = await find(transaction, 'tenants', profile.tenant);
+      if (!tenant)
         throw new Refusal(
           409,
           `there is no tenant ${profile.tenant}; one that exists would be right`,
           'tenant',
         );
+      refuseForeignVlans(tenant, profile);
       transaction.put(guardKey('profiles'), '');
       if (!before) return;
       const guardsAnew = profile.guards.address && !before.guards.address;
@@ -168,6 +186,17 @@ async function refuseSharedAddresses(
     const mac = vlan && vsi.macs.find((each) => arriving.has(each));
     if (mac) throw addressTaken(mac, vlan, vsi, vlan === profile.vlan ? 'vlan' : 'trunk');
   }
+}
+
+/** A profile cannot bring its VSIs into another tenant's VLANs. */
+function refuseForeignVlans({ name, vlans }: Tenant, profile: PortProfile): void {
+  const [vlan] = vlansOutside(vlans, vlansOf(profile));
+  if (vlan === undefined) return;
+  throw new Refusal(
+    409,
+    `VLAN ${vlan} is not tenant ${name}'s; one of its own (${vlansText(vlans!)}) would be right`,
+    vlan === profile.vlan ? 'vlan' : 'trunk',
+  );
 }
 
 function vlansOf({ vlan, trunk }: PortProfile): readonly Vid[] {

@@ -41,7 +41,8 @@ export function watchStream(
     });
     const signal = AbortSignal.any([gone.signal, closing, accepted, slow.signal]);
     const stopBeating = beat(stream);
-    const end = (event: string, error: string) => stream.writeSSE({ event, data: JSON.stringify({ error }) });
+    const end = (event: string, error: string) =>
+      stream.write(`event: ${event}\ndata: ${JSON.stringify({ error })}\n\n`);
     try {
       await stream.write(': watching\n\n');
       if (await hasMissed(store, from)) throw new Compacted('this database did not go through that revision');
@@ -54,7 +55,7 @@ export function watchStream(
       }
       if (slow.signal.aborted)
         // it comes after what waits there, should the client read that yet
-        void end('slow', `nothing was read for ${patienceMs / 1000} s`).catch(() => {});
+        void end('slow', `nothing was read for ${patienceMs / 1000} s`);
       else if (accepted.aborted) await end('compacted', 'the administrator has accepted the database');
     } catch (error) {
       if (!(error instanceof Compacted)) throw error;

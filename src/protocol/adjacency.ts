@@ -1,6 +1,6 @@
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
-import { announcedTlvs, announcement, type Identity } from './announcement.ts';
+import { announcedTlvs, announcement, ownSystemDescription, type Identity } from './announcement.ts';
 import { earliest } from './deadline.ts';
 import { dialects, type Dialect } from './dialect.ts';
 import { droppedLayer, Ecp } from './ecp/ecp.ts';
@@ -173,6 +173,7 @@ export class Adjacency {
       subtypes: () => this.#dialect.ecp.subtypes,
       send: (ecpdu) => this.#sendEcp(ecpdu),
       firstSequence: options.firstSequence ?? 1,
+      readsAtOnce: () => this.#neighbour?.systemDescription === ownSystemDescription,
     });
   }
 

@@ -52,7 +52,7 @@ export class BridgePort {
 
   constructor(options: BridgePortOptions) {
     const emit = (output: BridgePortOutput): void => void this.#outputs.push(output);
-    const { limits = defaultLimits, vsiHold: hold = defaultHold, isElsewhere = () => false } = options;
+    const { limits = defaultLimits, isElsewhere = () => false } = options;
     // An answer and a de-associate for each VSI, and as many answers again to VSIs that are refused.
     this.#adjacency = new Adjacency('bridge', options, 3 * limits.vsis, {
       emit,
@@ -66,7 +66,9 @@ export class BridgePort {
     });
     this.#vdp = new VdpBridge({
       limits,
-      hold,
+      get hold() {
+        return options.vsiHold ?? defaultHold; // it may change
+      },
       isElsewhere,
       operation: () => this.#adjacency.operation,
       put: (tlv) => this.#adjacency.put(inTheirWords(tlv, this.#adjacency.neighbour)),

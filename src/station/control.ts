@@ -6,6 +6,7 @@ import { strict } from '../api/strict.ts';
 import { Invalid } from '../domain/invalid.ts';
 import { hypervisorEventKinds } from '../hypervisors/event.ts';
 import type { StationAgent } from './agent.ts';
+import type { VmFilterStatus } from './vm-filter.ts';
 
 const announcement = strict({
   event: z.enum(hypervisorEventKinds),
@@ -17,9 +18,15 @@ const announcement = strict({
 /**
  * The station's local control socket, for a toolstack that the station cannot watch: `POST /announce` with
  * {"event": "incoming", "vm": "web1", "macs": ["52:54:…"]}; the answer, {"granted": true} or {"granted": false,
- * "reason"}, comes when the bridge's has. `POST /state` tells what the station holds.
+ * "reason"}, comes when the bridge's has. `POST /state` tells what the station holds, `POST /filter` where it drops
+ * VMs' control frames.
  */
-export function serveControl(path: string, agent: StationAgent, now: () => number) {
+export function serveControl(
+  path: string,
+  agent: StationAgent,
+  filter: () => Promise<VmFilterStatus>,
+  now: () => number,
+) {
   return serveLocal(path, {
     announce: async (body) => {
       const parsed = announcement.safeParse(body);
@@ -31,5 +38,6 @@ export function serveControl(path: string, agent: StationAgent, now: () => numbe
       return outcome;
     },
     state: () => Promise.resolve(agent.state()),
+    filter,
   });
 }

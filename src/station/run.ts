@@ -14,9 +14,12 @@ import { StationAgent } from './agent.ts';
 import { refuseFixed, type StationConfig } from './config.ts';
 import { serveControl } from './control.ts';
 import { ManagerLink } from './manager-link.ts';
+import { hasOtherStation } from './other-station.ts';
 import { QemuWatch } from './qemu-watch.ts';
 import { RunningVmsFile } from './running-vms.ts';
 import { HostTaps } from './taps.ts';
+import { lockUplink } from './uplink-lock.ts';
+import { holdVmFilter } from './vm-filter.ts';
 
 /**
  * Runs a station agent on an uplink in this process's network namespace until `close`.
@@ -31,6 +34,12 @@ export async function runStation(
   const reporter = new Reporter((refused) => logger.warn(`the manager refused: ${refused}`));
   using cleanup = new DisposableStack();
   let index = interfaceIndex(config.uplink);
+  const unlock = await lockUplink(config.uplink, config.control);
+  cleanup.defer(unlock);
+  if (hasOtherStation(index))
+    logger.warn(
+      `${config.uplink}: another program speaks ECP there, as lldpad does; a bridge has one station at a port`,
+    );
   const socket = new PacketSocket(config.uplink, {
     filter: etherTypeFilter(Object.values(etherTypes)),
     groups: groupAddresses,
@@ -72,8 +81,11 @@ export async function runStation(
     remember: (running) => file.save(running.filter(({ vm }) => !watched.has(vm))),
     log: (level, message) => logger[level](message),
   });
-  const control = await serveControl(config.control, agent, now);
+  const control = await serveControl(config.control, agent, async () => (await filter).status(), now);
   cleanup.defer(() => control.close());
+  const filter = holdVmFilter(config.uplink, (level, message) => logger[level](message), failed);
+  const held = await filter;
+  cleanup.defer(() => held.close());
   const qemu = new QemuWatch(
     (event) => {
       watched.add(event.vm);

@@ -9,16 +9,19 @@ import { newcArchive, type ArchiveEntry } from '../../src/lab/guest/newc.ts';
 import { run } from '../../src/linux/run.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const loader = join(root, 'test/kernel/guest/load-relay.c');
+const loaders = ['load-relay', 'load-filter'];
 const init = `#!/bin/busybox sh
-busybox mkdir -p /proc /dev
+busybox mkdir -p /proc /dev /sys
 busybox mount -t proc proc /proc
 busybox mount -t devtmpfs dev /dev
+busybox mount -t sysfs sys /sys
 busybox ip link set lo up
 for object in /objects/*; do
   echo "object $object"
   /bin/load-relay $object 2>&1
 done
+echo "filters"
+/bin/load-filter /filters/vm-filter.bpf.o /filters/uplink-filter.bpf.o 2>&1
 echo "kernel $(busybox uname -r)"
 busybox reboot -f
 `;
@@ -26,10 +29,13 @@ busybox reboot -f
 /** Boots Debian's own kernel under QEMU, emulated, with the objects in memory; what it says on its console. */
 async function bootAndLoad(directory: string): Promise<string> {
   const { vmlinux } = await guestKernel(() => {});
-  const program = join(directory, 'load-relay');
   const libraries = ['-lbpf', '-lelf', '-lz'];
   const include = `-idirafter/usr/include/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`;
-  await run('clang-14', ['-O1', '-Wno-everything', '-static', include, '-o', program, loader, ...libraries]);
+  for (const loader of loaders) {
+    const source = join(root, `test/kernel/guest/${loader}.c`);
+    const files = ['-o', join(directory, loader), source];
+    await run('clang-14', ['-O1', '-Wno-everything', '-static', include, ...files, ...libraries]);
+  }
   const file = (path: string, from: string, executable = false): ArchiveEntry => ({
     kind: 'file',
     path,
@@ -41,7 +47,11 @@ async function bootAndLoad(directory: string): Promise<string> {
     { kind: 'directory', path: 'objects' },
     { kind: 'file', path: 'init', content: Buffer.from(init), executable: true },
     file('bin/busybox', '/bin/busybox', true),
-    file('bin/load-relay', program, true),
+    ...loaders.map((loader) => file(`bin/${loader}`, join(directory, loader), true)),
+    { kind: 'directory', path: 'filters' },
+    ...['vm-filter.bpf.o', 'uplink-filter.bpf.o'].map((name) =>
+      file(`filters/${name}`, join(root, 'bpf', name)),
+    ),
     file('objects/relay.bpf.o', join(root, 'bpf/relay.bpf.o')),
     file('objects/relay-record.bpf.o', join(root, 'bpf/relay-record.bpf.o')),
   ]);
@@ -71,5 +81,23 @@ describe('the eBPF objects on Debian 12’s kernel', () => {
       assert.match(lines, /loaded hp_trim\b/, lines);
       assert.match(lines, /forwarded/, lines);
     }
+  });
+
+  it('load, the filters of control frames as well, and drop these alone', () => {
+    const [, filters = ''] = said.replaceAll('\r', '').split('filters\n');
+    const lines = filters.split('kernel ')[0]!.trim().split('\n');
+    assert.deepEqual(
+      lines.filter((line) => !line.startsWith('libbpf:')),
+      [
+        'loaded hp_vm_egress',
+        'loaded hp_vm_ingress',
+        'loaded hp_uplink',
+        'LLDP of a VM: action 2',
+        'LLDP to a VM: action 2',
+        'something else of a VM: action -1',
+        'LLDP of a socket that is no packet socket: action 2',
+        'something else of it: action -1',
+      ],
+    );
   });
 });

@@ -34,7 +34,9 @@ describe('the eBPF objects', () => {
     const directory = mkdtempSync(join(tmpdir(), 'hp-build-'));
     try {
       execFileSync(join(root, 'scripts/build-bpf'), [directory]);
-      for (const object of ['relay.bpf.o', 'relay-record.bpf.o', 'bench.bpf.o'])
+      for (const object of ['relay', 'relay-record', 'bench', 'vm-filter', 'uplink-filter'].map(
+        (name) => `${name}.bpf.o`,
+      ))
         assert.ok(
           readFileSync(join(directory, object)).equals(readFileSync(join(root, 'bpf', object))),
           `${object}: run scripts/build-bpf and commit the result`,

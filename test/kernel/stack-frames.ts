@@ -13,7 +13,14 @@ export function routerAdvertisement(to: string, source: string): Uint8Array {
   packet[7] = 255;
   const pseudo = Uint8Array.from([
     ...packet.subarray(8, 40),
-    ...[0, 0, octets.length >> 8, octets.length & 0xff, 0, 0, 0, protocols.icmpv6],
+    0,
+    0,
+    octets.length >> 8,
+    octets.length & 0xff,
+    0,
+    0,
+    0,
+    protocols.icmpv6,
     ...packet.subarray(40),
   ]);
   new DataView(packet.buffer).setUint16(42, ~onesSum(pseudo) & 0xffff);

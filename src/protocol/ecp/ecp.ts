@@ -42,6 +42,8 @@ export interface EcpOptions {
   readonly subtypes: () => Readonly<Partial<Record<UpperLayerName, number>>>;
   readonly send: (ecpdu: Ecpdu) => void;
   readonly firstSequence: number;
+  /** whether the other side has read what it acknowledges; the default is that it may not have, as lldpad */
+  readonly readsAtOnce?: () => boolean;
 }
 
 class Carried {
@@ -93,6 +95,7 @@ export class Ecp {
         },
       },
       options.firstSequence,
+      options.readsAtOnce,
     );
   }
 

@@ -33,6 +33,7 @@ interface InFlight {
  */
 export class EcpTransmitter {
   readonly #sender: EcpSender;
+  readonly #spacing: () => number;
   #sequence: number;
   #inFlight: InFlight | null = null;
   /** the last one, if nobody acknowledged it and what it carried waits to be sent once more */
@@ -40,10 +41,14 @@ export class EcpTransmitter {
   #lastSent = -Infinity;
   #nextAllowed = -Infinity;
 
-  /** `firstSequence` is better not the same after each restart: the other side may take it for a repeat. */
-  constructor(sender: EcpSender, firstSequence: number) {
+  /**
+   * `firstSequence` is better not the same after each restart: the other side may take it for a repeat. One that reads at
+   * once is sent the next ECPDU as soon as it has acknowledged the last: a VM's stop is not to wait.
+   */
+  constructor(sender: EcpSender, firstSequence: number, readsAtOnce: () => boolean = () => false) {
     this.#sender = sender;
     this.#sequence = firstSequence;
+    this.#spacing = () => (readsAtOnce() ? 0 : spacing);
   }
 
   /** Sends what is due. */
@@ -69,7 +74,7 @@ export class EcpTransmitter {
   /** Of a repeat there may be several; only the first one means anything. */
   acknowledged(sequence: number, now: number): void {
     if (!this.#inFlight || !between(this.#inFlight.first, sequence, this.#sequence)) return;
-    this.#nextAllowed = now + spacing;
+    this.#nextAllowed = now + this.#spacing();
     this.#settle({ acknowledgedAt: now });
   }
 
@@ -100,7 +105,7 @@ export class EcpTransmitter {
   #transmit(ecpdu: InFlight, now: number): void {
     ecpdu.transmissions++;
     this.#lastSent = now;
-    this.#nextAllowed = now + spacing;
+    this.#nextAllowed = now + this.#spacing();
     this.#sender.send(this.#sequence, ecpdu.payload, ecpdu.transmissions > 1);
   }
 

@@ -43,6 +43,22 @@ test('a manager that was away is told what it missed, in order; a call under way
   assert.deepEqual(told, ['reserve', 'web1 at p2', 'ready']);
 });
 
+test('a manager that is frozen keeps no agent from ending', async () => {
+  const { promise: answer, resolve: thaw } = Promise.withResolvers<void>();
+  let calls = 0;
+  const reporter = new Reporter(() => {});
+  for (let i = 0; i < 3; i++)
+    reporter.tell(() => {
+      calls++;
+      return answer;
+    });
+  await reporter.close(10);
+  assert.equal(calls, 1);
+  thaw();
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(calls, 1, 'what waited is given up');
+});
+
 test('of calls that wait for a manager that is away, the oldest are forgotten first', async () => {
   const { told, manager, reporter, tell } = telling();
   manager.away = true;

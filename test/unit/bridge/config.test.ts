@@ -67,7 +67,7 @@ const refusals: [object, string][] = [
   ],
   [
     { ports: { p1: { kind: 'station', host: { ...host, macs: [...host.macs, ...host.macs] } } } },
-    'ports.p1.host.macs: has an address twice; each once would be right',
+    "ports.p1.host.macs: has 52:54:00:00:00:77, which is the host's at p1; an address of the host's own would be right",
   ],
   [{ tenants: [tenant, tenant] }, 'tenants.1.name: red is there twice; once would be right'],
   [

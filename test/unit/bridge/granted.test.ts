@@ -94,6 +94,6 @@ test('so it is where the file says it', async () => {
   network.restartBridge();
   change(network, 'h1');
   network.directory.grants.set(web1.vsiId, hosts('h2'));
-  standalone([], [profile], []).follow(network.bridge, network.relay);
+  standalone({ profiles: [profile] }).follow(network.bridge, network.relay);
   assert.equal(network.speaks('p1'), false);
 });

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { copyFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { ApiClient } from '../../../src/api/client.ts';
 import type { CollectionName } from '../../../src/api/collections.ts';
 import { ManagerDirectory } from '../../../src/bridge/manager-directory.ts';
@@ -10,6 +13,10 @@ import { acme, profile, running, seed, temporaryDirectory, vsi, vsiIdOf } from '
 
 const web = profile(17);
 const limited = { ...acme, rate: { 'to-vm': { max: 8000, burst: 20_000 } }, guaranteed: null };
+
+function* soon(): Generator<number, never> {
+  for (;;) yield 20;
+}
 
 /** A client whose answers about objects may be held back after the manager gave them. */
 class SlowClient extends ApiClient {
@@ -32,11 +39,12 @@ class Followed implements Disposable {
   readonly ips: (readonly string[])[] = [];
   readonly withdrawn: unknown[] = [];
   listed = 0;
-  readonly running = new Set<VsiId>();
+  readonly running: Set<VsiId>;
   #told = Promise.withResolvers<void>();
 
-  constructor(url: string, state: string) {
-    this.client = new SlowClient(url);
+  constructor(url: string, state: string, running = new Set<VsiId>()) {
+    this.running = running;
+    this.client = new SlowClient(url, { backoff: soon });
     this.directory = new ManagerDirectory(this.client, state, () => {});
     const told = () => {
       this.#told.resolve();
@@ -66,7 +74,12 @@ class Followed implements Disposable {
   }
 
   async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await this.#told.promise;
+    // what is withheld is not told
+    while (!condition()) await Promise.race([this.#told.promise, setTimeout(20)]);
+  }
+
+  grantOf(number: number) {
+    return this.directory.kept(vsiIdOf(number), web.ref).grant;
   }
 
   known() {
@@ -159,4 +172,114 @@ test('it tells once that all is listed, when all is known that the lists name', 
   using alone = new Followed('http://127.0.0.1:1', state);
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(alone.listed, 0, 'a copy may be old');
+});
+
+const dc1 = (typeId: number) => profile(typeId);
+
+/** A manager on a file at a place of its own, so that others may take it. */
+function place() {
+  const directory = temporaryDirectory();
+  const database = join(directory, 'm.db');
+  const listen = [`unix:${join(directory, 'm.sock')}`];
+  return { database, start: (file = database) => running({ database: file, listen }) };
+}
+
+const names = ({ directory }: Followed) =>
+  [1, 2, 3, 4, 10, 11].filter((n) => directory.kept(vsiIdOf(n), web.ref).grant);
+
+test('what a restored database lacks is withheld from running VMs until it is accepted; all else follows it', async () => {
+  const { database, start } = place();
+  const state = temporaryDirectory();
+  const backup = `${database}.backup`;
+  {
+    await using run = await start();
+    await seed(run.client);
+    await run.client.put('vsis', vsi(2, web));
+  }
+  copyFileSync(database, backup);
+  let followed: Followed;
+  {
+    await using run = await start();
+    followed = new Followed(run.url, state);
+    await run.client.put('profiles', dc1(18));
+    await run.client.put('vsis', vsi(3, web));
+    await run.client.put('vsis', vsi(4, web));
+    await run.client.put('vsis', vsi(2, dc1(18)));
+    await followed.until(
+      () => followed.grantOf(4) !== undefined && followed.grantOf(2)?.profile === 'dc1/18/1',
+    );
+  }
+  using _ = followed;
+  followed.running.add(vsiIdOf(2)).add(vsiIdOf(3));
+  followed.withdrawn.length = 0;
+  copyFileSync(backup, database);
+  rmSync(`${database}-wal`, { force: true });
+  await using run = await start();
+  for (let n = 10; n < 30; n++) await run.client.put('vsis', vsi(n, web));
+  await followed.until(() => followed.grantOf(29) !== undefined);
+  assert.deepEqual(names(followed), [1, 2, 3, 10, 11]);
+  assert.equal(followed.grantOf(2)?.profile, 'dc1/18/1', 'what its VM has stays');
+  assert.deepEqual(followed.withdrawn, [{ vsiId: vsiIdOf(4) }], 'it does not run');
+  assert.deepEqual(
+    [...followed.directory.withheld().keys()],
+    [`VSI ${vsiIdOf(3)} (vm3)`, `VSI ${vsiIdOf(2)} (vm2)`, 'profile dc1/18/1'],
+  );
+
+  // a bridge's word on where the VM is, is not the administrator's
+  const where = { association: 'associated', bridge: 'sw', port: 'p1', station: null, at: 1 } as const;
+  await run.client.putStatus(vsiIdOf(2), where);
+  await run.client.put('vsis', vsi(30, web));
+  await followed.until(() => followed.grantOf(30) !== undefined);
+  assert.equal(followed.grantOf(2)?.profile, 'dc1/18/1');
+
+  // a restarted agent withholds it still
+  using again = new Followed(run.url, state, followed.running);
+  await again.until(() => again.grantOf(30) !== undefined && again.listed > 0);
+  assert.equal(again.directory.withheld().size, 3);
+  assert.deepEqual(again.withdrawn, []);
+
+  await run.client.accept();
+  await followed.until(
+    () => followed.grantOf(3) === undefined && followed.grantOf(2)?.profile === 'dc1/17/1',
+  );
+  assert.equal(followed.directory.withheld().size, 0);
+});
+
+test('an empty or foreign database takes nothing from running VMs, and what ends is let go of', async () => {
+  const { database, start } = place();
+  let followed: Followed;
+  {
+    await using run = await start();
+    await seed(run.client);
+    await run.client.put('vsis', vsi(2, web));
+    followed = new Followed(run.url, temporaryDirectory());
+    await followed.until(() => followed.grantOf(2) !== undefined && followed.listed > 0);
+  }
+  using _ = followed;
+  followed.running.add(vsiIdOf(1)).add(vsiIdOf(2));
+  await using run = await start(`${database}.other`);
+  await followed.until(() => followed.directory.withheld().size === 4);
+  assert.deepEqual([followed.withdrawn, names(followed)], [[], [1, 2]]);
+  assert.notEqual(followed.known(), null, 'profile and tenant are there for it');
+  followed.running.delete(vsiIdOf(2));
+  assert.equal(followed.directory.withheld().size, 3);
+  assert.deepEqual(followed.withdrawn, [{ vsiId: vsiIdOf(2) }]);
+  await seed(run.client);
+  await followed.until(() => followed.directory.withheld().size === 0);
+  assert.deepEqual(followed.withdrawn, [{ vsiId: vsiIdOf(2) }], 'the administrator wrote it anew');
+});
+
+test('what was deleted while the agent was down is withdrawn when it comes back to the same database', async () => {
+  const state = temporaryDirectory();
+  await using run = await running();
+  await seed(run.client);
+  await run.client.put('vsis', vsi(2, web));
+  {
+    using followed = new Followed(run.url, state);
+    await followed.until(() => followed.grantOf(2) !== undefined && followed.listed > 0);
+  }
+  await run.client.delete('vsis', vsiIdOf(2));
+  using again = new Followed(run.url, state, new Set([vsiIdOf(1), vsiIdOf(2)]));
+  await again.until(() => again.listed > 0);
+  assert.deepEqual(again.withdrawn, [{ vsiId: vsiIdOf(2) }]);
 });

@@ -1,4 +1,4 @@
-import { BridgeAgent } from '../../../src/bridge/agent.ts';
+import { BridgeAgent, type StationLink } from '../../../src/bridge/agent.ts';
 import type { Grant } from '../../../src/bridge/admission.ts';
 import type { Heed } from '../../../src/bridge/announcements.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from '../../../src/bridge/directory.ts';
@@ -275,19 +275,7 @@ export class TestNetwork {
       evb,
       limits: { vsis: 16, filterEntries: 4 },
       firstSequence: 1 + Math.round(this.time.now),
-      links: (['p1', 'p2'] as const).map((name, i) => ({
-        name,
-        mac: parseMac(`02:00:00:00:01:0${i}`),
-        egress: name === 'p2' ? { shaper: 1_000_000_000 } : {},
-        announcements: this.#heed,
-        ...(this.#hold && { hold: this.#hold }),
-        secondStation: 'down',
-        host: this.hosts[name],
-        send: (bytes) => {
-          if (agent === this.bridge)
-            this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));
-        },
-      })),
+      links: (['p1', 'p2'] as const).map((name) => this.#link(name, () => agent === this.bridge, this.#hold)),
       otherPorts: this.#otherPorts,
       linkOf: () => 'up',
       ageingTime: 300,
@@ -302,6 +290,39 @@ export class TestNetwork {
       log: (_, message) => void this.logged.push(message),
     });
     return agent;
+  }
+
+  #link(name: 'p1' | 'p2', lives: () => boolean, hold: Hold | undefined): StationLink {
+    return {
+      name,
+      mac: parseMac(`02:00:00:00:01:0${name === 'p1' ? 0 : 1}`),
+      egress: name === 'p2' ? { shaper: 1_000_000_000 } : {},
+      announcements: this.#heed,
+      ...(hold && { hold }),
+      secondStation: 'down',
+      host: this.hosts[name],
+      send: (bytes) => {
+        if (lives()) this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));
+      },
+    };
+  }
+
+  /** The administrator changes the bridge's ports. */
+  configure({
+    station,
+    others,
+    hold,
+  }: {
+    readonly station: readonly ('p1' | 'p2')[];
+    readonly others: Readonly<Record<string, RelayPort>>;
+    readonly hold?: Hold;
+  }): void {
+    const agent = this.bridge;
+    this.bridge.configure({
+      links: station.map((name) => this.#link(name, () => agent === this.bridge, hold)),
+      otherPorts: new Map(Object.entries(others)),
+      ageingTime: 300,
+    });
   }
 
   #station(port: 'p1' | 'p2', number: number): StationAgent {

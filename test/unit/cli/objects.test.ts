@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { acme, running, temporaryDirectory } from '../manager/support.ts';
+import { acme, profile, running, seed, temporaryDirectory, vsi } from '../manager/support.ts';
 import { hairpin } from './hairpin.ts';
 
 const docs = readFileSync(fileURLToPath(new URL('../../../docs/configuration.md', import.meta.url)), 'utf8');
@@ -75,6 +75,45 @@ it('what the manager refuses is told with file and key, and what is removed is s
     stdout: 'tenant acme is removed\n',
     stderr: '',
   });
+});
+
+it('a VSI is known by the name of its VM, and one that is on the network is not removed unasked', async () => {
+  await using run = await running();
+  await seed(run.client);
+  const { vsiId } = vsi(1, profile(17));
+  const place = { association: 'associated', bridge: 'sw', port: 'p1', station: 'host\u202e7' } as const;
+  await run.client.putStatus(vsiId, { ...place, at: 1 });
+  await run.client.report({ vsiId, moment: 'announce', at: Date.now() * 1000 - 7_000_000, by: 'h2' });
+  const ask = (...args: string[]) => hairpin([...args, '--manager', run.url]);
+  const [got, list, migrations, unasked] = await Promise.all([
+    ask('vsi', 'get', 'vm1'),
+    ask('vsi', 'ls'),
+    ask('migration', 'ls'),
+    ask('vsi', 'rm', 'vm1'),
+  ]);
+  assert.equal((JSON.parse(got.stdout) as { vsiId: string }).vsiId, vsiId);
+  assert.match(list.stdout, /host\\u202e7/, 'what acts on a terminal is written out');
+  assert.doesNotMatch(got.stdout + list.stdout, /\u202e/);
+  assert.match(rowOf(migrations.stdout, '1'), new RegExp(`^1 ${vsiId} vm1 .* - 0 -$`));
+  assert.deepEqual(unasked, {
+    code: 1,
+    stdout: '',
+    stderr: `hairpin: VM vm1 (${vsiId}) is associated at sw p1 (host\\u202e7), and would be cut off; with --yes it is removed all the same`,
+  });
+  await run.client.put('vsis', vsi(2, profile(17), { name: 'vm1' }));
+  const several = await ask('vsi', 'get', 'vm1');
+  assert.equal(several.code, 2);
+  assert.match(
+    several.stderr,
+    new RegExp(`VM vm1 has several VSIs: ${vsiId} \\(52:54:00:00:00:01, at sw p1\\), .*one's VSIID`),
+  );
+  assert.deepEqual(await ask('vsi', 'rm', vsiId, '--yes'), {
+    code: 0,
+    stdout: `vsi ${vsiId} is removed\n`,
+    stderr: '',
+  });
+  assert.equal((await ask('vsi', 'rm', 'vm1')).code, 0, 'one that is nowhere');
+  assert.match((await ask('vsi', 'get', 'vm1')).stderr, /there is no vsi vm1; a VSIID or the name of a VM/);
 });
 
 /** The table's row that starts so, with single blanks. */

@@ -154,7 +154,7 @@ describe('over HTTP', () => {
       assert(name !== undefined && name in json.components.schemas, `${to} leads nowhere`);
     }
     const { properties, ...rest } = json.components.schemas.Tenant;
-    assert.deepEqual(Object.keys(properties), ['name', 'rate', 'guaranteed']);
+    assert.deepEqual(Object.keys(properties), ['name', 'vlans', 'rate', 'guaranteed']);
     assert.deepEqual(rest, { type: 'object', required: ['name'], additionalProperties: false });
   });
 

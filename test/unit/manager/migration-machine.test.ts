@@ -170,7 +170,7 @@ describe('a report belongs', () => {
   it('to a new one in place of one that got stuck, when that is announced again, or reserved elsewhere', () => {
     const at = (port: string) => ({ destination: { bridge: 'sw', port } });
     assert.equal(belongs(through('ready'), report('announce', 99)), 'instead');
-    assert.equal(belongs(through('ready'), report('announce', 1)), 'latest', 'the same one, told again');
+    assert.equal(belongs(through('ready'), report('announce', 10)), 'latest', 'the same one, told again');
     const reserved = apply(fresh, report('announce', 10), report('reserve', 11, at('p2')));
     assert.equal(belongs(reserved, report('reserve', 99, at('p3'))), 'instead');
     assert.equal(
@@ -180,10 +180,11 @@ describe('a report belongs', () => {
     );
   });
 
-  it('to a new one when it opens one later than all that the last has known', () => {
+  it('to a new one when it opens one after the last has come to its end, whatever time it tells', () => {
     const aborted = apply(through('ready'), report('abort', 13));
     for (const settled of [through('active'), through('release'), aborted]) {
       assert.equal(belongs(settled, report('announce', 99)), 'new');
+      assert.equal(belongs(settled, report('announce', 9)), 'new', 'from a host whose clock is behind');
       assert.equal(belongs(settled, report('reserve', 99)), 'new');
       assert.equal(belongs(settled, report('active', 99, { strategy: 'garp' })), 'new');
     }
@@ -193,5 +194,11 @@ describe('a report belongs', () => {
     for (const moment of ['stop', 'resume', 'release'] as const)
       assert.equal(belongs(through('active'), report(moment, 99)), 'latest');
     assert.equal(belongs(through('release'), report('announce', 10)), 'latest');
+    const unannounced = apply(fresh, report('reserve', 20), report('active', 21));
+    assert.equal(belongs(unannounced, report('announce', 19)), 'latest', 'it began with that');
+    assert.equal(belongs(unannounced, report('announce', 22)), 'new');
+    const old = through('release');
+    const later = { ...old, times: { announce: 5_000_010 } };
+    assert.equal(belongs(later, report('announce', 10)), 'latest', 'of one that is over');
   });
 });

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ApiError } from '../../../src/api/api-error.ts';
 import type { VsiStatus } from '../../../src/api/vsi.ts';
+import { Invalid } from '../../../src/domain/invalid.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { parseManagerId } from '../../../src/domain/manager-id.ts';
 import { unguarded } from '../../../src/domain/port-profile.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
+import { parseVlanRange } from '../../../src/domain/vlan-range.ts';
 import { acme, keyOf, profile, running, seed, tenant, vsi, vsiIdOf } from './support.ts';
 
 const web = profile(17);
@@ -240,3 +242,33 @@ function status(code: number, message: RegExp, field?: string) {
     return true;
   };
 }
+
+describe("a tenant's VLANs", () => {
+  const vlans = (...texts: (number | string)[]) => texts.map(parseVlanRange);
+
+  it('are all that its profiles may have', async () => {
+    await using run = await running();
+    const { client } = run;
+    await client.put('tenants', { ...acme, vlans: vlans(10, '20-29') });
+    await client.put('profiles', profile(1, { trunk: [parseVid(20), parseVid(29)] }));
+    await assert.rejects(client.put('profiles', profile(2, { vlan: parseVid(30) })), {
+      status: 409,
+      message: "vlan: VLAN 30 is not tenant acme's; one of its own (10, 20-29) would be right",
+    });
+    await assert.rejects(client.put('profiles', profile(2, { trunk: [parseVid(19)] })), { field: 'trunk' });
+    await assert.rejects(client.put('tenants', { ...acme, vlans: vlans('20-28') }), {
+      status: 409,
+      message:
+        "vlans: leaves out what the tenant's profiles have: dc1/1/1 (VLAN 10, 29); to move those first, or to name their VLANs, would be right",
+    });
+    await client.put('tenants', { ...acme, vlans: vlans('1-4094') });
+    await client.put('profiles', profile(2, { vlan: parseVid(30) }));
+    await client.put('tenants', acme);
+    assert.deepEqual((await client.get('tenants', 'acme'))?.value, acme, 'absent: any');
+  });
+
+  it('are refused where they are none', () => {
+    for (const text of ['30-20', '0', '4095', 'x', '1-2-3'])
+      assert.throws(() => parseVlanRange(text), Invalid);
+  });
+});

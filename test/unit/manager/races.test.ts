@@ -79,7 +79,7 @@ const request: fc.Arbitrary<Request> = fc.oneof(
   fc.tuple(number, fc.constantFrom('announce' as const, 'active' as const, 'abort' as const), fc.nat(9)).map(
     ([id, moment, at]): Request =>
       (store) =>
-        takeReport(store, 2, { vsiId: vsiIdOf(id), moment, at, by: 'test' }),
+        takeReport(store, 2, { report: { vsiId: vsiIdOf(id), moment, at, by: 'test' }, offset: null }),
   ),
 );
 
@@ -202,13 +202,25 @@ const pairs: readonly (readonly [string, Request, Request])[] = [
   ],
   [
     'a migration is announced of a VSI that goes',
-    (store) => takeReport(store, 2, { vsiId: vsiIdOf(1), moment: 'announce', at: 1, by: 'test' }),
+    (store) =>
+      takeReport(store, 2, {
+        report: { vsiId: vsiIdOf(1), moment: 'announce', at: 1, by: 'test' },
+        offset: null,
+      }),
     (store) => deleteObject(store, 'vsis', vsiIdOf(1), undefined),
   ],
   [
     'a migration is announced twice',
-    (store) => takeReport(store, 2, { vsiId: vsiIdOf(1), moment: 'announce', at: 1, by: 'test' }),
-    (store) => takeReport(store, 2, { vsiId: vsiIdOf(1), moment: 'announce', at: 2, by: 'other' }),
+    (store) =>
+      takeReport(store, 2, {
+        report: { vsiId: vsiIdOf(1), moment: 'announce', at: 1, by: 'test' },
+        offset: null,
+      }),
+    (store) =>
+      takeReport(store, 2, {
+        report: { vsiId: vsiIdOf(1), moment: 'announce', at: 2, by: 'other' },
+        offset: null,
+      }),
   ],
 ];
 

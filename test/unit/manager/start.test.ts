@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -141,5 +141,59 @@ describe('a manager', () => {
     for (const name of acknowledged) assert(names.has(name), `${name} was acknowledged and is lost`);
     client.close();
     await last.close();
+  });
+});
+
+describe('the database', () => {
+  it('is made where there was none, and not where one was that is gone', async () => {
+    const directory = temporaryDirectory();
+    const database = join(directory, 'm.db');
+    const start = (anew = false) => startManager(config({ database }), logger, { anew });
+    await (await start()).close();
+    await assert.rejects(start(true), {
+      message: /^database: .*m\.db is there; to start without --init would/,
+    });
+    for (const name of readdirSync(directory)) if (name.startsWith('m.db')) rmSync(join(directory, name));
+    await assert.rejects(start(), {
+      name: 'ManagerError',
+      message:
+        /^database: .*m\.db is gone: one was here \([0-9a-f]{32}\); to put a copy of it back, or to start once with --init for a new and empty one, would be right$/,
+    });
+    assert.equal(existsSync(database), false);
+    await (await start(true)).close();
+    await (await start()).close();
+  });
+
+  it('that was made for a manager that could not start is not there afterwards', async () => {
+    const directory = temporaryDirectory();
+    const database = join(directory, 'm.db');
+    await assert.rejects(startManager(config({ database, listen: ['192.0.2.1:0'] }), logger), /192\.0\.2\.1/);
+    assert.deepEqual(readdirSync(directory), []);
+  });
+});
+
+describe('a configuration that is read again', () => {
+  it('is in force for all but the database, and connections go on; what cannot be changes nothing', async (test) => {
+    const directory = temporaryDirectory();
+    const socket = `unix:${join(directory, 'a.sock')}`;
+    const first = { listen: ['127.0.0.1:0', socket] };
+    const manager = await startManager(config(first), logger);
+    test.after(() => manager.close());
+    const open = new ApiClient(socket);
+    test.after(() => open.close());
+    await open.put('tenants', acme);
+    const next = { listen: [socket, `unix:${join(directory, 'b.sock')}`], token: 'a-long-secret' };
+    await assert.rejects(manager.reload(config({ ...next, listen: [...next.listen, '192.0.2.1:0'] })), /192/);
+    await assert.rejects(
+      manager.reload(config({ ...next, database: join(directory, 'x.db') })),
+      /^\w+: database: /,
+    );
+    assert.equal((await open.list('tenants')).items.length, 1);
+    await manager.reload(config(next));
+    assert.deepEqual(manager.addresses, next.listen);
+    await assert.rejects(open.list('tenants'), { status: 401 });
+    const known = new ApiClient(next.listen[1]!, { token: next.token });
+    test.after(() => known.close());
+    assert.equal((await known.list('tenants')).items.length, 1);
   });
 });

@@ -29,6 +29,11 @@ describe("a VSI's status", () => {
     const late = at('p2', 'associated', 2);
     assert.deepEqual(mergeStatus(early, late), late);
     assert.deepEqual(mergeStatus(late, early), late);
-    assert.deepEqual(mergeStatus(late, at('p2', 'none', 1)), late);
+  });
+
+  it("is a port's newest word, whatever time stands in it: a clock that was set back hides nothing", () => {
+    const late = at('p2', 'associated', 2);
+    assert.equal(mergeStatus(late, at('p2', 'none', 1)), null);
+    assert.deepEqual(mergeStatus(late, at('p2', 'associated', 1)), at('p2', 'associated', 1));
   });
 });

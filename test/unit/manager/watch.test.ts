@@ -12,7 +12,7 @@ import { startManager } from '../../../src/manager/manager.ts';
 import { openSqlite } from '../../../src/store/sqlite.ts';
 import { bearingOf } from '../../../src/manager/authentication.ts';
 import { Connections } from '../../../src/manager/connections.ts';
-import type { ReadableStore } from '../../../src/manager/quarantine.ts';
+import { quarantined, type ReadableStore } from '../../../src/manager/quarantine.ts';
 import {
   acme,
   config,
@@ -232,3 +232,33 @@ async function firstEvent(
   request.destroy();
   return [text, response];
 }
+
+it('a client that does not read is cut off with a word, and goes on from what it saw', async () => {
+  const store = await quarantined(openSqlite(':memory:'), () => {});
+  const app = createApp({
+    store,
+    logger,
+    bearing: bearingOf(undefined),
+    keepMigrations: () => 1,
+    closing: new AbortController().signal,
+    patienceMs: 200,
+  });
+  const { revision } = await store.list('');
+  const response = await app.request(`/v1/tenants?watch=${revision}`);
+  const value = (i: number) =>
+    JSON.stringify({ name: `t${i}`, rate: {}, guaranteed: null, pad: 'x'.repeat(1e5) });
+  for (let i = 0; i < 20; i++) await store.transact([], [{ key: `tenants/t${i}`, value: value(i) }]);
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  const text = await response.text();
+  assert.match(text.slice(-200), /event: slow\ndata: {"error":"nothing was read for 0.2 s"}\n\n$/);
+  const ids = [...text.matchAll(/^id: (.*)$/gm)].map(([, id]) => id!);
+  assert(ids.length < 20, 'all of it waited in memory');
+  const cursor = ids.at(-1) ?? String(revision);
+  const resumed = await app.request(`/v1/tenants?watch=${cursor}`);
+  const reader = resumed.body!.getReader();
+  let more = '';
+  while (!more.includes('"key":"t19"')) more += Buffer.from((await reader.read()).value).toString();
+  assert.equal(ids.length + [...more.matchAll(/^event: put$/gm)].length, 20, 'each once');
+  await reader.cancel();
+  await store.close();
+});

@@ -28,8 +28,8 @@ test('the stop is said although a keep-alive is on its way', async () => {
   bed.news();
   while (bed.asked.length === 0) bed.pass(1);
   void bed.agent.happened(bed.event('stopped'));
-  bed.pass(5);
-  assert.deepEqual(bed.news(), ['associate 1', 'associate 1 S']);
+  bed.pass(0.2);
+  assert.deepEqual(bed.news(), ['associate 1', 'associate 1 S'], 'as soon as that is acknowledged');
 });
 
 test('a VM that has left lets go at its end, and S is said till then', async () => {
