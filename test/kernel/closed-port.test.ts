@@ -16,7 +16,7 @@ const management = '192.0.2.7';
 const groups = Array.from({ length: 0x40 }, (_, i) => `01:80:c2:00:00:${i.toString(16).padStart(2, '0')}`);
 
 const inside = async (namespace: string, ...command: string[]) => {
-  const [program = '', ...args] = nsenter(namespace, command);
+  const [program, ...args] = nsenter(namespace, command);
   return run(program, args);
 };
 
