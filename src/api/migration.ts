@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { Invalid } from '../domain/invalid.ts';
 import {
+  losses,
   migrationStates,
   moments,
   strategies,
   type BridgePort,
+  type Losses,
   type Migration,
   type Moment,
   type PortCount,
@@ -26,6 +28,8 @@ export interface MigrationReport {
   readonly source?: BridgePort;
   readonly destination?: BridgePort;
   readonly counts?: { readonly source?: PortCount | null; readonly destination?: PortCount | null };
+  /** frames to the VM that this agent has counted as lost */
+  readonly lost?: Losses;
   /** required for "fail" */
   readonly reason?: string;
 }
@@ -43,6 +47,13 @@ const portCount: z.ZodType<PortCount> = strict({
 
 const counts = strict({ source: portCount.nullable(), destination: portCount.nullable() });
 
+const lost: z.ZodType<Losses> = strict(
+  Object.fromEntries(losses.map((where) => [where, optional(frames)])) as Record<
+    (typeof losses)[number],
+    z.ZodExactOptional<typeof frames>
+  >,
+);
+
 const times = strict(
   Object.fromEntries(moments.map((moment) => [moment, optional(timestamp)])) as Record<
     Moment,
@@ -58,7 +69,7 @@ const clocks = strict(
   >,
 );
 
-/** {id, vsiId, strategy, state, source, destination, reason, times: {announce: µs, …}, counts} */
+/** {id, vsiId, strategy, state, source, destination, reason, times: {announce: µs, …}, counts, lost} */
 export const migrationSchema: z.ZodType<Migration> = strict({
   id: z.string(),
   vsiId,
@@ -70,9 +81,10 @@ export const migrationSchema: z.ZodType<Migration> = strict({
   times,
   clocks: optional(clocks),
   counts,
+  lost: lost.default({}),
 }).meta({ id: 'Migration' });
 
-/** {vsiId, moment, at, by, strategy?, source?, destination?, counts?, reason?} */
+/** {vsiId, moment, at, by, strategy?, source?, destination?, counts?, lost?, reason?} */
 export const migrationReportSchema: z.ZodType<MigrationReport> = strict({
   vsiId,
   moment: z.enum([...moments, 'abort', 'fail']),
@@ -84,6 +96,7 @@ export const migrationReportSchema: z.ZodType<MigrationReport> = strict({
   counts: optional(
     strict({ source: optional(counts.shape.source), destination: optional(counts.shape.source) }),
   ),
+  lost: optional(lost),
   reason: optional(reason.min(1)),
 })
   .refine(({ moment, reason }) => moment !== 'fail' || reason !== undefined, {

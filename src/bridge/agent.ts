@@ -32,6 +32,7 @@ import { Announcements, type Heed } from './announcements.ts';
 import type { Directory, Entitlement } from './directory.ts';
 import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
+import { Flips } from './flips.ts';
 import { hostVsi, hostVsiId, isHostVsi, type Host } from './host-vsi.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
 import { MirrorWarnings, unmirrored } from './mirror-sessions.ts';
@@ -40,6 +41,7 @@ import { rarp } from './network-frames.ts';
 import { NetworkNews } from './network-news.ts';
 import { Owed } from './owed.ts';
 import type { PortLink } from './port-link.ts';
+import { passages, type Passage } from './passages.ts';
 import { RequestLog } from './request-log.ts';
 import { lastFrame, whenSilent } from './silence.ts';
 import { Stations } from './stations.ts';
@@ -48,13 +50,13 @@ import { Tenants, type Change } from './tenants.ts';
 import {
   activate,
   detach,
+  flip,
+  isConfirmedBy,
   isReleased,
-  passages,
   places,
   renew,
   reserve,
   type Attachment,
-  type Passage,
   type Reservation,
   type VsiEntry,
 } from './vsi-entry.ts';
@@ -147,6 +149,7 @@ export class BridgeAgent {
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   readonly #announcements: Announcements;
   readonly #news: NetworkNews;
+  readonly #flips: Flips;
   readonly #owed: Owed;
   readonly #requestLog: RequestLog;
   readonly #stations: Stations;
@@ -169,6 +172,12 @@ export class BridgeAgent {
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
     this.#news = new NetworkNews(parts, this.#book.entries);
+    this.#flips = new Flips({
+      ...parts,
+      entry: (vsiId) => this.#book.get(vsiId),
+      isSigned: (port) => this.#isSigned(port),
+      change: (vsiId, change) => this.#turn(vsiId, change),
+    });
     this.#owed = new Owed(parts.clock, () => this.#apply(), parts.log);
     this.#announcements = new Announcements(this.#heeds);
     this.#settings = parts;
@@ -382,7 +391,9 @@ export class BridgeAgent {
         adopted = detach(adopted, port);
         this.#parts.log('warn', `VSI ${entry.vsiId} is let go of at ${port}: it is no station port any more`);
       }
-    if (adopted) this.#book.put(entry.vsiId, adopted);
+    if (!adopted) return;
+    this.#book.put(entry.vsiId, adopted);
+    this.#flips.changed(entry.vsiId, null, adopted);
   }
 
   /** Says goodbye on every port (LLDP with TTL 0) and stops the machines; the data plane goes on, and is not touched again. */
@@ -391,10 +402,17 @@ export class BridgeAgent {
     this.#stopped = true;
     this.#owed.stop();
     this.#news.stop();
+    this.#flips.stop();
     for (const driver of this.#ports.values()) {
       driver.do((machine, now) => machine.shutdown(now));
       driver.stop();
     }
+  }
+
+  /** How many flips were made before their stations had said that the VMs run there, and what became of them. */
+  get flips(): Flips['counters'] & { readonly provisional: number } {
+    const provisional = [...this.entries.values()].filter(({ flip }) => flip !== null).length;
+    return { ...this.#flips.counters, provisional };
   }
 
   /** What the network was told, and what waits to be. */
@@ -428,6 +446,7 @@ export class BridgeAgent {
     const driver = this.#ports.get(port);
     if (driver && (link === 'up' || before === 'up'))
       driver.do((machine, now) => (link === 'up' ? machine.linkUp(now) : machine.linkDown(now)));
+    if (before === 'up') this.#flips.linkDown(this.#book.at(port), port);
     if (driver) this.#notePlace(port);
     if (this.#otherPorts.get(port)?.kind === 'network') this.#chooseNetworkPorts();
     this.#parts.changed(null);
@@ -575,6 +594,16 @@ export class BridgeAgent {
     return { vsiId, profile, filter: filterOf(entry, attachment), station: this.#stations.at(port) };
   }
 
+  /** The manager says of a migration that the VM has stopped at its source. */
+  migrationStopped(vsiId: VsiId): void {
+    this.#flips.stopped(vsiId);
+  }
+
+  /** The manager says that a migration was aborted, or has failed. */
+  migrationEnded(vsiId: VsiId): void {
+    this.#flips.failed(vsiId);
+  }
+
   /** A migration that an announcement may complete was opened: what is counted from here on is its own. */
   migrationOpened(vsiId: VsiId): void {
     this.#attempt(
@@ -594,7 +623,13 @@ export class BridgeAgent {
         this.#requested(port, output);
         return;
       case 'renewed':
-        return; // a late keep-alive of the source must not move anything
+        // a late keep-alive of the source must not move anything; the destination's may be the word that is awaited
+        if (this.#ports.get(port)!.machine.associationOf(output.vsiId) === 'associated')
+          this.#confirmed(output.vsiId, port);
+        return;
+      case 'suspended':
+        this.#flips.suspended(output.vsiId, port, output.suspended);
+        return;
       case 'held':
         this.#said(
           port,
@@ -606,7 +641,7 @@ export class BridgeAgent {
         changed(output.vsiId);
         return;
       case 'released':
-        this.#detach(output.vsiId, port, port);
+        this.#left(output.vsiId, port);
         this.#said(port, 'info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
         return;
       case 'evb':
@@ -634,6 +669,53 @@ export class BridgeAgent {
       case 'late answer':
         return; // `awaits` was asked before anything was set up
     }
+  }
+
+  /** The station has let go: where the VM is awaited elsewhere, that is where it has gone. */
+  #left(vsiId: VsiId, port: PortName): void {
+    this.#release(vsiId, port, port, (entry) => {
+      const left = detach(entry, port);
+      return entry.active === port && left?.active === null ? flip(left, 'left') : left;
+    });
+  }
+
+  /** The station has associated what it had pre-associated, and VDP took it for a renewal. */
+  #confirmed(vsiId: VsiId, port: PortName): void {
+    const entry = this.#book.get(vsiId);
+    if (!entry || !isConfirmedBy(entry, port)) return;
+    const { wireVid } = entry.attachments.get(port)!;
+    if (this.#attempt(vsiId, port, (now) => now && activate(now, port, wireVid)))
+      this.#said(port, 'info', `VSI ${vsiId} associate at ${port}: granted`);
+  }
+
+  /** A provisional flip, or its end: what the data plane refuses is owed. */
+  #turn(vsiId: VsiId, change: (entry: VsiEntry) => VsiEntry | null): void {
+    const before = this.#book.get(vsiId);
+    this.#commit(
+      vsiId,
+      null,
+      (entry) => entry && change(entry),
+      () => this.#owed.make(`VSI ${vsiId} turns`),
+    );
+    if (!before?.flip) return;
+    // what VDP was told of a flip that is undone, it is to take for a pre-association again
+    for (const [port, { association }] of before.attachments)
+      if (association !== 'associated') this.#adoptAt(port, vsiId);
+  }
+
+  /** VDP is to hold there what the entry says. */
+  #adoptAt(port: PortName, vsiId: VsiId): void {
+    this.#ports.get(port)?.do((machine, now) => {
+      machine.adopt(
+        this.#heldAt(port).filter((held) => held.vsiId === vsiId),
+        now,
+      );
+      return [];
+    });
+  }
+
+  #isSigned(port: PortName): boolean {
+    return this.#ports.get(port)?.machine.trust === 'signed';
   }
 
   /** Whose place the port is, for the next run. */
@@ -719,7 +801,9 @@ export class BridgeAgent {
           return activate(newEntry(entry, vsiId, request.profile, admission), port, admission.wireVid);
         // prepare never harms the source: what it was granted stays until the cut-over
         const base =
-          entry?.active && entry.active !== port ? entry : newEntry(entry, vsiId, request.profile, admission);
+          entry?.active && (entry.active !== port || entry.flip)
+            ? entry
+            : newEntry(entry, vsiId, request.profile, admission);
         return reserve(base, port, admission.wireVid, reservations[mode]);
       });
     } catch (error) {
@@ -770,8 +854,10 @@ export class BridgeAgent {
 
   #announced(event: RelayEvent): void {
     const armed = this.#book.owners(event.mac).filter((entry) => isArmedBy(entry, event));
-    if (armed.length && this.#announcements.counts(event))
-      for (const { vsiId, profile, active } of armed)
+    if (armed.length && this.#announcements.counts(event, this.#isSigned(event.port)))
+      for (const { vsiId, profile, active } of armed.filter(({ vsiId }) =>
+        this.#flips.believes(vsiId, event.port),
+      ))
         this.#unlessItSpeaks(event, vsiId, active, () =>
           this.#entitled(this.#arrivals, event.port, {
             vsiId,
@@ -834,9 +920,8 @@ export class BridgeAgent {
       this.#unheard(event, admission.reason);
       return;
     }
-    const arrived = activate(newEntry(entry, vsiId, entry.profile, admission), port, attachment.wireVid);
-    if (!this.#attempt(vsiId, port, () => arrived)) return;
-    this.#parts.log('info', `VSI ${vsiId} announces itself at ${port}: active`);
+    if (!this.#attempt(vsiId, port, (now) => now && flip(now, 'announcement'))) return;
+    this.#parts.log('info', `VSI ${vsiId} announces itself at ${port}: active for now`);
     this.#ports.get(port)!.do((machine, now) => machine.associated(vsiId, now));
   }
 
@@ -894,7 +979,7 @@ export class BridgeAgent {
     const passes = (...moments: Passage['moment'][]) => found.some(({ moment }) => moments.includes(moment));
     const ends = passes('release', 'abort');
     // a place that goes takes its counters with it
-    const last = before && ends ? this.#countsOf(before) : null;
+    const last = before && (ends || passes('undo')) ? this.#countsOf(before) : null;
     const after = changed && {
       ...changed,
       ...(ends ? { tally: null } : before && passes('ready') ? { tally: this.#tally(before) } : {}),
@@ -907,6 +992,7 @@ export class BridgeAgent {
       throw error;
     }
     this.#news.changed(vsiId, before, after);
+    this.#flips.changed(vsiId, before, after);
     for (const passage of found) this.#passed(vsiId, passage, last);
     for (const port of before?.attachments.keys() ?? [])
       if (port !== by && !after?.attachments.has(port))
@@ -916,10 +1002,19 @@ export class BridgeAgent {
 
   /** What is not granted any more goes, now or when the data plane takes it. */
   #detach(vsiId: VsiId, by: PortName | null, port: PortName): void {
+    this.#release(vsiId, by, port, (entry) => detach(entry, port));
+  }
+
+  #release(
+    vsiId: VsiId,
+    by: PortName | null,
+    port: PortName,
+    change: (entry: VsiEntry) => VsiEntry | null,
+  ): void {
     this.#commit(
       vsiId,
       by,
-      (entry) => entry && detach(entry, port),
+      (entry) => entry && change(entry),
       () => this.#owed.make(`VSI ${vsiId} released at ${port}`),
     );
   }
@@ -938,21 +1033,20 @@ export class BridgeAgent {
 
   #passed(vsiId: VsiId, passage: Passage, counts: Counts | null): void {
     const { moment, source, destination } = passage;
-    const ends = moment === 'release' || moment === 'abort';
     const count = (port: PortName | null) => (port === null ? null : (counts?.at(port) ?? null));
-    this.#report(
-      vsiId,
-      moment,
-      passage,
-      ends ? { counts: { source: count(source), destination: count(destination) } } : {},
-    );
+    const counted = { source: count(source), destination: count(destination) };
+    this.#report(vsiId, moment, passage, {
+      ...(counting.has(moment) && { counts: counted }),
+      // whatever went there the VM never saw
+      ...(moment === 'undo' && { lost: { undone: counted.destination?.framesToVm ?? 0 } }),
+    });
   }
 
   #report(
     vsiId: VsiId,
     moment: MigrationReport['moment'],
     { source, destination }: { source: PortName | null; destination: PortName },
-    more: Partial<Pick<MigrationReport, 'counts' | 'at'>> = {},
+    more: Partial<Pick<MigrationReport, 'counts' | 'lost' | 'at'>> = {},
   ): void {
     const { name, report, timestamp } = this.#parts;
     const at = (port: PortName): PortLocation => ({ bridge: name, port });
@@ -1024,15 +1118,23 @@ export class BridgeAgent {
   #heldAt(port: PortName): BridgeVsi[] {
     return this.#book.at(port).map((entry) => {
       const attachment = entry.attachments.get(port)!;
-      const { vsiId, profile } = entry;
-      return { vsiId, profile, association: attachment.association, filter: filterOf(entry, attachment) };
+      const { vsiId, profile, flip, active } = entry;
+      const { association } = attachment;
+      const hasStopped = flip === 'stop' && active !== port;
+      return {
+        vsiId,
+        profile,
+        association,
+        filter: filterOf(entry, attachment),
+        ...(hasStopped && { suspended: true }),
+      };
     });
   }
 
   /** Whether the VSI has moved away: the port's station may never say that it let go of it. */
   #isElsewhere(vsiId: VsiId, port: PortName): boolean {
     const entry = this.#book.get(vsiId);
-    return entry === null || isReleased(entry, port);
+    return entry === null || (isReleased(entry, port) && !entry.flip);
   }
 
   /** Since when the VSI is held at the port without its station's keep-alives; null: it is kept alive. */
@@ -1067,6 +1169,9 @@ function describes({ profile, addresses }: VsiEntry, request: Request): boolean 
   );
 }
 
+/** The moments at which a place goes, and its counters with it, and those that say what has been lost. */
+const counting: ReadonlySet<Passage['moment']> = new Set(['undo', 'release', 'abort']);
+
 /** Whether the VSI is armed where it announces itself. */
 function isArmedBy(entry: VsiEntry, { reason, port, wireVid }: RelayEvent): boolean {
   const { armed } = places(entry);
@@ -1093,6 +1198,7 @@ function newEntry(
     filter: atPlace(admission.filter, admission.wireVid),
     attachments: before?.attachments ?? new Map(),
     active: before?.active ?? null,
+    flip: before?.flip ?? null,
     tally: before?.tally ?? null,
   };
 }

@@ -22,9 +22,12 @@ export class Announcements {
     this.#settings = settings;
   }
 
-  /** Whether an announcement where its VSI is armed counts. `met` has it again if that is not known yet. */
-  counts(event: RelayEvent): boolean {
-    const heed = this.#settings.get(event.port) ?? this.#stations.get(event.port);
+  /**
+   * Whether an announcement where its VSI is armed counts. `met` has it again if that is not known yet. `isSigned`: the
+   * station there signs what it says.
+   */
+  counts(event: RelayEvent, isSigned = false): boolean {
+    const heed = this.#settings.get(event.port) ?? (isSigned ? 'never' : this.#stations.get(event.port));
     if (heed) return heed === 'armed';
     const early = this.#early.get(event.port) ?? new Map<MacAddress, RelayEvent>();
     this.#early.set(event.port, early.set(event.mac, event));

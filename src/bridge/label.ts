@@ -10,7 +10,7 @@ import { nullVid, type NullVid, type Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import { dropReasons, type PortName, type RelayVsi } from '../relay/relay.ts';
 import type { Count, Tally } from './tally.ts';
-import { places, type Attachment, type VsiEntry } from './vsi-entry.ts';
+import { flipCauses, places, type Attachment, type FlipCause, type VsiEntry } from './vsi-entry.ts';
 
 const none = '-';
 /** a place in a list of up to 64 */
@@ -19,7 +19,7 @@ const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 /**
  * What the data plane keeps of an entry besides what it needs itself, so that a restarted agent can adopt it: the
  * profile's key, the filter format's number on the wire, with an "r" where a pre-association is with resource
- * reservation, the GroupID, the filter's entries in order, which a station wants to see again as it gave it, the order of
+ * reservation and a letter for the cause of a provisional flip, the GroupID, the filter's entries in order, which a station wants to see again as it gave it, the order of
  * the addresses where the entries have none, and the tally: "dc1/17/1 2 - AA- - -", "dc1/17/1 4r 7 AB5BB5 - p1:3e8:3e7:3.2",
  * "dc1/17/1 1 - A-- BA -" (the second of the ascending addresses first).
  */
@@ -31,7 +31,7 @@ export function labelOf(entry: VsiEntry): string {
   const order = addresses.map((mac) => digits[ascending.indexOf(mac)]).join('');
   const label = [
     profileKey(profile),
-    reserves ? `${format}r` : format,
+    `${format}${reserves ? 'r' : ''}${entry.flip ? causeLetters[entry.flip] : ''}`,
     filter.entries[0]?.group?.toString(36) ?? none,
     filter.entries.map((entry) => entryText(entry, policy.trunk, ascending)).join(''),
     hasAddresses(filter.format) || digits.startsWith(order) ? none : order,
@@ -70,6 +70,11 @@ function tallyIn(text: string): Tally | null {
     }),
   );
 }
+
+const causeLetters = { stop: 's', manager: 'm', announcement: 'a', left: 'l' } as const satisfies Record<
+  FlipCause,
+  string
+>;
 
 const reserved = 'pre-associated with resource reservation';
 
@@ -123,11 +128,18 @@ export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
   const [key = '', form = '', groupText = none, entries = '', order = none, tally = none] =
     held.label.split(' ');
   const { active, armed, released } = held.places;
+  // what is armed has not been flipped: the agent before ended between the label and the flip
+  const flip = (active && !armed && flipCauses.find((cause) => form.includes(causeLetters[cause]))) || null;
   const attachments = new Map<string, Attachment>();
-  for (const place of [active, released])
-    if (place) attachments.set(place.port, { association: 'associated', wireVid: place.wireVid });
-  const association = form.endsWith('r') ? reserved : 'pre-associated';
-  if (armed) attachments.set(armed.port, { association, wireVid: armed.wireVid });
+  const association = form.includes('r') ? reserved : 'pre-associated';
+  for (const place of [active, released, armed]) {
+    const isPrepared = place === armed || (flip !== null && place === active);
+    if (place)
+      attachments.set(place.port, {
+        association: isPrepared ? association : 'associated',
+        wireVid: place.wireVid,
+      });
+  }
   const profile = parseProfileKey(key);
   const format = filterFormats[form[0] as unknown as keyof typeof filterFormats] satisfies FilterFormat;
   const group = groupText === none ? null : parseInt(groupText, 36);
@@ -148,6 +160,7 @@ export function fromRelay(vsiId: VsiId, held: RelayVsi): VsiEntry {
     filter,
     attachments,
     active: active?.port ?? null,
+    flip,
     tally: tallyIn(tally),
   };
 }

@@ -29,6 +29,10 @@ export interface DirectoryListener {
   /** for the first time, all that the manager grants is known */
   listed(): void;
   migrationOpened(vsiId: VsiId): void;
+  /** the VM has stopped at its source, to go on at its destination */
+  migrationStopped(vsiId: VsiId): void;
+  /** a migration was aborted, or has failed */
+  migrationEnded(vsiId: VsiId): void;
 }
 
 interface Followed {
@@ -313,9 +317,9 @@ export class ManagerDirectory implements Directory {
       this.#migrations.clear();
       for (const { value } of event.items) this.#migrations.set(value.id, value);
     } else if (event.kind === 'put') {
-      const opened = !this.#migrations.has(event.key);
+      const before = this.#migrations.get(event.key);
       this.#migrations.set(event.key, event.value);
-      if (opened && event.value.strategy === 'garp') listener.migrationOpened(event.value.vsiId);
+      tellOf(before, event.value, listener);
     } else if (event.kind === 'delete') this.#migrations.delete(event.key);
   }
 
@@ -340,6 +344,20 @@ export class ManagerDirectory implements Directory {
       };
     });
   }
+}
+
+const failed: ReadonlySet<Migration['state']> = new Set(['aborted', 'failed']);
+
+/** What is new about a migration. */
+function tellOf(before: Migration | undefined, after: Migration, listener: DirectoryListener): void {
+  const { vsiId, strategy, state, times } = after;
+  if (strategy === 'garp') {
+    if (!before) listener.migrationOpened(vsiId);
+    return;
+  }
+  if (state === 'switching' && times.stop !== undefined && before?.times.stop === undefined)
+    listener.migrationStopped(vsiId);
+  if (failed.has(state) && !(before && failed.has(before.state))) listener.migrationEnded(vsiId);
 }
 
 type ListOrChange<Value> =

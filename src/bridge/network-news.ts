@@ -43,12 +43,18 @@ export class NetworkNews {
   /** A VSI has changed. A VM that has just been started is no news: it speaks of itself. */
   changed(vsiId: VsiId, before: VsiEntry | null, after: VsiEntry | null): void {
     const port = after?.active ?? null;
-    const moves = port !== (before?.active ?? null);
-    if (moves && (!before || port === null)) this.#announcer.cancel(vsiId);
-    else if (moves && port !== null) {
-      this.#announcer.flipped(vsiId, port, 'addresses');
-      if (this.#moves.moved(vsiId, this.#parts.clock.now())) this.#warn(vsiId);
+    const isProvisional = after?.flip != null;
+    if (port === before?.active) {
+      if (port !== null && before.flip && !isProvisional) this.#announcer.confirmed(vsiId, port);
+      return;
     }
+    if (!before || port === null) {
+      this.#announcer.cancel(vsiId);
+      return;
+    }
+    // of its IP addresses nothing was said while a flip was provisional
+    this.#announcer.flipped(vsiId, port, isProvisional || before.flip ? 'place' : 'addresses');
+    if (this.#moves.moved(vsiId, this.#parts.clock.now())) this.#warn(vsiId);
   }
 
   /** A network port has taken over VLANs from another: the network behind it hears of all that are active here. */

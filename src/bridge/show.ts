@@ -20,7 +20,7 @@ import type { BridgeAgent } from './agent.ts';
 import type { PortLink } from './port-link.ts';
 import { occurred } from './tally.ts';
 import type { VmNames } from './vm-names.ts';
-import { places, type VsiEntry } from './vsi-entry.ts';
+import { places, type FlipCause, type VsiEntry } from './vsi-entry.ts';
 
 type Machine = ReturnType<BridgePort['state']>;
 type Ago<T> = Omit<T, 'at'> & { readonly ago: number };
@@ -39,6 +39,10 @@ export interface ShownBridge {
   readonly learned: number | null;
   /** what was changed and the data plane cannot do; what was before is in force */
   readonly refused: readonly { readonly what: string; readonly reason: string }[];
+  /** flips that were made before the destination's station had said that the VM runs there */
+  readonly flips: BridgeAgent['flips'];
+  /** frames that told the network of moves, and VSIs that wait for theirs or move too often */
+  readonly announced: BridgeAgent['announced'];
 }
 
 /** As `hairpin tenant get` has it. */
@@ -109,6 +113,8 @@ export interface CountedVsi {
   readonly vlan: Vid;
   readonly trunk: readonly Vid[];
   readonly places: readonly CountedPlace[];
+  /** why it is active where its station has not said yet that the VM runs there; null: that is confirmed */
+  readonly provisional: FlipCause | null;
 }
 
 export interface CountedPlace {
@@ -147,6 +153,8 @@ export function shown(
     ),
     learned,
     refused: Array.from(agent.refused, ([what, reason]) => ({ what, reason })),
+    flips: agent.flips,
+    announced: agent.announced,
   };
 }
 
@@ -160,6 +168,7 @@ function vsiOf(entry: VsiEntry, { vsis }: RelayCounters, names: VmNames): Counte
     tenant: policy.tenant,
     vlan: policy.vlan,
     trunk: policy.trunk,
+    provisional: entry.flip,
     places: Object.entries(places(entry)).flatMap(([role, place]: [string, Place | null]) =>
       place ? [placeOf(role as keyof Places, place, counted?.get(place.port))] : [],
     ),

@@ -8,6 +8,17 @@ import type { VsiId } from '../domain/vsi-id.ts';
 import type { PortName, Place, Places } from '../relay/relay.ts';
 import type { Tally } from './tally.ts';
 
+/**
+ * Why a VSI was made active where its station has not said yet that the VM runs there:
+ *
+ * - `stop`: the source's signed station said, by VDP, that the VM has stopped to go there.
+ * - `manager`: the manager said so, for stations that have no such word.
+ * - `announcement`: the VM was heard where it was armed.
+ * - `left`: the source de-associated, or its link is down, while a place was armed.
+ */
+export const flipCauses = ['stop', 'manager', 'announcement', 'left'] as const;
+export type FlipCause = (typeof flipCauses)[number];
+
 /** How a VSI is attached to one station port. */
 export interface Attachment {
   readonly association: Exclude<Association, 'none'>;
@@ -23,6 +34,12 @@ export interface Attachment {
  *             │ detach(P): abort           │ detach(P): back to active Q
  *             ▼                            ▼
  *        active Q                     active Q
+ *
+ * A flip makes the destination active before its station has said that the VM runs there. It is provisional:
+ *
+ *     active Q, armed P ──flip──▶ active P, released Q, provisional ──activate(P)──▶ active P, released Q
+ *            ▲                          │        │
+ *            └──────────undo────────────┘        └──detach(P)──▶ active Q
  */
 export interface VsiEntry {
   readonly vsiId: VsiId;
@@ -35,6 +52,8 @@ export interface VsiEntry {
   readonly filter: FilterInfo;
   readonly attachments: ReadonlyMap<PortName, Attachment>;
   readonly active: PortName | null;
+  /** why it is active where it is only pre-associated, provisionally; null: it is not, or that is confirmed */
+  readonly flip: FlipCause | null;
   /** what was counted before the migration that is under way; null: there is none, or it is not known */
   readonly tally: Tally | null;
 }
@@ -44,14 +63,15 @@ export type Reservation = Exclude<Association, 'none' | 'associated'>;
 
 /**
  * Pre-associates at `port`; where the VSI is active there, it stays so. An earlier pre-association elsewhere gives way:
- * the last announced destination counts.
+ * the last announced destination counts, also where the VSI is active there provisionally.
  */
 export function reserve(
-  entry: VsiEntry,
+  before: VsiEntry,
   port: PortName,
   wireVid: Vid | NullVid,
   association: Reservation,
 ): VsiEntry {
+  const entry = unlessAt(before, port);
   if (entry.active === port) return renew(entry, port, wireVid);
   const others = [...entry.attachments].filter(
     ([at, held]) => at !== port && held.association === 'associated',
@@ -60,7 +80,8 @@ export function reserve(
 }
 
 /** Associates at `port`: the VSI is active there from now on, and its previous port is released. Again: nothing moves. */
-export function activate(entry: VsiEntry, port: PortName, wireVid: Vid | NullVid): VsiEntry {
+export function activate(before: VsiEntry, port: PortName, wireVid: Vid | NullVid): VsiEntry {
+  const entry = unlessAt(before, port);
   const others = [...entry.attachments].filter(
     ([at]) => at !== port && (at === entry.active || entry.active === port),
   );
@@ -68,7 +89,12 @@ export function activate(entry: VsiEntry, port: PortName, wireVid: Vid | NullVid
     ...others,
     [port, { association: 'associated', wireVid }],
   ]);
-  return { ...entry, attachments, active: port };
+  return { ...entry, attachments, active: port, flip: null };
+}
+
+/** What happens elsewhere ends a provisional flip: the VSI is where it came from. */
+function unlessAt(entry: VsiEntry, port: PortName): VsiEntry {
+  return entry.active === port ? entry : undo(entry);
 }
 
 /** Renews an association that is there, and moves nothing: a released port that is heard late stays released. */
@@ -80,15 +106,21 @@ export function renew(entry: VsiEntry, port: PortName, wireVid: Vid | NullVid): 
 
 /**
  * De-associates at `port`. Where the VSI was active there and its previous port has not let go of it, it is active
- * there again: a migration that fails after the cut-over leaves the source as it was. Null: nothing is left of it.
+ * there again: a migration that fails after the cut-over leaves the source as it was. A source that lets go of a VM that
+ * was heard elsewhere confirms that: it is the second word for it. Null: nothing is left of it.
  */
 export function detach(entry: VsiEntry, port: PortName): VsiEntry | null {
   if (!entry.attachments.has(port)) return entry;
   const attachments = new Map([...entry.attachments].filter(([at]) => at !== port));
   if (attachments.size === 0) return null;
-  if (entry.active !== port) return { ...entry, attachments };
+  const { active, flip } = entry;
+  if (active !== port) {
+    const left = { ...entry, attachments };
+    const here = active === null ? undefined : attachments.get(active);
+    return flip === 'announcement' && here ? activate(left, active!, here.wireVid) : left;
+  }
   const previous = [...attachments].find(([, { association }]) => association === 'associated');
-  return { ...entry, attachments, active: previous?.[0] ?? null };
+  return { ...entry, attachments, active: previous?.[0] ?? null, flip: null };
 }
 
 /** Whether the VSI has moved away from the port, which has not let go of it yet. */
@@ -107,34 +139,27 @@ export function places(entry: VsiEntry): Places {
   return { active, armed, released };
 }
 
-/** What a change of an entry means to a migration: its ports, and the moment it has reached. */
-export interface Passage {
-  readonly moment: 'ready' | 'active' | 'release' | 'abort';
-  /** null where the source had let go before the destination became active */
-  readonly source: PortName | null;
-  readonly destination: PortName;
+/**
+ * Makes the VSI active where it is armed, provisionally; nothing where it is armed nowhere. A port that it had left before
+ * that, and which has not let go of it yet, has to now.
+ */
+export function flip(entry: VsiEntry, cause: FlipCause): VsiEntry {
+  const { armed } = places(entry);
+  if (!armed) return entry;
+  const attachments = new Map(
+    [...entry.attachments].filter(([at]) => at === armed.port || at === entry.active),
+  );
+  return { ...entry, attachments, active: armed.port, flip: cause };
 }
 
-/** The passages of a migration between two states of one VSI, in order. */
-export function passages(before: VsiEntry | null, after: VsiEntry | null): Passage[] {
-  const was = before ? places(before) : nowhere;
-  const is = after ? places(after) : nowhere;
-  const source = was.active?.port ?? null;
-  if (source && is.active?.port === source) {
-    if (is.armed && is.armed.port !== was.armed?.port)
-      return [{ moment: 'ready', source, destination: is.armed.port }];
-    if (was.armed && !is.armed) return [{ moment: 'abort', source, destination: was.armed.port }];
-    if (was.released && !is.released)
-      return [{ moment: 'release', source: was.released.port, destination: source }];
-    return [];
-  }
-  if (!is.active) return [];
-  const destination = is.active.port;
-  if (source && was.released?.port === destination)
-    return [{ moment: 'abort', source: destination, destination: source }];
-  if (!source && was.armed?.port !== destination) return [];
-  const arrival: Passage = { moment: 'active', source, destination };
-  return is.released ? [arrival] : [arrival, { moment: 'release', source, destination }];
+/** Takes a provisional flip back: the VSI is active at its source again, if that is still there, and armed where it was. */
+export function undo(entry: VsiEntry): VsiEntry {
+  if (!entry.flip) return entry;
+  return { ...entry, active: places(entry).released?.port ?? null, flip: null };
 }
 
-const nowhere: Places = { active: null, armed: null, released: null };
+/** Whether an association at the port confirms a flip, or makes one: the VSI is only pre-associated there. */
+export function isConfirmedBy({ attachments, active, flip }: VsiEntry, port: PortName): boolean {
+  const held = attachments.get(port)?.association;
+  return held !== undefined && (active === port ? flip !== null : held !== 'associated');
+}

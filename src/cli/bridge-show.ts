@@ -37,6 +37,8 @@ export function bridgeText({
   tenants,
   learned,
   refused,
+  flips,
+  announced,
 }: ShownBridge): string {
   const vms = new Map(vsis.map(({ vsiId, vm }) => [vsiId, vm]));
   return [
@@ -49,6 +51,8 @@ export function bridgeText({
     ...ports.map((port) => portText(port, vms)),
     ...(vsis.length ? [vsisText(vsis)] : []),
     ...(hosts.length ? [hostsText(hosts)] : []),
+    `flips before the station's word: ${flips.flipped}, ${flips.confirmed} confirmed, ${flips.undone} undone, ${flips.provisional} provisional\n` +
+      `told the network: ${announced.sent} frames, ${announced.waiting} VSIs wait, ${announced.restless} moved too often`,
     ...(tenants.length ? [tenantsText(tenants)] : []),
   ].join('\n\n');
 }
@@ -56,14 +60,14 @@ export function bridgeText({
 function vsisText(vsis: readonly CountedVsi[]): string {
   return table(
     ['VSI', 'VM', 'TENANT', 'VLAN', 'PORT', '', 'FROM VM', 'octets', 'TO VM', 'octets', 'DROPPED'],
-    vsis.flatMap(({ vsiId, vm, tenant, vlan, trunk, places }) =>
+    vsis.flatMap(({ vsiId, vm, tenant, vlan, trunk, places, provisional }) =>
       places.map(({ port, role, fromVm, toVm, dropped }) => [
         vsiId,
         vm ?? '-',
         tenant,
         [vlan, ...trunk].join(','),
         port,
-        role,
+        role === 'active' && provisional ? 'active for now' : role,
         fromVm.frames,
         fromVm.octets,
         toVm.frames,

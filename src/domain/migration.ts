@@ -20,9 +20,37 @@ export type MigrationState = (typeof migrationStates)[number];
 export const strategies = ['profile-first', 'garp'] as const;
 export type Strategy = (typeof strategies)[number];
 
-/** The moments a report has, in the order of a profile-first migration. */
-export const moments = ['announce', 'reserve', 'ready', 'stop', 'resume', 'active', 'release'] as const;
+/**
+ * The moments a report has, in the order of a profile-first migration. `flip`: the destination's port was made active before
+ * its station had said that the VM runs there; `undo`: that was taken back; `active`: its station said so.
+ */
+export const moments = [
+  'announce',
+  'reserve',
+  'ready',
+  'stop',
+  'flip',
+  'undo',
+  'resume',
+  'active',
+  'release',
+] as const;
 export type Moment = (typeof moments)[number];
+
+/** Of these the last report counts: a flip that was undone may be made again. Of the others the first. */
+export const repeatable: ReadonlySet<Moment> = new Set(['flip', 'undo']);
+
+/**
+ * Frames to the VM that its move has cost, by where they were lost:
+ *
+ * - `beforeFlip`: they went to the source's port after the VM had stopped, and before the flip
+ * - `sourceTap`: they had reached the source's tap before that, and were not read
+ * - `queueFull`: they found no room in the destination's queue
+ * - `undone`: they went to the destination's port by a flip that was undone
+ */
+export const losses = ['beforeFlip', 'sourceTap', 'queueFull', 'undone'] as const;
+/** What nobody has counted is not there. */
+export type Losses = Readonly<Partial<Record<(typeof losses)[number], number>>>;
 
 export interface BridgePort {
   readonly bridge: string;
@@ -52,4 +80,5 @@ export interface Migration {
   /** whose clock did not fit, and how many µs were added to what he said: of these moments the time is a guess */
   readonly clocks?: Readonly<Partial<Record<Moment, { readonly by: string; readonly offset: number }>>>;
   readonly counts: { readonly source: PortCount | null; readonly destination: PortCount | null };
+  readonly lost: Losses;
 }

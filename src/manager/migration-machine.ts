@@ -1,13 +1,21 @@
 import type { MigrationReport } from '../api/migration.ts';
 import { saidOf } from './agent-clock.ts';
-import { moments, type BridgePort, type Migration, type MigrationState } from '../domain/migration.ts';
-import type { Moment, Timestamp } from '../domain/migration.ts';
+import {
+  moments,
+  repeatable,
+  type BridgePort,
+  type Losses,
+  type Migration,
+  type MigrationState,
+  type Moment,
+  type Timestamp,
+} from '../domain/migration.ts';
 
 /**
  * The life of a migration, pure. Reports come from several agents and overtake each other on their way, so a state is
  * never stepped to: it follows from which moments are known, and any order of the same reports ends in the same state.
  *
- *     announce     reserve      ready     stop or resume   active     release (and active)
+ *     announce     reserve      ready  stop, flip, resume  active     release (and active)
  *   announced ──▶ reserving ──▶ ready ──▶  switching  ──▶ active ──▶ released
  *        └────────────┴───────────┴────────────┴─────────────┴─────▶ aborted (abort), failed (fail)
  */
@@ -22,6 +30,7 @@ export function applyReport(migration: Migration, report: MigrationReport): Migr
   const known: Migration = {
     ...migration,
     counts,
+    lost: lostIn(migration.lost, report.lost),
     source: migration.source ?? report.source ?? null,
     destination: migration.destination ?? report.destination ?? null,
   };
@@ -50,16 +59,25 @@ export function isFinished({ state }: Pick<Migration, 'state'>): boolean {
   return state === 'released' || state === 'aborted' || state === 'failed';
 }
 
-/** The first report of a moment counts. */
+/** What agents count grows. */
+function lostIn(known: Losses, told: Losses = {}): Losses {
+  const more = Object.entries(told).filter(
+    ([where, frames]) => frames > (known[where as keyof Losses] ?? -1),
+  );
+  return { ...known, ...Object.fromEntries(more) };
+}
+
+/** The first report of a moment counts; of a repeatable one the latest, in whatever order they come. */
 function timesWith(times: Migration['times'], moment: Moment, at: Timestamp): Migration['times'] {
-  const all = { [moment]: at, ...times };
+  const before = times[moment] ?? at;
+  const all = { ...times, [moment]: repeatable.has(moment) ? Math.max(before, at) : before };
   return Object.fromEntries(moments.flatMap((each) => (all[each] === undefined ? [] : [[each, all[each]]])));
 }
 
 function stateOf(times: Migration['times']): MigrationState {
   if (times.active !== undefined) return times.release !== undefined ? 'released' : 'active';
-  if (times.stop !== undefined || times.resume !== undefined || times.release !== undefined)
-    return 'switching';
+  const { stop, flip, resume, release } = times;
+  if ([stop, flip, resume, release].some((time) => time !== undefined)) return 'switching';
   if (times.ready !== undefined) return 'ready';
   return times.reserve !== undefined ? 'reserving' : 'announced';
 }
@@ -78,10 +96,12 @@ function conflictOf(migration: Migration, report: MigrationReport): string | und
       return `is ${state}; it cannot ${moment} any more`;
     return undefined;
   }
-  // The VM's own stop and resume, and what was known before, are facts that may still arrive; the rest needs a life.
-  const isFact = moment === 'stop' || moment === 'resume' || migration.times[moment] !== undefined;
+  // The VM's own stop and resume, what followed from them, and what was known before, are facts that may still arrive; the rest needs a life.
+  const isFact = facts.has(moment) || migration.times[moment] !== undefined;
   return isEnded(migration) && !isFact ? `is ${state}; "${moment}" comes too late` : undefined;
 }
+
+const facts: ReadonlySet<Moment> = new Set(['stop', 'flip', 'undo', 'resume']);
 
 function differs(known: BridgePort | null, told: BridgePort | undefined): boolean {
   return known !== null && told !== undefined && (known.bridge !== told.bridge || known.port !== told.port);
@@ -165,5 +185,6 @@ export function newMigration(id: string, { vsiId, moment, strategy }: MigrationR
     reason: null,
     times: {},
     counts: { source: null, destination: null },
+    lost: {},
   };
 }

@@ -7,6 +7,7 @@ import { wasStopped } from './late.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
 import { portState, type PortState } from './port-state.ts';
 import type { Trust } from './trust.ts';
+import type { Held } from './vdp/association.ts';
 import {
   defaultLimits,
   VdpBridge,
@@ -143,6 +144,11 @@ export class BridgePort {
   /** A second station spoke, and since then the link was not down: nothing is to be set up here. */
   get isDisabled(): boolean {
     return this.#adjacency.isDisabled;
+  }
+
+  /** How the station has associated a VSI; null: not at all. */
+  associationOf(vsiId: VsiId): Held | null {
+    return this.#vdp.associationOf(vsiId);
   }
 
   /** Whether `answer` would still count: to be asked before anything is set up for the request. */

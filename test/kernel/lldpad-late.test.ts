@@ -126,7 +126,7 @@ for (const dialect of dialectNames)
       const moves = agent.story(vm.vsiId).filter((word) => !word.endsWith('associate at p2: granted'));
       assert.deepEqual(moves, [
         'associate at p1: granted',
-        'announces itself at p2: active',
+        'announces itself at p2: active for now',
         'released at p1: requested',
       ]);
     });

@@ -54,7 +54,9 @@ const mostOwed = 100;
 export class SimulatedLab implements Lab {
   readonly #options: LabOptions;
   readonly #directory: string;
-  readonly #relay = new ReferenceRelay();
+  readonly #relay = new ReferenceRelay(undefined, ({ port, frame }) => {
+    if (port === networkPort) this.#atPeer(frame);
+  });
   readonly #stations = new Map<HostName, StationAgent>();
   readonly #vms: SimulatedVm[] = [];
   readonly #stack = new AsyncDisposableStack();

@@ -41,6 +41,8 @@ export interface BridgeVsi {
   readonly profile: ProfileRef;
   /** as granted */
   readonly filter: FilterInfo;
+  /** for `adopt`: the station has said that the VM is suspended; absent: what it has said is not known */
+  readonly suspended?: true;
 }
 
 /** Of the same, when that was by the machine's clock. */
@@ -87,6 +89,11 @@ export type VdpBridgeOutput =
     }
   /** The station repeated what it holds already, and was answered. */
   | { readonly kind: 'renewed'; readonly vsiId: VsiId }
+  /**
+   * In what it holds, the station says otherwise than before whether the VM is suspended (the S hint). What an association
+   * begins with is no news: lldpad repeats the hints of its first request for ever.
+   */
+  | { readonly kind: 'suspended'; readonly vsiId: VsiId; readonly suspended: boolean }
   /** Its keep-alives are lost, and it is held all the same; false: its station is heard again. */
   | { readonly kind: 'held'; readonly vsiId: VsiId; readonly held: boolean }
   /** The VSI has no association here any more, and none is being decided on: the relay must forget it. */
@@ -126,6 +133,8 @@ export interface VdpBridgeOptions {
 interface Vsi {
   held: (BridgeVsi & { readonly since: number }) | null;
   pending: { readonly token: number; readonly request: AssociateRequest } | null;
+  /** the S hint as it was last; null: it is not known */
+  suspended: boolean | null;
 }
 
 interface Problem {
@@ -201,6 +210,11 @@ export class VdpBridge {
     return this.#lost.since(vsiId);
   }
 
+  /** Null: nothing is held of it. */
+  associationOf(vsiId: VsiId): Held | null {
+    return this.#vsis.get(vsiId)?.held?.association ?? null;
+  }
+
   /** VSIs held or asked for. */
   get size(): number {
     return this.#vsis.size;
@@ -269,8 +283,8 @@ export class VdpBridge {
    */
   adopt(vsis: Iterable<BridgeVsi>, now: number): void {
     for (const held of vsis) {
-      const pending = this.#vsis.get(held.vsiId)?.pending ?? null;
-      this.#vsis.set(held.vsiId, { held: { ...held, since: now }, pending });
+      const { pending = null, suspended = held.suspended ?? null } = this.#vsis.get(held.vsiId) ?? {};
+      this.#vsis.set(held.vsiId, { held: { ...held, since: now }, pending, suspended });
       this.#refused.delete(held.vsiId);
       this.#lost.delete(held.vsiId);
       if (!pending) this.#renewed.touch(held.vsiId, now);
@@ -421,9 +435,16 @@ export class VdpBridge {
       this.#heard(vsiId, now);
       this.#succeed(request, vsi.held.filter, now);
       this.#options.emit({ kind: 'renewed', vsiId });
+      this.#hinted(vsi, request);
       return;
     }
     this.#ask(request, now);
+  }
+
+  #hinted(vsi: Vsi, { vsiId, hints: { suspended } }: VdpRequest): void {
+    const before = vsi.suspended;
+    vsi.suspended = suspended;
+    if (before !== null && before !== suspended) this.#options.emit({ kind: 'suspended', vsiId, suspended });
   }
 
   #inadmissible({ vsiId, filter }: VdpRequest): Problem | null {
@@ -458,7 +479,7 @@ export class VdpBridge {
       return this.#turnDown(request, { code: 'insufficient resources', keep: true, reason }, 'refused', now);
     }
     const { mode, vsiId, profile, filter, hints } = request;
-    const vsi = this.#vsis.get(vsiId) ?? { held: null, pending: null };
+    const vsi = this.#vsis.get(vsiId) ?? { held: null, pending: null, suspended: null };
     this.#vsis.set(vsiId, vsi);
     this.#settle(vsiId, vsi);
     const token = this.#nextToken++;
@@ -474,6 +495,7 @@ export class VdpBridge {
     const association = associationOf(mode);
     const since = vsi.held?.association === association ? vsi.held.since : now;
     vsi.held = { vsiId, association, profile, filter, since };
+    vsi.suspended = request.hints.suspended;
     this.#heard(vsiId, now);
     this.#succeed(request, filter, now);
   }

@@ -213,7 +213,7 @@ test('a VM that runs before its station has said so is active when it speaks whe
   assert.deepEqual(network.hears(), ['p2']);
   assert.deepEqual(await network.happens('p2', 'resumed'), granted, 'the late word is granted');
   await network.happens('p1', 'left');
-  assert.deepEqual(network.moments().slice(2), ['ready', 'active', 'resume', 'release']);
+  assert.deepEqual(network.moments().slice(2), ['ready', 'flip', 'resume', 'active', 'release']);
   assert.deepEqual(network.hears(), ['p2']);
 });
 

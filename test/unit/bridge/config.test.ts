@@ -75,6 +75,10 @@ const refusals: [object, string][] = [
     'ports.p1.shaper: is 1000000, and the tenants are guaranteed 1000001 together; at least that would be right',
   ],
   [
+    { tenants: [{ ...tenant, vlans: [99, '200-299'] }] },
+    "profiles.0.vlan: VLAN 100 is not tenant red's; one of its own (99, 200-299) would be right",
+  ],
+  [
     { vsis: [{ ...vsi, tenant: 'blue' }] },
     "vsis.0.tenant: is blue, and profile dc1/17/1 is red's; the same tenant would be right",
   ],

@@ -56,6 +56,7 @@ test('a bridge is shown with what is counted of its VSIs, the limits of tenants,
       profile: 'dc1/17/1',
       tenant: 'red',
       vlan: 100,
+      provisional: null,
       trunk: [],
       places: [
         {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { ApiClient } from '../../../src/api/client.ts';
+import type { MigrationReport } from '../../../src/api/migration.ts';
 import type { CollectionName } from '../../../src/api/collections.ts';
 import { ManagerDirectory } from '../../../src/bridge/manager-directory.ts';
 import type { TenantLimits } from '../../../src/domain/port-profile.ts';
@@ -37,6 +38,7 @@ class Followed implements Disposable {
   readonly directory: ManagerDirectory;
   tenants: ReadonlyMap<string, TenantLimits> | null = null;
   readonly ips: (readonly string[])[] = [];
+  readonly migrations: string[] = [];
   readonly withdrawn: unknown[] = [];
   listed = 0;
   readonly running: Set<VsiId>;
@@ -67,6 +69,14 @@ class Followed implements Disposable {
       },
       listed: () => {
         this.listed++;
+        told();
+      },
+      migrationStopped: () => {
+        this.migrations.push('stopped');
+        told();
+      },
+      migrationEnded: () => {
+        this.migrations.push('ended');
         told();
       },
       migrationOpened: () => {},
@@ -282,4 +292,23 @@ test('what was deleted while the agent was down is withdrawn when it comes back 
   using again = new Followed(run.url, state, new Set([vsiIdOf(1), vsiIdOf(2)]));
   await again.until(() => again.listed > 0);
   assert.deepEqual(again.withdrawn, [{ vsiId: vsiIdOf(2) }]);
+});
+
+test('the manager says of a migration that the VM has stopped at its source, once, and that it has failed', async () => {
+  await using run = await running();
+  await seed(run.client);
+  using followed = new Followed(run.url, temporaryDirectory());
+  await followed.until(() => followed.known() !== null);
+  const vsiId = vsiIdOf(1);
+  const report = (moment: MigrationReport['moment']) =>
+    run.client.report({
+      vsiId,
+      moment,
+      at: Date.now() * 1000,
+      by: 'h1',
+      ...(moment === 'fail' && { reason: 'x' }),
+    });
+  for (const moment of ['announce', 'ready', 'stop', 'resume', 'fail'] as const) await report(moment);
+  await followed.until(() => followed.migrations.includes('ended'));
+  assert.deepEqual(followed.migrations, ['stopped', 'ended']);
 });

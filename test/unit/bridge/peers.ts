@@ -32,13 +32,14 @@ export class Peers {
   ask(
     port: 'p1' | 'p2',
     mode: VdpMode,
-    { vsiId, filter }: { vsiId?: VsiId; filter?: FilterInfo } = {},
+    { vsiId, filter, suspended = false }: { vsiId?: VsiId; filter?: FilterInfo; suspended?: boolean } = {},
   ): void {
     const { macs } = web1;
     const request = asked(mode, {
       vsiId: vsiId ?? web1.vsiId,
       profile: profile.ref,
       filter: filter ?? withMac(macs[0]!),
+      hints: { migrating: false, suspended },
     });
     const sequence = ++this.#sequences[port];
     this.network.bridge.receive(

@@ -8,7 +8,18 @@ import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { nullVid, parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId } from '../../../src/domain/vsi-id.ts';
 import { atPlace, filterOf, fromRelay, toRelay } from '../../../src/bridge/label.ts';
-import { activate, detach, passages, places, reserve, type VsiEntry } from '../../../src/bridge/vsi-entry.ts';
+import { passages } from '../../../src/bridge/passages.ts';
+import {
+  activate,
+  detach,
+  flip,
+  flipCauses,
+  isConfirmedBy,
+  places,
+  reserve,
+  undo,
+  type VsiEntry,
+} from '../../../src/bridge/vsi-entry.ts';
 
 const nobody: VsiEntry = {
   vsiId: parseVsiId('fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f'),
@@ -19,6 +30,7 @@ const nobody: VsiEntry = {
   filter: { format: 'mac-vid', entries: [{ vid: nullVid, mac: parseMac('52:54:00:00:00:0a') }] },
   attachments: new Map(),
   active: null,
+  flip: null,
   tally: null,
 };
 const at = (port: string) => ({ port, wireVid: nullVid });
@@ -77,6 +89,50 @@ test('a source that has not let go yet can be prepared again', () => {
   assert.deepEqual(passages(moved, back), [{ moment: 'ready', source: 'p2', destination: 'p1' }]);
 });
 
+const flipped = flip(prepared, 'stop');
+const momentsOf = (before: VsiEntry, after: VsiEntry | null) =>
+  passages(before, after).map(({ moment, source, destination }) => `${moment} ${source} ${destination}`);
+
+test('a flip is provisional until the destination associates', () => {
+  assert.deepEqual(places(flipped), places(moved));
+  assert.deepEqual(momentsOf(prepared, flipped), ['flip p1 p2']);
+  assert.ok(isConfirmedBy(flipped, 'p2') && !isConfirmedBy(flipped, 'p1') && !isConfirmedBy(moved, 'p2'));
+  const confirmed = activate(flipped, 'p2', nullVid);
+  assert.deepEqual(confirmed, moved);
+  assert.deepEqual(momentsOf(flipped, confirmed), ['active p1 p2']);
+  assert.deepEqual(flip(running, 'stop'), running, 'nothing is armed');
+  assert.deepEqual(flip(flipped, 'left'), flipped, 'it is made already');
+});
+
+test('a flip is undone into what was before; one that is confirmed is not', () => {
+  assert.deepEqual(undo(flipped), prepared);
+  assert.deepEqual(momentsOf(flipped, prepared), ['undo p1 p2']);
+  assert.deepEqual(undo(moved), moved);
+  assert.deepEqual(detach(flipped, 'p2'), running);
+  assert.deepEqual(momentsOf(flipped, running), ['undo p1 p2', 'abort p1 p2']);
+});
+
+test('what happens elsewhere undoes a flip: an association at the source, or at a third port, or another destination', () => {
+  assert.deepEqual(activate(flipped, 'p1', nullVid), prepared);
+  const third = activate(flipped, 'p3', nullVid);
+  assert.deepEqual(places(third), { active: at('p3'), armed: null, released: at('p1') });
+  const another = reserve(flipped, 'p3', nullVid, rr);
+  assert.deepEqual(places(another), { active: at('p1'), armed: at('p3'), released: null });
+  assert.deepEqual(reserve(flipped, 'p2', nullVid, rr), flipped, 'a renewal moves nothing');
+});
+
+test('a source that lets go activates the only armed place; of a VM that was heard there it is the second word', () => {
+  const left = flip(detach(prepared, 'p1')!, 'left');
+  assert.deepEqual(places(left), { active: at('p2'), armed: null, released: null });
+  assert.deepEqual(momentsOf(prepared, left), ['flip p1 p2', 'release p1 p2']);
+  assert.deepEqual(momentsOf(left, activate(left, 'p2', nullVid)), ['active null p2']);
+  const heard = flip(prepared, 'announcement');
+  const settled = detach(heard, 'p1')!;
+  assert.equal(settled.flip, null);
+  assert.deepEqual(momentsOf(heard, settled), ['active p1 p2', 'release p1 p2']);
+  assert.equal(detach(flipped, 'p1')!.flip, 'stop');
+});
+
 test('the wire VID is the one that was granted last', () => {
   const asked = activate(reserve(nobody, 'p1', nullVid, rr), 'p1', parseVid(100));
   assert.deepEqual(places(asked).active, { port: 'p1', wireVid: 100 });
@@ -100,7 +156,8 @@ test('the data plane keeps what was counted before a migration, as far as it has
 test('whatever is asked in whatever order, there is at most one place of each kind, and the data plane keeps all of it', () => {
   const steps = fc.array(
     fc.record({
-      step: fc.constantFrom('reserve', 'activate', 'detach'),
+      step: fc.constantFrom('reserve', 'activate', 'detach', 'flip', 'undo'),
+      cause: fc.constantFrom(...flipCauses),
       port: fc.constantFrom('p1', 'p2', 'p3', 'p4'),
     }),
     { maxLength: 30 },
@@ -108,9 +165,11 @@ test('whatever is asked in whatever order, there is at most one place of each ki
   fc.assert(
     fc.property(steps, (list) => {
       let entry: VsiEntry | null = nobody;
-      for (const { step, port } of list) {
+      for (const { step, port, cause } of list) {
         const before: VsiEntry = entry ?? nobody;
         if (step === 'detach') entry = detach(before, port);
+        else if (step === 'flip') entry = flip(before, cause);
+        else if (step === 'undo') entry = undo(before);
         else
           entry = step === 'reserve' ? reserve(before, port, nullVid, rr) : activate(before, port, nullVid);
         if (!entry) continue;
@@ -118,7 +177,19 @@ test('whatever is asked in whatever order, there is at most one place of each ki
         const shown = [active, armed, released].filter((place) => place !== null);
         assert.equal(shown.length, entry.attachments.size, 'every attachment is a place');
         assert.equal(new Set(shown.map((place) => place.port)).size, shown.length);
-        if (step === 'reserve') assert.equal(active?.port ?? null, before.active, 'reserve moves nothing');
+        const here = entry.active === null ? null : entry.attachments.get(entry.active)!.association;
+        assert.equal(
+          entry.flip !== null,
+          here !== null && here !== 'associated',
+          'provisional is pre-associated',
+        );
+        if (step === 'reserve' && !before.flip)
+          assert.equal(active?.port ?? null, before.active, 'reserve moves nothing');
+        if (step === 'flip' && before.active !== entry.active) {
+          assert.equal(released?.port ?? null, before.active, 'a flip keeps the source');
+          const { active, armed } = places(before);
+          assert.deepEqual(places(undo(entry)), { active, armed, released: null });
+        }
         if (step === 'activate') assert.equal(active?.port, port);
         const restored = fromRelay(entry.vsiId, toRelay(entry));
         assert.deepEqual(places(restored), places(entry));

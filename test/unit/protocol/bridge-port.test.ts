@@ -245,6 +245,43 @@ test('a keep-alive is a renewal, answered by the machine; with VID 0 as well as 
   assert.equal(told(other)[0]?.kind, 'request', 'another VID is another request');
 });
 
+test('a change of the S hint within an association is told; what it began with, and its repeats, are not', () => {
+  const hinted = (suspended: boolean) =>
+    asked('associate', { ...vsi(1), hints: { migrating: false, suspended } });
+  const edges = (bridge: BridgePort, first: number, ...hints: boolean[]) =>
+    hints.flatMap((suspended, i) =>
+      bridge
+        .receive(station.ecp(first + i, [hinted(suspended)]), 10_100 + 100 * (first + i))
+        .flatMap((output) => (output.kind === 'suspended' ? [`${i} ${output.suspended}`] : [])),
+    );
+  for (const begins of [false, true]) {
+    const bridge = connected();
+    bridge.answer(
+      tokenIn(bridge.receive(station.ecp(1, [hinted(begins)]), 10_000)),
+      { kind: 'accept' },
+      10_000,
+    );
+    assert.deepEqual(edges(bridge, 2, begins, !begins, !begins, begins), [`1 ${!begins}`, `3 ${begins}`]);
+    // another one begins
+    bridge.receive(station.ecp(6, [asked('de-associate', vsi(1))]), 11_000);
+    bridge.answer(
+      tokenIn(bridge.receive(station.ecp(7, [hinted(true)]), 11_000)),
+      { kind: 'accept' },
+      11_000,
+    );
+    assert.deepEqual(edges(bridge, 8, true, true), []);
+  }
+  // of what is adopted, the first word is news only where it is known what was said before
+  for (const [suspended, told] of [
+    [undefined, []],
+    [true, ['0 false']],
+  ] as const) {
+    const bridge = connected();
+    bridge.adopt([{ ...vsi(1), association: 'associated', ...(suspended && { suspended }) }], 10_000);
+    assert.deepEqual(edges(bridge, 2, false), told);
+  }
+});
+
 test('an association that nobody renews ends after the supervision time, and the station is told', () => {
   const bridge = connected();
   associate(bridge, 1, 1, 10_000);
