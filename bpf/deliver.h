@@ -4,17 +4,18 @@
 #include "guards.h"
 #include "mark.h"
 #include "mirror.h"
+#include "rest.h"
 #include "storm.h"
 
 /* The first reason against a frame from or to the VSI, or REASONS. What it was charged before, it is not given back. */
 static __always_inline enum reason judge(struct __sk_buff *skb, struct work *w, struct held *of, enum direction direction)
 {
 	struct profile *profile = of->profile;
-	__u32 does = profile->does[direction];
+	__u32 does = profile->does[direction], octets;
 
 	if (!(does & DOES_JUDGE))
 		return REASONS;
-	if (does & DOES_GUARD) {
+	if (direction == FROM_VM && does & DOES_GUARD) {
 		__u32 reason = guard(skb, w, does, of->number);
 
 		if (reason < REASONS)
@@ -22,11 +23,14 @@ static __always_inline enum reason judge(struct __sk_buff *skb, struct work *w, 
 	}
 	if (does & DOES_LIST && decide(skb, w, profile->access_list, direction) == DENY)
 		return ACCESS_LIST;
-	if (does & DOES_STORM && !storm_passes(w, profile, of->slot))
+	if (direction == FROM_VM && does & DOES_STORM && !storm_passes(skb, w, profile, of->slot))
 		return STORM;
-	if (does & DOES_RATE && !passes(&of->slot->buckets[direction], &profile->rate[direction], w->octets, w->now))
+	if (!(does & (DOES_RATE | DOES_TENANT_RATE)))
+		return REASONS;
+	octets = octets_on_link(skb, w);
+	if (does & DOES_RATE && !passes(&of->slot->buckets[direction], &profile->rate[direction], octets, w->now))
 		return RATE;
-	if (does & DOES_TENANT_RATE && !tenant_passes(w, profile->tenant, direction))
+	if (does & DOES_TENANT_RATE && !tenant_passes(w, profile->tenant, direction, octets))
 		return TENANT_RATE;
 	return REASONS;
 }
@@ -35,16 +39,15 @@ static __always_inline enum reason judge(struct __sk_buff *skb, struct work *w, 
 static __always_inline void send_to_all(struct __sk_buff *skb, struct work *w, __u32 number, const struct port *port)
 {
 	__u64 bit = 1ULL << (number & 63);
-	__u32 index = number >> 6 & 15;
-	__u64 *served = bpf_map_lookup_elem(&hp_served, &index);
+	struct rest *rest = scratch();
 
-	if (!served || *served & bit)
+	if (!rest || rest->served[number >> 6 & 15] & bit)
 		return;
-	*served |= bit;
+	rest->served[number >> 6 & 15] |= bit;
 	if (number == w->in_port && !port->reflects)
 		drop(skb, w, number, 0, REFLECTIVE_RELAY_OFF);
-	else
-		send(skb, w, number, 0, w->destination);
+	else if (fits(skb, w, number, port, 0))
+		send(skb, w, number, 0, w->destination, 0);
 }
 
 /* Whether the copy for this place is the one that all at its port share. */
@@ -56,16 +59,19 @@ static __always_inline bool is_shared(struct work *w, struct profile *profile, _
 static __always_inline void send_to_place(struct __sk_buff *skb, struct work *w, struct held *to, __u32 place, __u64 destination)
 {
 	__u32 number = PLACE_PORT(place);
+	__u32 vsi = OF_VSI(to->number, PLACE_TALLY(place));
 	struct port *port = port_at(number);
 
 	if (!number || !port)
 		return;
 	if (number == w->in_port && !port->reflects) {
-		drop(skb, w, number, OF_VSI(to->number, PLACE_TALLY(place)), REFLECTIVE_RELAY_OFF);
+		drop(skb, w, number, vsi, REFLECTIVE_RELAY_OFF);
 		return;
 	}
+	if (!fits(skb, w, number, port, vsi))
+		return;
 	count(tally_of(to->slot, place), TO_VM, w->octets);
-	send(skb, w, number, vid_of(to->profile, place, w->vlan), destination);
+	send(skb, w, number, vid_of(to->profile, place, w->vlan), destination, vsi);
 }
 
 /* Under the VSI's policy to where it is active; `destination`: its own address if the frame is a group's. */

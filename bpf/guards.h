@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What a VM may not send (Guards in src/domain/port-profile.ts). What cannot be read may be what is guarded against. */
 #pragma once
-#include "vsi.h"
+#include "link-local.h"
 
 #define DHCP_SERVER 67
+#define DHCP_CLIENT 68
 #define DHCP_SERVER6 547
+#define DHCP_CLIENT6 546
+
+#define GROUP_REPORT 0x12
+#define GROUP_REPORT2 0x16
+#define GROUP_LEAVE 0x17
+#define GROUP_REPORT3 0x22
 
 #define LISTENER_REPORT 131
+#define LISTENER_DONE 132
 #define ROUTER_SOLICITATION 133
-#define ROUTER_ADVERTISEMENT 134
 #define NEIGHBOUR_SOLICITATION 135
 #define NEIGHBOUR_ADVERTISEMENT 136
 #define REDIRECT 137
@@ -40,9 +47,9 @@ static __always_inline bool is_between_bridges(struct __sk_buff *skb, struct wor
 	}
 	if (w->ether_type >= 0x0600 || load_some(skb, ETH_HLEN, llc, sizeof(llc)) < 2)
 		return false;
-	if (llc[0] == 0x42 && llc[1] == 0x42)
+	if ((llc[0] & 0xfe) == 0x42)
 		return true;
-	return llc[0] == 0xaa && llc[1] == 0xaa && load(skb, ETH_HLEN, llc, sizeof(llc)) && llc[3] == 0 && llc[4] == 0 &&
+	return is_snap(llc) && load(skb, ETH_HLEN, llc, sizeof(llc)) && llc[3] == 0 && llc[4] == 0 &&
 	       llc[5] == 0x0c;
 }
 
@@ -51,15 +58,21 @@ static __always_inline bool is_ip(__u32 ether_type)
 	return ether_type == ETH_P_IP || ether_type == ETH_P_IPV6;
 }
 
+/* It is known by the port that it comes from, and by the one that it goes to. */
 static __always_inline bool may_be_dhcp_server(const struct headers *h)
 {
-	__u32 port = h->keys[KEY_SOURCE_PORT];
+	__u32 source = h->keys[KEY_SOURCE_PORT], destination = h->keys[KEY_DESTINATION_PORT];
 
 	if (!is_ip(h->keys[KEY_ETHER_TYPE]))
 		return false;
 	if (!h->family || h->keys[KEY_PROTOCOL] == HIDDEN)
 		return true;
-	return h->keys[KEY_PROTOCOL] == PROTOCOL_UDP && (port == HIDDEN || port == (h->family == 4 ? DHCP_SERVER : DHCP_SERVER6));
+	if (h->keys[KEY_PROTOCOL] != PROTOCOL_UDP)
+		return false;
+	if (source == HIDDEN)
+		return true;
+	return h->family == 4 ? source == DHCP_SERVER || destination == DHCP_CLIENT :
+				source == DHCP_SERVER6 || destination == DHCP_CLIENT6;
 }
 
 static __always_inline bool may_be_router(const struct headers *h)
@@ -94,19 +107,14 @@ static __always_inline bool was_given(__u32 slot, __u32 family, const struct add
 	return bpf_map_lookup_elem(&hp_ips, &key) != NULL;
 }
 
-/* The link-local address that a MAC address gives (RFC 4291, appendix A). */
-static __always_inline bool is_link_local_of(const struct address *a, __u64 mac)
-{
-	const __u8 *m = (const __u8 *)&mac;
-	__u32 third = (m[0] ^ 2) | m[1] << 8 | m[2] << 16 | 0xffU << 24;
-	__u32 fourth = 0xfe | m[3] << 8 | m[4] << 16 | (__u32)m[5] << 24;
-
-	return a->words[0] == bpf_htonl(0xfe800000) && !a->words[1] && a->words[2] == third && a->words[3] == fourth;
-}
-
 static __always_inline bool is_own6(struct work *w, __u32 slot, const struct address *a)
 {
-	return is_link_local_of(a, w->source) || was_given(slot, 6, a);
+	bool given;
+
+	if (is_link_local_of(a, w->source))
+		return true;
+	given = was_given(slot, 6, a);
+	return is_link_local(a) ? claim(w, slot, a, given) : given;
 }
 
 /* Its own hardware address, and its own protocol address or, to probe one, none yet (RFC 5227, 2.1.1). */
@@ -127,27 +135,32 @@ static __always_inline bool speaks_in_arp(struct __sk_buff *skb, struct work *w,
 	return was_given(slot, 4, &sender);
 }
 
+/* From no address yet: to a DHCP server, and about the groups that it wants to hear. */
 static __always_inline bool speaks_in_ipv4(const struct headers *h, __u32 slot)
 {
-	if (!h->source.words[0] && h->keys[KEY_PROTOCOL] == PROTOCOL_UDP && h->keys[KEY_DESTINATION_PORT] == DHCP_SERVER)
+	__u32 protocol = h->keys[KEY_PROTOCOL], type = h->keys[KEY_ICMP_TYPE];
+
+	if (!h->source.words[0] && protocol == PROTOCOL_UDP && h->keys[KEY_DESTINATION_PORT] == DHCP_SERVER)
+		return true;
+	if (!h->source.words[0] && protocol == PROTOCOL_IGMP &&
+	    (type == GROUP_REPORT || type == GROUP_REPORT2 || type == GROUP_LEAVE || type == GROUP_REPORT3))
 		return true;
 	return was_given(slot, 4, &h->source);
 }
 
 static __always_inline bool speaks_in_ipv6(struct __sk_buff *skb, struct work *w, const struct headers *h, __u32 slot)
 {
-	bool own = is_own6(w, slot, &h->source), none = is_zero(&h->source);
+	bool own, none = is_zero(&h->source);
 	__u32 type = h->keys[KEY_ICMP_TYPE];
 	struct address target;
 
-	if (h->keys[KEY_PROTOCOL] == HIDDEN)
+	if (h->keys[KEY_PROTOCOL] == HIDDEN || (h->keys[KEY_PROTOCOL] == PROTOCOL_ICMP6 && type == HIDDEN))
 		return false;
+	own = is_own6(w, slot, &h->source);
 	if (h->keys[KEY_PROTOCOL] != PROTOCOL_ICMP6 || type == LATER)
 		return own;
-	if (type == HIDDEN)
-		return false;
 	if (!own && !(none && (type == ROUTER_SOLICITATION || type == NEIGHBOUR_SOLICITATION || type == LISTENER_REPORT ||
-			       type == LISTENER_REPORT2)))
+			       type == LISTENER_DONE || type == LISTENER_REPORT2)))
 		return false;
 	if (type != NEIGHBOUR_ADVERTISEMENT && !(type == NEIGHBOUR_SOLICITATION && none))
 		return true;
@@ -158,7 +171,7 @@ static __always_inline bool speaks_in_ipv6(struct __sk_buff *skb, struct work *w
 static __always_inline bool speaks_for_itself(struct __sk_buff *skb, struct work *w, const struct headers *h, __u32 slot)
 {
 	if (w->ether_type == ETH_P_ARP)
-		return speaks_in_arp(skb, w, slot);
+		return !w->in_snap && speaks_in_arp(skb, w, slot);
 	if (!is_ip(w->ether_type))
 		return true;
 	if (!h->family)

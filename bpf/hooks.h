@@ -26,10 +26,27 @@ static __always_inline void as_received(struct __sk_buff *skb)
 {
 }
 
+/* Whether the device's MTU lets a frame leave that is longer than it, in segments. */
+static __always_inline bool may_emit(struct __sk_buff *skb, __u32 ifindex)
+{
+	__u32 mtu = 0;
+
+	return bpf_check_mtu(skb, ifindex, &mtu, 0, BPF_MTU_CHK_SEGS) <= 0;
+}
+
 /* Sends a copy of the frame as it is now; false if the kernel could not. */
 static __always_inline bool emit_copy(struct __sk_buff *skb, __u32 ifindex)
 {
 	return bpf_clone_redirect(skb, ifindex, 0) == 0;
+}
+
+/* Members of a VLAN that a group frame goes to in one run of the program. */
+#define PORTION 64
+
+/* Has a copy of the frame come in again, behind what waits for this CPU already; false if the kernel could not. */
+static __always_inline bool enter_again(struct __sk_buff *skb, __u32 ifindex)
+{
+	return bpf_clone_redirect(skb, ifindex, BPF_F_INGRESS) == 0;
 }
 
 /* Sends the frame itself; what it returns, the program returns. */

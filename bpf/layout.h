@@ -25,6 +25,8 @@
 #define INTERFACES 4096
 #define LEARNED 16384
 #define IPS 131072
+#define CLAIMS 4        /* of a VSI; a power of two */
+#define ROUTERS 1024
 
 /* Both sides' order of RelayState's words. */
 enum direction { FROM_VM, TO_VM, DIRECTIONS };
@@ -53,7 +55,8 @@ struct port {
 	__u32 pad;
 	__u64 announced;     /* when the bucket for announcements will be full, see rate.h */
 	__u64 shaper;        /* bit/s; 0: none */
-	__u64 peer;          /* copies are handed to the device's peer, not to the device */
+	__u32 peer;          /* copies are handed to the device's peer, not to the device */
+	__u32 longest;       /* octets of a frame without its tag that the device takes, by its MTU; 0: not known */
 	__u64 carries[64];   /* network ports: a bit per VLAN besides the native one */
 	char name[16];
 	char session[64];    /* mirror ports */
@@ -144,6 +147,13 @@ struct slot {
 	__u64 announced;            /* as a port's, for where it is armed */
 	__u64 pad3[2];
 	__u64 dropped[4][REASON_WORDS];  /* by tally */
+	/* link-local addresses that it speaks for, see link-local.h: a ring, and how many there were */
+	struct claim {
+		__u32 address[4];
+		__u32 vlan;
+	} claims[CLAIMS];
+	__u64 claimed;
+	__u64 pad4[5];
 };
 
 struct port_tally {
@@ -224,7 +234,7 @@ struct text {
 /* src/relay/ebpf/layout.ts counts on these. */
 _Static_assert(sizeof(struct port) == 648 && __builtin_offsetof(struct port, carries) == 40, "port");
 _Static_assert(sizeof(struct profile) == 640 && __builtin_offsetof(struct profile, rate) == 40, "profile");
-_Static_assert(sizeof(struct slot) == 1408 && __builtin_offsetof(struct slot, storms) == 320, "slot");
+_Static_assert(sizeof(struct slot) == 1536 && __builtin_offsetof(struct slot, storms) == 320, "slot");
 _Static_assert(sizeof(struct port_tally) == 272 && sizeof(struct record) == 652, "port_tally, record");
 _Static_assert(sizeof(struct source_key) == 12 && sizeof(struct announcement) == 32, "source_key, announcement");
 _Static_assert(sizeof(struct ip_key) == 24 && sizeof(struct tenant) == 72, "ip_key, tenant");

@@ -7,12 +7,18 @@
 static __always_inline int mirror(struct __sk_buff *skb, struct work *w, struct held *of, __u32 direction)
 {
 	struct profile *profile = of->profile;
+	struct port *port;
+	__u32 cut;
 
 	if (decide(skb, w, profile->mirror_filter, direction) == DENY)
 		return 0;
 	if (profile->mirror_sample > 1 &&
 	    __sync_fetch_and_add(&of->slot->mirrored[direction & 1], 1) % profile->mirror_sample)
 		return 0;
-	send_cut(skb, w, profile->mirror_port, 0, w->destination, profile->mirror_truncate);
+	port = port_at(profile->mirror_port);
+	cut = profile->mirror_truncate;
+	if (!port || ((!cut || cut > port->longest) && !fits(skb, w, profile->mirror_port, port, 0)))
+		return 0;
+	send_cut(skb, w, profile->mirror_port, 0, w->destination, cut, 0);
 	return 0;
 }

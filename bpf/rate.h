@@ -24,11 +24,14 @@ static __always_inline bool conforms(__u64 *full_at, __u64 cost, __u64 depth, __
 /* Whether so many octets (or frames) pass the bucket; all do where there is no limit. */
 static __always_inline bool passes(__u64 *full_at, const struct rate *rate, __u32 amount, __u64 now_ns)
 {
-	return !rate->cost || conforms(full_at, amount * rate->cost >> 20, rate->depth, now_ns);
+	/* amount * cost >> 20, whose product may not fit */
+	__u64 cost = amount * (rate->cost >> 20) + (amount * (rate->cost & 0xfffff) >> 20);
+
+	return !rate->cost || conforms(full_at, cost, rate->depth, now_ns);
 }
 
 /* A tenant's total over all its VSIs. */
-static __always_inline bool tenant_passes(struct work *w, __u32 number, enum direction direction)
+static __always_inline bool tenant_passes(struct work *w, __u32 number, enum direction direction, __u32 octets)
 {
 	struct tenant *tenant = bpf_map_lookup_elem(&hp_tenants, &number);
 	__u32 bucket = number << 1 | direction;
@@ -37,5 +40,5 @@ static __always_inline bool tenant_passes(struct work *w, __u32 number, enum dir
 	if (!tenant || !full_at)
 		return true;
 	current = *(volatile __u64 *)&tenant->current & 1;
-	return passes(full_at, &tenant->limits[current].rate[direction], w->octets, w->now);
+	return passes(full_at, &tenant->limits[current].rate[direction], octets, w->now);
 }

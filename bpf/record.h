@@ -38,6 +38,11 @@ static __always_inline void as_received(struct __sk_buff *skb)
 	bpf_skb_vlan_pop(skb);
 }
 
+static __always_inline bool may_emit(struct __sk_buff *skb, __u32 ifindex)
+{
+	return skb->gso_size != 0;
+}
+
 static __noinline int record(struct __sk_buff *skb, __u32 ifindex)
 {
 	__u32 only = 0, index, octets = skb->len, most = TRIM_TO(skb->mark);
@@ -64,6 +69,13 @@ static __always_inline bool emit_copy(struct __sk_buff *skb, __u32 ifindex)
 {
 	record(skb, ifindex);
 	return true;
+}
+
+#define PORTION NODES
+
+static __always_inline bool enter_again(struct __sk_buff *skb, __u32 ifindex)
+{
+	return false;
 }
 
 static __always_inline int emit(struct __sk_buff *skb, __u32 ifindex)

@@ -61,28 +61,34 @@ static __always_inline void to_network(struct __sk_buff *skb, struct work *w)
 	if (!w->sender || !number || !port)
 		return;
 	w->copied = 1;
-	send(skb, w, number, port->native_vlan == w->vlan ? 0 : w->vlan, w->destination);
+	if (fits(skb, w, number, port, 0))
+		send(skb, w, number, port->native_vlan == w->vlan ? 0 : w->vlan, w->destination, 0);
+}
+
+/* On from the node `w->next`; what is beyond a portion later, unless the kernel has no room for that. */
+static __always_inline void to_members(struct __sk_buff *skb, struct work *w)
+{
+	struct walk walk = { .skb = skb, .w = w };
+
+	bpf_loop(PORTION, to_node, &walk, 0);
+	if (w->next && !later(skb, w))
+		bpf_loop(NODES, to_node, &walk, 0);
 }
 
 static __always_inline void to_group(struct __sk_buff *skb, struct work *w)
 {
-	struct walk walk = { .skb = skb, .w = w };
 	__u32 vlan = w->vlan;
 	volatile __u64 *first = bpf_map_lookup_elem(&hp_members, &vlan);
+	struct rest *rest = scratch();
 
 	to_network(skb, w);
-	if (!first)
+	if (!first || !rest)
 		return;
-	for (__u32 i = 0; i < PORTS / 64; i++) {
-		__u32 index = i;
-		__u64 *served = bpf_map_lookup_elem(&hp_served, &index);
-
-		if (served)
-			*served = 0;
-	}
+	for (__u32 i = 0; i < PORTS / 64; i++)
+		rest->served[i] = 0;
 	w->group = 1;
 	w->next = *first;
-	bpf_loop(NODES, to_node, &walk, 0);
+	to_members(skb, w);
 }
 
 static __always_inline void drop_of_sender(struct __sk_buff *skb, struct work *w, enum reason reason)
@@ -117,7 +123,7 @@ static __noinline int announce(struct __sk_buff *skb, struct work *w, __u64 *ful
 {
 	struct announcement *a;
 
-	if (!is_announcement(skb, w->ether_type) || !conforms(full_at, ANNOUNCEMENT_COST, ANNOUNCEMENT_DEPTH, w->now))
+	if (w->in_snap || !is_announcement(skb, w->ether_type) || !conforms(full_at, ANNOUNCEMENT_COST, ANNOUNCEMENT_DEPTH, w->now))
 		return 0;
 	a = bpf_ringbuf_reserve(&hp_announcements, sizeof(*a), 0);
 	if (!a)
@@ -263,12 +269,9 @@ static __always_inline bool from_network(struct __sk_buff *skb, struct work *w, 
 		return false;
 	}
 	learn(w);
+	if (w->destination == ALL_NODES)
+		hear_router(skb, w);
 	return true;
-}
-
-static __always_inline bool is_tag(__u32 ether_type)
-{
-	return ether_type == ETH_P_8021Q || ether_type == ETH_P_8021AD;
 }
 
 /*
@@ -290,6 +293,26 @@ static __always_inline bool take_tag(struct __sk_buff *skb, struct work *w)
 	return false;
 }
 
+#define LEAST_ETHER_TYPE 0x600
+
+/* Looks for an EtherType in SNAP; false if it is a tag's, or that of a tag that no kernel takes off. */
+static __always_inline bool take_ether_type(struct __sk_buff *skb, struct work *w)
+{
+	__u32 inside;
+
+	if (w->ether_type < LEAST_ETHER_TYPE) {
+		inside = type_in_snap(skb);
+		if (inside) {
+			w->ether_type = inside;
+			w->in_snap = 1;
+		}
+	}
+	if (!is_tag(w->ether_type))
+		return true;
+	drop(skb, w, w->in_port, 0, VLAN);
+	return false;
+}
+
 SEC("tc")
 int hp_relay(struct __sk_buff *skb)
 {
@@ -305,6 +328,10 @@ int hp_relay(struct __sk_buff *skb)
 	w->destination = w->written = mac_at(ethernet->h_dest);
 	w->source = mac_at(ethernet->h_source);
 	w->ether_type = bpf_ntohs(ethernet->h_proto);
+	if (skb->mark >> 24 == REST && resume(skb, w)) {
+		to_members(skb, w);
+		return send_last(skb, w);
+	}
 	w->in_port = port_on(skb->ifindex);
 	port = port_at(w->in_port);
 	t = port_tally(w->in_port);
@@ -317,6 +344,8 @@ int hp_relay(struct __sk_buff *skb)
 	t->in++;
 
 	if (skb->vlan_present && !take_tag(skb, w))
+		return TC_ACT_SHOT;
+	if (!take_ether_type(skb, w))
 		return TC_ACT_SHOT;
 	if (port->kind == STATION ? from_station(skb, w, port) : from_network(skb, w, port)) {
 		if (w->destination & 1)

@@ -8,6 +8,23 @@
 #define SHAPER 0x48500000U
 #define SHAPER_REST 0xffffU
 
+/* Of what is longer than the MTU: drops it, unless it is a super-frame whose segments fit. */
+__noinline int fits_in_segments(struct __sk_buff *skb, struct work *w, __u32 number, __u32 vsi)
+{
+	struct port *port = port_at(number);
+
+	if (!w || !port || may_emit(skb, port->ifindex))
+		return true;
+	drop(skb, w, number, vsi, MTU);
+	return false;
+}
+
+/* Whether the port can send the frame; if not it is dropped, and counted there and of the VSI that it was for. */
+static __always_inline bool fits(struct __sk_buff *skb, struct work *w, __u32 number, const struct port *port, __u32 vsi)
+{
+	return w->octets <= port->longest || !port->longest || fits_in_segments(skb, w, number, vsi);
+}
+
 /* Dresses the frame for its receiver; false if the kernel has no memory for that. */
 static __always_inline bool dress(struct __sk_buff *skb, struct work *w, const struct port *port)
 {
@@ -23,6 +40,20 @@ static __always_inline bool dress(struct __sk_buff *skb, struct work *w, const s
 	return !copy->vid || !bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), copy->vid | w->priority);
 }
 
+/* The kernel did not take the copy, for lack of memory or because a queue on its way is full. */
+static __always_inline void was_lost(struct __sk_buff *skb, struct work *w)
+{
+	struct slot *slot = w->last.vsi ? slot_at(w->last.vsi >> 2) : NULL;
+
+	if (slot) {
+		struct tally *t = &slot->tallies[w->last.vsi & 3];
+
+		__sync_fetch_and_add(&t->frames[TO_VM], -1);
+		__sync_fetch_and_add(&t->octets[TO_VM], -(__u64)w->octets);
+	}
+	drop(skb, w, w->last.port, w->last.vsi, ERROR);
+}
+
 __noinline int send_clone(struct __sk_buff *skb, struct work *w)
 {
 	struct port *port;
@@ -35,7 +66,7 @@ __noinline int send_clone(struct __sk_buff *skb, struct work *w)
 	if (!port || !t)
 		return 0;
 	if (!dress(skb, w, port) || !emit_copy(skb, port->ifindex))
-		t->dropped[ERROR]++;
+		was_lost(skb, w);
 	else
 		t->out++;
 	if (w->last.vid)
@@ -44,7 +75,7 @@ __noinline int send_clone(struct __sk_buff *skb, struct work *w)
 }
 
 /* One copy is always held back, because the last one is the frame itself and costs no clone. */
-static __always_inline void send_cut(struct __sk_buff *skb, struct work *w, __u32 port, __u16 vid, __u64 destination, __u16 truncate)
+static __always_inline void send_cut(struct __sk_buff *skb, struct work *w, __u32 port, __u16 vid, __u64 destination, __u16 truncate, __u32 vsi)
 {
 	if (w->last.port)
 		send_clone(skb, w);
@@ -53,11 +84,13 @@ static __always_inline void send_cut(struct __sk_buff *skb, struct work *w, __u3
 	w->last.truncate = truncate;
 	w->last.tenant = w->tenant;
 	w->last.destination = destination;
+	w->last.vsi = vsi;
 }
 
-static __always_inline void send(struct __sk_buff *skb, struct work *w, __u32 port, __u16 vid, __u64 destination)
+/* `vsi`: whose own copy it is, if it is one's. */
+static __always_inline void send(struct __sk_buff *skb, struct work *w, __u32 port, __u16 vid, __u64 destination, __u32 vsi)
 {
-	send_cut(skb, w, port, vid, destination, 0);
+	send_cut(skb, w, port, vid, destination, 0, vsi);
 }
 
 static __always_inline int send_last(struct __sk_buff *skb, struct work *w)
@@ -68,7 +101,7 @@ static __always_inline int send_last(struct __sk_buff *skb, struct work *w)
 	if (!w->last.port || !port || !t)
 		return TC_ACT_SHOT;
 	if (!dress(skb, w, port)) {
-		t->dropped[ERROR]++;
+		was_lost(skb, w);
 		return TC_ACT_SHOT;
 	}
 	t->out++;

@@ -19,7 +19,7 @@ static __always_inline enum storm storm_kind(struct work *w)
 	return owner.number || is_learned(w) ? STORMS : UNKNOWN_UNICAST;
 }
 
-__noinline int storm_passes(struct work *w, struct profile *profile, struct slot *slot)
+__noinline int storm_passes(struct __sk_buff *skb, struct work *w, struct profile *profile, struct slot *slot)
 {
 	__u32 kind;
 
@@ -28,5 +28,5 @@ __noinline int storm_passes(struct work *w, struct profile *profile, struct slot
 	kind = storm_kind(w);
 	if (kind >= STORMS)
 		return true;
-	return passes(&slot->storms[kind], &profile->storm[kind], 1, w->now);
+	return passes(&slot->storms[kind], &profile->storm[kind], segments_of(skb, w), w->now);
 }

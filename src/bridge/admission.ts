@@ -48,8 +48,9 @@ export type Admission =
  * Whether a request is granted. It never gets more than the database grants for this VSIID: its profile, its
  * addresses, at a station that it may appear at.
  *
- * The relay tells VSIs apart by port, VID and source address. So a filter without addresses gets the VSI's own from the
- * database, and not every frame of the VLAN. Its entries are in one group, and name the profile's VLAN, by its VID or the
+ * The relay tells VSIs apart by port, VID and source address. So a VSI gets all its addresses of the database, whichever
+ * its station names, and not every frame of the VLAN: stations name the NIC's only, and a VM may have others besides, a
+ * virtual router's (RFC 9568) for example. Those that are named come first: group frames go to the first. Its entries are in one group, and name the profile's VLAN, by its VID or the
  * null VID, and perhaps some of its trunk's VLANs by theirs; the trunk is the VSI's whether they do or not.
  *
  * The null VID leaves the VLAN to the bridge. Where the profile says `tagged`, the station is answered the VLAN's VID and
@@ -113,7 +114,7 @@ function admitFilter(filter: FilterInfo, grant: Grant, profile: PortProfile): Ad
     admitted: true,
     profile,
     policy: policyFor(profile, filter),
-    addresses: asked.size ? [...asked] : grant.macs,
+    addresses: [...asked, ...grant.macs.filter((mac) => !asked.has(mac))],
     ips: grant.ips ?? [],
     wireVid,
     filter: {

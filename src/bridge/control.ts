@@ -4,7 +4,7 @@ import { serveLocal } from '../api/local-socket.ts';
 import { strict } from '../api/strict.ts';
 import { Invalid } from '../domain/invalid.ts';
 import type { Timestamp } from '../domain/migration.ts';
-import { dropReasons, type Relay } from '../relay/relay.ts';
+import { dropReasons, type PortName, type Relay } from '../relay/relay.ts';
 import type { BridgeAgent } from './agent.ts';
 import type { Directory } from './directory.ts';
 import { DropWatch } from './drop-watch.ts';
@@ -17,6 +17,8 @@ export interface ControlParts {
   readonly agent: BridgeAgent;
   readonly relay: Relay;
   readonly directory: Directory;
+  /** octets behind the Ethernet header; undefined: the port has no interface */
+  readonly mtuOf: (port: PortName) => number | undefined;
   /** in ms, of the clock of the agent's machines */
   readonly now: () => number;
   /** a moment of the data plane's clock (ns, CLOCK_MONOTONIC) as a time stamp */
@@ -34,13 +36,14 @@ const ofVsi = strict({ vsi: z.string() });
  * Serves a bridge on a local socket: `POST /show` and `POST /rules` for `hairpin bridge show` and `rules`, and
  * `POST /drops`, a stream, for `hairpin bridge drops --follow`. @throws LocalSocketError
  */
-export function serveControl(path: string, { name, agent, relay, directory, now, stampOf }: ControlParts) {
+export function serveControl(path: string, parts: ControlParts) {
+  const { name, agent, relay, directory, mtuOf, now, stampOf } = parts;
   const names = new VmNames(agent, directory);
   const drops = new DropWatch(relay, names, stampOf);
   return serveLocal(
     path,
     {
-      show: async () => shown(name, agent, relay, names, now()),
+      show: async () => shown(name, agent, relay, names, mtuOf, now()),
       rules: async (body) => ruleCounts(agent, relay, names, parsed('rules', ofVsi, body).vsi),
     },
     {

@@ -43,7 +43,7 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
   },
   vlan: {
     words: 'the port does not carry the VLAN',
-    why: 'The network port does not carry the VLAN of the frame; or the frame has two tags or an 802.1ad one, or came in by a mirror port.',
+    why: 'The network port does not carry the VLAN of the frame; or the frame has two tags or one other than 802.1Q, or came in by a mirror port.',
     hint: "nativeVlan and vlans of the port in the bridge's configuration, or what the switch on the other side tags.",
   },
   'unknown-destination': {
@@ -53,8 +53,8 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
   },
   error: {
     words: 'the kernel could not send it',
-    why: 'The kernel could not make or send a copy: there was no memory, or the port of one that was not the last was down.',
-    hint: "The link of the port, and the kernel's log.",
+    why: 'The kernel could not make or send a copy: there was no memory, a queue on its way was full, or the port of one that was not the last was down.',
+    hint: "The link of the port, its queue (txqueuelen; for a veth device net.core.netdev_max_backlog), and the kernel's log.",
   },
   'guard-control': {
     words: 'a protocol between bridges',
@@ -63,7 +63,7 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
   },
   'guard-dhcp': {
     words: 'from a DHCP server',
-    why: 'The VM sent what only a DHCP server sends (UDP from port 67 or 547), or what hides whether it is that.',
+    why: 'The VM sent what only a DHCP server sends (UDP from port 67 or 547, or to port 68 or 546), or what hides whether it is that.',
     hint: 'If it is to be one, guards.dhcpServer: false in its profile lets it.',
   },
   'guard-ra': {
@@ -74,7 +74,7 @@ export const explanations: Readonly<Record<DropReason, Explanation>> = {
   'guard-address': {
     words: "not the VSI's own IP address",
     why: "The VM sent IP, ARP or neighbour discovery from an IP address that is not the VSI's own.",
-    hint: 'The ips of "hairpin vsi get" are its own; add the address with "hairpin vsi put", or guards.address: false in its profile lets it.',
+    hint: 'The ips of "hairpin vsi get" are its own, and a link-local address that no other VM or router in the VLAN has; add the address with "hairpin vsi put", or guards.address: false in its profile lets it.',
   },
   storm: {
     words: 'beyond storm control',

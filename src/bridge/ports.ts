@@ -1,10 +1,11 @@
 import type { MacAddress } from '../domain/mac-address.ts';
-import { interfaceAddress, interfaceIndex, interfaceRuns } from '../linux/interfaces.ts';
+import { interfaceAddress, interfaceIndex, interfaceMtu, interfaceRuns } from '../linux/interfaces.ts';
 import { SystemError } from '../linux/libc.ts';
 import type { LinkChange } from '../linux/link-monitor.ts';
 import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
 import { etherTypes, groupAddresses } from '../protocol/ethernet.ts';
 import { RelayError, type PortName, type RelayPort } from '../relay/relay.ts';
+import { differingMtus } from './mtus.ts';
 import type { PortLink } from './port-link.ts';
 
 export interface PortsParts {
@@ -31,6 +32,8 @@ interface OpenPort {
   index: number | null;
   link: PortLink;
   mac: MacAddress | undefined;
+  /** octets behind the Ethernet header */
+  mtu: number | undefined;
   socket: PacketSocket | null;
 }
 
@@ -51,7 +54,15 @@ export class Ports {
   /** Opens a port. Its first interface is the data plane's to bind, when the port is applied. @throws SystemError without rights */
   add(name: PortName, kind: RelayPort['kind']): void {
     const hears = kind === 'station';
-    const port: OpenPort = { name, hears, index: null, link: 'missing', mac: undefined, socket: null };
+    const port: OpenPort = {
+      name,
+      hears,
+      index: null,
+      link: 'missing',
+      mac: undefined,
+      mtu: undefined,
+      socket: null,
+    };
     this.#ports.set(name, port);
     const found = interfaceNow(name);
     if (!found) this.#parts.log('warn', `${name} has no interface yet; it is bound when it comes`);
@@ -77,6 +88,11 @@ export class Ports {
     return this.#ports.get(name)?.mac;
   }
 
+  /** Octets behind the Ethernet header; undefined: it has no interface. */
+  mtuOf(name: PortName): number | undefined {
+    return this.#ports.get(name)?.mtu;
+  }
+
   /** Hands over what waits to be read at a station port. */
   drain(name: PortName): void {
     const socket = this.#ports.get(name)?.socket;
@@ -95,6 +111,7 @@ export class Ports {
       this.#tell(port);
       if (port.socket) this.#hear(port);
     }
+    this.#compareMtus();
   }
 
   /** What the kernel told of a link. */
@@ -120,7 +137,12 @@ export class Ports {
     if (!found) {
       Object.assign(port, { index: null, link: 'missing' });
       if (before !== null) this.#parts.log('warn', `the interface of ${port.name} is gone`);
-    } else if (found.index === before || this.#bind(port, found.index)) Object.assign(port, found);
+    } else if (found.index === before || this.#bind(port, found.index)) {
+      const isOther = found.mtu !== port.mtu;
+      Object.assign(port, found);
+      if (isOther && found.index === before) this.#measure(port);
+      if (isOther) this.#compareMtus();
+    }
     this.#tell(port);
   }
 
@@ -143,6 +165,23 @@ export class Ports {
       this.#parts.log('warn', `${name} cannot be bound: ${error.message}`);
       return false;
     }
+  }
+
+  /** The data plane reads the MTU of an interface when it binds it. */
+  #measure({ name, mtu }: OpenPort): void {
+    this.#parts.log('info', `${name} has MTU ${mtu} now`);
+    try {
+      this.#parts.rebind(name);
+    } catch (error) {
+      if (!(error instanceof RelayError || error instanceof SystemError)) throw error;
+      this.#parts.log('warn', `${name} cannot be bound: ${error.message}`);
+    }
+  }
+
+  /** Frames that one port takes in and another cannot send are dropped, which is better known before. */
+  #compareMtus(): void {
+    const difference = differingMtus([...this.#ports.values()]);
+    if (difference) this.#parts.log('warn', difference);
   }
 
   #listen(port: OpenPort): void {
@@ -170,10 +209,11 @@ export class Ports {
 /** Null: no interface has the name. */
 function interfaceNow(
   name: PortName,
-): { readonly index: number; readonly link: PortLink; readonly mac: MacAddress } | null {
+): (Pick<OpenPort, 'link' | 'mac' | 'mtu'> & { readonly index: number }) | null {
   try {
     const index = interfaceIndex(name);
-    return { index, link: interfaceRuns(name) ? 'up' : 'down', mac: interfaceAddress(name) };
+    const [mac, mtu] = [interfaceAddress(name), interfaceMtu(name)];
+    return { index, link: interfaceRuns(name) ? 'up' : 'down', mac, mtu };
   } catch (error) {
     if (error instanceof SystemError) return null;
     throw error;

@@ -90,6 +90,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<R
     agent,
     relay,
     directory: source.directory,
+    mtuOf: (name) => ports.mtuOf(name),
     now: monotonicMs,
     stampOf: fromMonotonic,
   });

@@ -55,13 +55,15 @@ export interface ShownTenant {
 /** by reason, without those that never occurred */
 export type Dropped = Readonly<Record<string, number>>;
 
-/** A station port has all of it, another port only its kind, its link and what the relay counts. */
+/** A station port has all of it, another port only its kind, its link, its MTU and what the relay counts. */
 export interface ShownPort {
   readonly name: PortName;
   readonly kind: RelayPort['kind'];
   readonly link: PortLink;
   /** of a network port: the VLANs in which it is the active one, and those in which it stands by */
   readonly network?: { readonly active: readonly Vid[]; readonly standby: readonly Vid[] };
+  /** octets behind the Ethernet header; null: it has no interface */
+  readonly mtu: number | null;
   readonly frames: {
     readonly in: number;
     readonly out: number;
@@ -130,6 +132,7 @@ export function shown(
   agent: BridgeAgent,
   relay: Relay,
   names: VmNames,
+  mtuOf: (port: PortName) => number | undefined,
   now: number,
 ): ShownBridge {
   const counters = relay.counters();
@@ -137,7 +140,7 @@ export function shown(
   return {
     name,
     owed: agent.owed,
-    ports: portsOf(agent, counters.ports, now),
+    ports: portsOf(agent, counters.ports, mtuOf, now),
     vsis: Array.from(agent.entries.values(), (entry) => vsiOf(entry, counters, names)),
     hosts: Array.from(agent.hosts, ([vsiId, { port, host }]) => {
       const { role: _, ...counted } = placeOf(
@@ -182,7 +185,12 @@ function placeOf(role: keyof Places, { port }: Place, counted: VsiCounters | und
   return { port, role, fromVm, toVm, dropped: occurred(counted?.dropped) };
 }
 
-function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: number): ShownPort[] {
+function portsOf(
+  agent: BridgeAgent,
+  counters: RelayCounters['ports'],
+  mtuOf: (port: PortName) => number | undefined,
+  now: number,
+): ShownPort[] {
   const machines = new Map(agent.portStates().map(({ name, state }) => [name, state]));
   const ports = [...agent.portKinds].map(([port, kind]): ShownPort => {
     const machine = machines.get(port);
@@ -191,6 +199,7 @@ function portsOf(agent: BridgeAgent, counters: RelayCounters['ports'], now: numb
       name: port,
       kind,
       link: linkOf(agent, port, machine),
+      mtu: mtuOf(port) ?? null,
       frames: {
         in: counted?.framesIn ?? 0,
         out: counted?.framesOut ?? 0,

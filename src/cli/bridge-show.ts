@@ -92,9 +92,9 @@ function tenantsText(tenants: readonly ShownTenant[]): string {
 
 type Vms = ReadonlyMap<VsiId, string | null>;
 
-function portText({ name, kind, link, frames, network, station }: ShownPort, vms: Vms): string {
+function portText({ name, kind, link, mtu, frames, network, station }: ShownPort, vms: Vms): string {
   const lines = [
-    `${name}  ${kind} port, ${linkText[link]}`,
+    `${name}  ${kind} port, ${linkText[link]}${mtu === null ? '' : `, MTU ${mtu}`}`,
     `  frames      in ${frames.in}, out ${frames.out}, dropped ${counts(frames.dropped)}`,
     ...(network ? networkLines(network) : []),
     ...(station ? stationLines(station, vms) : []),

@@ -75,7 +75,8 @@ export async function migrate(
   await Promise.all(asides);
   if (strategy === 'garp') {
     // nobody told the stations; now that it is measured, they learn where the VM is, for the next migration
-    await tell(from, 'left');
+    // a station that watches has seen the VM's end there, and knows no such VM any more
+    if (!vm.watched) await tell(from, 'left');
     vm.reveal();
     await tell(to, 'started');
   }

@@ -6,6 +6,7 @@ const getName = 0x8910; // SIOCGIFNAME
 const getHardwareAddress = 0x8927; // SIOCGIFHWADDR
 const getFlags = 0x8913; // SIOCGIFFLAGS
 const setFlags = 0x8914; // SIOCSIFFLAGS
+const getMtu = 0x8921; // SIOCGIFMTU
 const isUp = 0x1;
 const isRunning = 0x40;
 
@@ -40,6 +41,11 @@ export function interfaceExists(name: string): boolean {
 /** @throws SystemError ENODEV */
 export function interfaceAddress(name: string): MacAddress {
   return macFromBytes(request(name, getHardwareAddress), nameLength + 2);
+}
+
+/** Octets behind the Ethernet header. @throws SystemError ENODEV */
+export function interfaceMtu(name: string): number {
+  return new DataView(request(name, getMtu).buffer).getInt32(nameLength, true);
 }
 
 /** Administratively up and with a carrier. @throws SystemError ENODEV */

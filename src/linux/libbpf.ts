@@ -430,6 +430,14 @@ export function unmountBpffs(directory: string): void {
 const longestTestFrame = 16_384;
 
 /** Runs a tc program on frames that no device received (BPF_PROG_TEST_RUN), as if one of the namespace's had. */
+/** What makes a frame a super-frame: the octets of a segment (0: it is none), and how many there are (0: nobody has counted). */
+export interface Gso {
+  readonly size: number;
+  readonly segments: number;
+}
+
+export const notGso: Gso = { size: 0, segments: 0 };
+
 export class TestRun {
   readonly #programFd: number;
   readonly #memory = koffi.alloc('uint8_t', longestTestFrame + 192) as unknown;
@@ -452,9 +460,15 @@ export class TestRun {
   }
 
   /** What the program returned, and the ns that a run took on average. @throws SystemError */
-  run(frame: Uint8Array, ifindex: number, repeat = 1): { readonly action: number; readonly ns: number } {
+  run(
+    frame: Uint8Array,
+    ifindex: number,
+    { repeat = 1, gso = notGso }: { readonly repeat?: number; readonly gso?: Gso } = {},
+  ): { readonly action: number; readonly ns: number } {
     this.#frame.set(frame);
     this.#context.setUint32(40, ifindex, true);
+    this.#context.setUint32(164, gso.segments, true);
+    this.#context.setUint32(176, gso.size, true);
     this.#view.setUint32(24, frame.length, true);
     this.#view.setUint32(28, 0, true); // the room for results, of which the last run has left its size
     this.#view.setUint32(52, 0, true);

@@ -15,8 +15,12 @@ import type { Capabilities } from './capabilities.ts';
  *   frames of the protocols that this names, and in its VLAN frames to its address, which then are nobody else's, and to
  *   groups, which are relayed besides. They reach the stack as they came, also where the port stands by or does not carry
  *   the VLAN, and are not counted as dropped there.
- * - A frame with an 802.1ad tag, or with any second tag right behind its 802.1Q tag, is dropped as `vlan`: where it left
- *   without its own it would be one of another VLAN, and nobody here looks behind a tag that is nothing to a receiver.
+ * - A frame with another tag than 802.1Q's (802.1ad, 0x9100, 0x9200, 0x9300), with any second tag right behind its 802.1Q
+ *   tag, or with a tag in SNAP, is dropped as `vlan`: where it left without its own it would be one of another VLAN, and
+ *   nobody here looks behind a tag that is nothing to a receiver.
+ * - A frame with a length in place of an EtherType has the EtherType that stands in its SNAP header with OUI 00-00-00
+ *   (RFC 1042) or 00-00-F8 (802.1H), whatever its length and the rest of LLC say, as some receivers read it; IP and ARP
+ *   in SNAP are not readable.
  * - A frame that enters a station port belongs to the VSI that has a place at this port with the frame's VID, or
  *   carries that VID as a trunk's, and whose addresses contain the source MAC. At an armed place it is dropped as
  *   `armed`, at a released one as `moved`, and without any place as `unassociated`. It is in the VSI's VLAN, or in the
@@ -30,8 +34,9 @@ import type { Capabilities } from './capabilities.ts';
  * - A frame that enters a network port belongs to the VLAN of its tag, or to the native VLAN when untagged; a VLAN the
  *   port does not carry is dropped as `vlan`. Of a VLAN at most one network port is active; at one that carries the VLAN
  *   and is not active, a frame is dropped as `standby`. Its unicast source is learned to be there, in this VLAN, unless it
- *   is a VSI's that is active here. Forgotten is what was not seen for the ageing time, what was learned at a port that
- *   goes or is of another kind now, and what an active VSI has become the owner of. The table is bounded.
+ *   is a VSI's that is active here. A router advertisement there to all nodes makes its link-local source a router's, in
+ *   this VLAN, for 9,000 s. Forgotten is what was not seen for the ageing time, what was learned at a port that goes or is
+ *   of another kind now, and what an active VSI has become the owner of. The table is bounded.
  * - A frame for a VSI's address goes to its active place alone: after the access list, the VSI's rate and the tenant's to
  *   the VM, and the mirror. The tag is that of the place's wire VID (none for the null VID), or of the VLAN in a trunk's,
  *   with the frame's priority.
@@ -52,14 +57,26 @@ import type { Capabilities } from './capabilities.ts';
  *   filter allows while its session has a port, each VSI's and direction's first is copied, and then each `sample`-th
  *   after the last that was; a mirror that is changed begins anew. A mirror port accepts no frames (`vlan`).
  * - A rate is a token bucket over the frame without its tag: a frame passes while the bucket is not empty and may
- *   overdraw it (a GSO super-frame is one frame). A rate that is changed starts with a full bucket. Storm control is
- *   one over frames, per VSI and kind.
+ *   overdraw it. A GSO super-frame passes whole or not at all, and is charged as the frames that it becomes on the link:
+ *   with 54 octets of headers for each but the first. A rate that is changed starts with a full bucket. Storm control is one over
+ *   frames, per VSI and kind, and counts those that a super-frame becomes.
+ * - A frame that is longer without its tag than the MTU of the port that it would leave by is dropped as `mtu`, as is a super-frame
+ *   whose segments are; a mirrored copy as it is cut. It is counted at that port, and of the VSI that it was for.
  * - The priority of a frame is that of the tag it came with (none: 0, from a VSI its `defaultPcp`), or what the marking
  *   says; drop eligibility stays. A DSCP is written into IPv4 (with its checksum, RFC 1624) and IPv6 whose header is
  *   readable and says another; congestion marks stay. What is asked of the frame after that sees the new DSCP.
  * - The guards drop an IP or ARP frame that they would have to read and cannot: without a readable IP header, with more
- *   than six IPv6 extension headers, cut short. A later fragment passes them, its first one was judged. Behind an IPv6
- *   packet's end, by its payload length, is padding, and not what a header there says.
+ *   than six extension headers, cut short. A later fragment passes them, its first one was judged.
+ * - Behind an IP packet's end, by its own length, is padding, and not what a header there says; 0 is no length. An IPv4
+ *   header that does not fit into that length is not readable. IPv6's hop-by-hop, routing, fragment and destination
+ *   options headers and the authentication header (AH), in IPv4 too, are read over: the protocol is the one behind them.
+ * - `guard-dhcp` drops UDP from a DHCP server's port (67, in IPv6 547) and to a client's (68, 546).
+ * - `guard-address` takes for the VSI's own: its `ips`, the link-local address that the frame's source MAC gives, and a
+ *   link-local address (fe80::/64) that it uses first in its VLAN, as source, or as target of its advertisements and of
+ *   its duplicate address detection. Nobody takes one so that was made of a MAC address or is a router's, nor one that
+ *   another VSI has; a VSI that was given it by name has it always. A VSI keeps the four newest that it took, wherever
+ *   it moves; they are free when it goes. From no address pass DHCP to a server, IGMP reports and leaves, ARP probes,
+ *   router solicitations, MLD reports and dones, and duplicate address detection.
  * - Where an egress port has a shaper, each tenant with a guaranteed rate has that much of it to itself, and may borrow
  *   what others leave.
  * - What a frame does not show decides against it, unless the rule asks for something else that the frame shows to be
@@ -69,8 +86,8 @@ import type { Capabilities } from './capabilities.ts';
  *   Where there are rules, an IP frame without a readable IP header is denied. Frames that are not IP match no rule
  *   that asks for anything of IP, and an IPv6 packet that is whole is no fragment, fragment header or not (RFC 6946).
  *   Group frames to the VM are judged by their own destination.
- * - A drop is counted at the port where the frame came in, and of its VSI there; for what is said of frames to the VM
- *   it is counted at the VSI's active place. Control frames are not counted.
+ * - A drop other than `mtu` is counted at the port where the frame came in, and of its VSI there; for what is said of
+ *   frames to the VM it is counted at the VSI's active place. Control frames are not counted.
  */
 export interface Relay {
   /** A policy that asks for more is refused by `apply`; to be asked at admission. */
@@ -103,6 +120,7 @@ export interface Relay {
   tellNetwork(vlan: Vid, frame: Uint8Array): void;
   /**
    * The interface of a port came, or was made anew under the same name: until then the port receives and sends nothing.
+   * Or it has another MTU.
    * @throws RelayError when it cannot be bound
    */
   rebind(port: PortName): void;
@@ -219,7 +237,10 @@ export const dropReasons = [
   'mtu',
   'standby',
 ] as const;
-/** `error`: the kernel could not make or send a copy. Of a frame's last copy it does not tell: one to a port that is down counts as sent. */
+/**
+ * `error`: the kernel could not make or send a copy, where a queue on its way is full for example; it is counted at the
+ * port, and of the VSI that it was for. Of a frame's last copy it does not tell: one to a port that is down counts as sent.
+ */
 export type DropReason = (typeof dropReasons)[number];
 
 /** Since the port or the VSI's place was created. */

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import * as fc from 'fast-check';
 import type { VsiId } from '../../src/domain/vsi-id.ts';
+import { notGso, type Gso } from '../../src/linux/libbpf.ts';
+import { parseFrame } from '../../src/relay/reference/frame.ts';
 import { ReferenceRelay, type Emission } from '../../src/relay/reference/relay.ts';
 import type { Relay, RelayCounters, RelayState } from '../../src/relay/relay.ts';
 import { aimed, type Aim, type Arrival } from '../unit/relay/aim.ts';
@@ -11,14 +13,27 @@ import { anyHeir, inherit } from '../unit/relay/succession.ts';
 import { Recorder } from './recorder.ts';
 import { KernelSwitch } from './relay-harness.ts';
 
-/** ns from a frame to the next: none at all, and enough for a bucket to fill, or for an address to be forgotten */
-/** in ns; below 0: another CPU was faster */
+/**
+ * ns from a frame to the next: none at all, and enough for a bucket to fill, or for an address or a router to be forgotten;
+ * below 0: another CPU was faster
+ */
 const gaps = [0, -300, 1000, 50_000, 1_000_000, 8_000_000, 400_000_000, 4_000_000_000];
+const longGap = 9_000_000_000_000;
+/** super-frames are as many as others, so that buckets meet them */
+const anyGso: fc.Arbitrary<Gso> = fc.oneof(
+  { arbitrary: fc.constant(notGso), weight: 4 },
+  {
+    arbitrary: fc
+      .tuple(fc.constantFrom(1, 8, 20, 1448), fc.constantFrom(0, 0, 2, 45))
+      .map(([size, segments]) => ({ size, segments })),
+    weight: 1,
+  },
+);
 const mostFrames = 400; // in a state: changing it is what takes time
 const framesPerCheck = 10_000;
 const mostTime = 120_000; // for the smallest difference to be found in
 
-type Step = readonly [gap: number, arrival: Arrival, aim: Aim];
+type Step = readonly [gap: number, arrival: Arrival, aim: Aim, gso: Gso];
 type Episode = readonly [RelayState, readonly Step[]];
 
 /**
@@ -37,7 +52,11 @@ export async function compareRelays(frames: number, seed: number): Promise<numbe
 function compareInside(kernel: KernelSwitch, frames: number, seed: number): number {
   const recorder = new Recorder(kernel, portNames);
   try {
-    const steps = fc.array(fc.tuple(fc.constantFrom(...gaps), anyArrival, anyAim), {
+    const anyGap = fc.oneof(
+      { arbitrary: fc.constantFrom(...gaps), weight: 200 },
+      { arbitrary: fc.constant(longGap), weight: 1 },
+    );
+    const steps = fc.array(fc.tuple(anyGap, anyArrival, anyAim, anyGso), {
       minLength: 1,
       maxLength: mostFrames,
       size: 'max',
@@ -78,17 +97,24 @@ function compareEpisode(
   reference.apply(desired);
   const before = [ruleFramesOf(kernel.relay, desired), ruleFramesOf(reference, desired)] as const;
   let now = start;
-  for (const [gap, arrival, aim] of steps) {
+  for (const [gap, arrival, aim, gso] of steps) {
     const { port, frame } = aimed(desired, arrival, aim);
     now += BigInt(gap);
-    const got = recorder.receive(port, frame, now);
-    const wanted = reference.receive(port, frame, now);
+    const got = recorder.receive(port, frame, now, gso);
+    const wanted = reference.receive(port, frame, now, segmentsOf(frame, gso));
     assert.deepEqual(texts(got), texts(wanted), `after ${hex(frame)} into ${port}`);
   }
   assert.deepEqual(inOrder(kernel.relay.counters()), inOrder(reference.counters()));
   const after = [ruleFramesOf(kernel.relay, desired), ruleFramesOf(reference, desired)] as const;
   compareRuleFrames(desired, difference(after[0], before[0]), difference(after[1], before[1]));
   return now;
+}
+
+/** As many as it says, else as its octets make, without its tag. */
+function segmentsOf(frame: Uint8Array, { size, segments }: Gso): number {
+  if (!size) return 1;
+  const octets = parseFrame(frame)?.untagged.length ?? 0;
+  return segments || Math.ceil(octets / size);
 }
 
 function texts(emissions: readonly Emission[]): string[] {

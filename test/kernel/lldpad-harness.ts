@@ -273,11 +273,10 @@ export class Agent {
     return (await this.port(name)).vsis.find((vsi) => vsi.vsiId === vsiId)?.place;
   }
 
-  /** What it has logged of a VSI, in order. */
+  /** What it has logged of a VSI, in order: "VSI ID (VM) associate at p1: granted" is "associate at p1: granted". */
   story(vsiId: VsiId): string[] {
-    return this.log()
-      .filter((message) => message.startsWith(`VSI ${vsiId} `))
-      .map((message) => message.slice(`VSI ${vsiId} `.length));
+    const of = new RegExp(`^VSI ${vsiId} (?:\\([^)]*\\) )?`);
+    return this.log().flatMap((message) => (of.test(message) ? [message.replace(of, '')] : []));
   }
 
   log(): string[] {

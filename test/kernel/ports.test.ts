@@ -66,3 +66,25 @@ test('a bridge serves the ports that are there, and takes on those that come, go
     assert.equal(more.at(-1), `link of ${name} is up`);
   }
 });
+
+test('a bridge says that its ports have different MTUs, at start and when one changes, and its data plane knows', async () => {
+  await using wires = await Wires.lay();
+  await ip(wires.switch, ['link set p2 mtu 1400']);
+  const agent = await Agent.start(wires, { profiles: [], vsis: [], ports: {} });
+  const differing = (ports: string) => (line: string) =>
+    line.startsWith(`ports have different MTUs: ${ports}. Frames longer`);
+  const said = (ports: string) => agent.log().filter(differing(ports)).length;
+  await until(
+    'it says so',
+    async () => said('p1 1500; p2 1400'),
+    (times) => times === 1,
+  );
+  assert.equal((await agent.shown('p2')).mtu, 1400);
+  await ip(wires.switch, ['link set p1 mtu 9000']);
+  await until(
+    'it says so again',
+    async () => said('p1 9000; p2 1400'),
+    (times) => times === 1,
+  );
+  assert.equal((await agent.shown('p1')).mtu, 9000);
+});

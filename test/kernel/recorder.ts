@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { interfaceIndex } from '../../src/linux/interfaces.ts';
-import { BpfObject, MappedArray, TestRun } from '../../src/linux/libbpf.ts';
+import { BpfObject, MappedArray, notGso, TestRun, type Gso } from '../../src/linux/libbpf.ts';
 import type { Emission } from '../../src/relay/reference/relay.ts';
 import type { KernelSwitch } from './relay-harness.ts';
 
@@ -37,10 +37,10 @@ export class Recorder {
   }
 
   /** What leaves, and where, when the frame enters the port. */
-  receive(port: string, frame: Uint8Array, now: bigint): Emission[] {
+  receive(port: string, frame: Uint8Array, now: bigint, gso: Gso = notGso): Emission[] {
     this.#now[0] = now;
     this.#emitted[0] = 0n;
-    const { action } = this.#run.run(behind(ownTag, frame), this.#ifindexes.get(port)!);
+    const { action } = this.#run.run(behind(ownTag, frame), this.#ifindexes.get(port)!, { gso });
     const emissions = Array.from({ length: Number(this.#emitted[0]) }, (_, i) => this.#emission(i));
     if ((action === passed) !== emissions.some((emission) => emission.port === null))
       throw new Error(`the program returned ${action}, and ${emissions.length} frames left`);

@@ -12,6 +12,7 @@ import { ip, run } from '../../src/linux/run.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
 import { hostProtocols, type RelayState } from '../../src/relay/relay.ts';
 import { plain } from '../unit/relay/frames.ts';
+import { sendSuperFrame } from './super-frame.ts';
 
 const sender = fileURLToPath(new URL('relay-sender.ts', import.meta.url));
 const marker = 'hp-marker';
@@ -143,6 +144,16 @@ export class KernelSwitch {
 
   async exchange(port: string, ...frames: Uint8Array[]): Promise<Map<string, Uint8Array[]>> {
     return this.exchangeAmong(this.#names, port, ...frames);
+  }
+
+  async exchangeSuper(port: string, frame: Uint8Array, size: number): Promise<Map<string, Uint8Array[]>> {
+    this.inside(() => sendSuperFrame(`far-${port}`, frame, size));
+    return this.drain();
+  }
+
+  async setMtu(port: string, mtu: number): Promise<void> {
+    await ip(this.namespace, [`link set ${port} mtu ${mtu}`]);
+    this.inside(() => this.relay.rebind(port));
   }
 
   /** `exchange` while only some of the links are there. */

@@ -46,7 +46,7 @@ export async function stages(repeat: number): Promise<Stage[]> {
     const test = new TestRun(program);
     try {
       const runs = [1, 2, 3].map(() =>
-        inNamespace(namespace, () => test.run(bytes, interfaceIndex(port), repeat).ns),
+        inNamespace(namespace, () => test.run(bytes, interfaceIndex(port), { repeat }).ns),
       );
       return { stage, ns: Math.min(...runs) };
     } finally {

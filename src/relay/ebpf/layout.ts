@@ -28,7 +28,7 @@ export const settingsSize = 32;
 export const portSize = 648;
 export const profileSize = 640;
 export const tenantSize = 72;
-export const slotSize = 1408;
+export const slotSize = 1536;
 export const portTallySize = 272;
 export const recordSize = 652;
 export const sourceKeySize = 12;
@@ -176,6 +176,7 @@ const portOffsets = {
   native: 8,
   shaper: 24,
   peer: 32,
+  longest: 36,
   carries: 40,
 } as const;
 const nameOffset = 552;
@@ -238,7 +239,12 @@ export class PortEntry {
   }
 
   set peerDelivery(value: boolean) {
-    this.#view.setBigUint64(portOffsets.peer, BigInt(value), true);
+    this.#view.setUint32(portOffsets.peer, Number(value), true);
+  }
+
+  /** Of a frame without its tag, as the interface's MTU has it. */
+  set longest(octets: number) {
+    this.#view.setUint32(portOffsets.longest, octets, true);
   }
 
   /** For the driver: profiles name the port that their session had when they were written. */
@@ -317,7 +323,7 @@ export class PortEntry {
     }
     const egress = {
       ...(this.shaper && { shaper: this.shaper }),
-      ...(this.#view.getBigUint64(portOffsets.peer, true) && { peerDelivery: true as const }),
+      ...(this.#view.getUint32(portOffsets.peer, true) && { peerDelivery: true as const }),
     };
     if (kind === 'station')
       return [name, { kind, reflectiveRelay: this.#view.getUint8(portOffsets.reflects) !== 0, ...egress }];

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Vid } from '../../domain/vid.ts';
-import { interfaceIndex, interfaceName } from '../../linux/interfaces.ts';
+import { interfaceIndex, interfaceMtu, interfaceName } from '../../linux/interfaces.ts';
 import { SystemError } from '../../linux/libc.ts';
 import { hasIngress, type Hook } from '../../linux/tc-program.ts';
 import { RelayError, type PortName, type RelayPort, type RelayState } from '../relay.ts';
@@ -232,6 +232,7 @@ export class PortTable {
     const number = this.#pool.take();
     const entry = this.#entry(number);
     entry.create(name, ifindex, port);
+    entry.longest = longestAt(name);
     undo.defer(() => {
       entry.release();
       this.#pool.putBack(number);
@@ -283,6 +284,7 @@ export class PortTable {
     if (port.kind === 'mirror') this.#attach('egress', name, ifindex);
     const { ifindex: before, ownsQdisc } = entry;
     entry.ifindex = ifindex;
+    entry.longest = longestAt(name);
     entry.ownsQdisc = made || (ifindex === before && ownsQdisc);
     this.#interfaces.set(ifindex, number);
     if (before && ifindex !== before) this.#leave(before, port, ownsQdisc);
@@ -324,6 +326,18 @@ export class PortTable {
 function checkFree(name: PortName, ifindex: number): void {
   if (hasIngress(ifindex))
     throw new RelayError(`port ${name}: in use; its interface has another tc ingress program already`);
+}
+
+const ethernetHeader = 14;
+
+/** Octets of a frame without its tag; 0 where the interface has gone again. */
+function longestAt(name: PortName): number {
+  try {
+    return interfaceMtu(name) + ethernetHeader;
+  } catch (error) {
+    if (error instanceof SystemError) return 0;
+    throw error;
+  }
 }
 
 function indexIfThere(name: PortName): number | null {

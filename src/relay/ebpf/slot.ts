@@ -16,6 +16,8 @@ const offsets = {
   storms: 40,
   mirrored: 43,
   dropped: 48,
+  claims: 176,
+  claimWords: 11,
 } as const;
 
 const ipWords = [offsets.ip4, offsets.ip6, offsets.ip6 + 1] as const;
@@ -71,6 +73,11 @@ export class Slot {
 
   countMirroredAnew(): void {
     for (const i of directions.keys()) this.#store(offsets.mirrored + i, 0n);
+  }
+
+  forgetClaims(): void {
+    const from = this.#at + offsets.claims;
+    this.#memory.fill(0n, from, from + offsets.claimWords);
   }
 
   countAnew(tally: number): void {

@@ -317,7 +317,7 @@ export class VsiTable {
     }
   }
 
-  /** What may be set before the VSI turns: its own address for group frames, counters and buckets that begin. */
+  /** What may be set before the VSI turns: its own address for group frames, counters, claims and buckets that begin. */
   #refresh(now: HeldVsi, old: HeldVsi | null): void {
     const slot = this.#plane.slot(now.slot);
     slot.mac = macWord(now.vsi.addresses[0]!);
@@ -327,6 +327,7 @@ export class VsiTable {
       slot.countAnew(place.tally);
     }
     if (old) return;
+    slot.forgetClaims();
     slot.left = 0n;
     this.#fill(now, null);
   }

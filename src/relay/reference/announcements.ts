@@ -14,7 +14,8 @@ export function announcementBucket(): TokenBucket {
 }
 
 /** A gratuitous ARP (RFC 5227, 3), a RARP, or an unsolicited neighbour advertisement (RFC 4861, 7.2.6). */
-export function isAnnouncement({ etherType, untagged }: Frame): boolean {
+export function isAnnouncement({ etherType, inSnap, untagged }: Frame): boolean {
+  if (inSnap) return false;
   const payload = packetOf(untagged);
   if (etherType === rarp) return true;
   if (etherType === arp) {

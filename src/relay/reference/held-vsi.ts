@@ -4,6 +4,7 @@ import { placesOf } from '../checks.ts';
 import { bucketOf, stormBucketOf } from '../policy.ts';
 import type { Place, PortName, RelayVsi } from '../relay.ts';
 import { announcementBucket } from './announcements.ts';
+import { OwnLinkLocals } from './link-locals.ts';
 import { Mirroring } from './mirror.ts';
 import { VsiTally } from './tally.ts';
 import { Buckets, type TokenBucket } from './token-bucket.ts';
@@ -17,6 +18,7 @@ export class HeldVsi {
   /** of where it is armed */
   readonly announcements: TokenBucket;
   readonly mirroring: Mirroring | null;
+  readonly linkLocals: OwnLinkLocals;
   /** by each rule of the access list, and last by none */
   readonly ruleFrames: number[];
   /** when it ceased to be active at its released place, in ns; null: it was not active there */
@@ -35,6 +37,7 @@ export class HeldVsi {
     this.rates = new Buckets(rate, bucketOf, before?.rates);
     this.storm = new Buckets(storm, stormBucketOf, before?.storm);
     this.announcements = before?.announcements ?? announcementBucket();
+    this.linkLocals = before?.linkLocals ?? new OwnLinkLocals();
     this.mirroring = isDeepStrictEqual(before?.mirroring?.mirror ?? null, mirror)
       ? (before?.mirroring ?? null)
       : mirror && new Mirroring(mirror);

@@ -5,7 +5,11 @@ import { isControl, isGroupFrame, type Frame } from './frame.ts';
 export function isForHost(frame: Frame, vlan: number | null, host: HostAccess | undefined): boolean {
   if (!host) return false;
   if (isControl(frame))
-    return !frame.tagged && host.protocols.some((protocol) => hostProtocols[protocol] === frame.etherType);
+    return (
+      !frame.tagged &&
+      !frame.inSnap &&
+      host.protocols.some((protocol) => hostProtocols[protocol] === frame.etherType)
+    );
   return (
     host.vlan !== null && vlan === host.vlan && (isGroupFrame(frame) || frame.destination === host.address)
   );

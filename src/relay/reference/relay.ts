@@ -28,6 +28,8 @@ import { HeldPort } from './held-port.ts';
 import { HeldVsi } from './held-vsi.ts';
 import { isForHost } from './host.ts';
 import { LearnedAddresses } from './learning.ts';
+import { Mtus, octetsOnLink } from './lengths.ts';
+import { LinkLocals } from './link-locals.ts';
 import { mark } from './marking.ts';
 import { stormKindOf } from './storm.ts';
 import { Strangers } from './strangers.ts';
@@ -47,6 +49,8 @@ interface Entry {
   readonly frame: Frame;
   readonly port: PortName;
   readonly now: bigint;
+  /** that it is of: a super-frame (GSO) becomes so many frames on the link */
+  readonly segments: number;
   readonly emissions: Emission[];
 }
 
@@ -75,6 +79,8 @@ export class ReferenceRelay implements Relay {
   #tenantRates = new Map<string, Buckets<Direction, RateLimit>>();
   #ageingTime = defaultAgeingTime;
   #learned = new LearnedAddresses();
+  #linkLocals = new LinkLocals();
+  readonly #mtus = new Mtus();
   #strangers = new Strangers();
   readonly #listeners = new Set<(event: RelayEvent) => void>();
   readonly #dropWatch = new DropWatch();
@@ -120,6 +126,7 @@ export class ReferenceRelay implements Relay {
     );
     this.#networkPorts = new Map(networkPorts);
     this.#ageingTime = ageingTime;
+    for (const [id, { linkLocals }] of heldVsis) if (!vsis.has(id)) this.#linkLocals.release(linkLocals);
     this.#strangers.keepPorts((name) => ports.has(name));
     this.#learned.keepPorts((name) => ports.get(name)?.kind === 'network');
     for (const { addresses, places, policy } of vsis.values())
@@ -180,18 +187,27 @@ export class ReferenceRelay implements Relay {
     this.#tenantRates.clear();
     this.#networkPorts = new Map();
     this.#learned = new LearnedAddresses();
+    this.#linkLocals = new LinkLocals();
     this.#strangers = new Strangers();
   }
 
-  /** What leaves, and where, when `bytes` enter `port` at `now` (ns of the clock that counters and events use). */
-  receive(port: PortName, bytes: Uint8Array, now: bigint): Emission[] {
+  /** In octets behind the Ethernet header; a port is taken to send frames of any length until it is said. */
+  setMtu(port: PortName, mtu: number): void {
+    this.#mtus.set(port, mtu);
+  }
+
+  /**
+   * What leaves, and where, when `bytes` enter `port` at `now` (ns of the clock that counters and events use). `segments`:
+   * of a super-frame, whose segments fit every port here.
+   */
+  receive(port: PortName, bytes: Uint8Array, now: bigint, segments = 1): Emission[] {
     const held = this.#ports.get(port);
     const frame = parseFrame(bytes);
     if (!held || !frame) return [];
     const host = held.port.kind === 'network' ? held.port.host : undefined;
     if (isControl(frame)) return isForHost(frame, null, host) ? [{ port: null, frame: bytes.slice() }] : [];
     held.tally.framesIn++;
-    const entry: Entry = { frame, port, now, emissions: [] };
+    const entry: Entry = { frame, port, now, segments, emissions: [] };
     const passage = this.#enter(entry, held, bytes);
     if (passage && isGroupFrame(frame)) this.#toGroup(passage);
     else if (passage) this.#toOne(passage);
@@ -253,12 +269,14 @@ export class ReferenceRelay implements Relay {
 
   /** What the sender's policy has against a frame of its; what is charged before it is dropped is not given back. */
   #objectionTo(passage: Passage, held: HeldVsi): DropReason | null {
-    const { frame, now } = passage;
-    const guard = guardAgainst(frame, held.vsi);
+    const { frame, now, segments, vlan } = passage;
+    const guard = guardAgainst(frame, held.vsi, (address, given) =>
+      this.#linkLocals.claim(held.linkLocals, vlan, address, given, now),
+    );
     if (guard) return guard;
     if (!this.#allows(passage, held, 'from-vm')) return 'access-list';
     const kind = stormKindOf(frame, () => this.#isKnown(passage));
-    if (kind && !held.storm.pass(kind, 1, now)) return 'storm';
+    if (kind && !held.storm.pass(kind, segments, now)) return 'storm';
     return this.#charge(passage, held, 'from-vm');
   }
 
@@ -274,6 +292,7 @@ export class ReferenceRelay implements Relay {
       return null;
     }
     const isHere = this.#owner(frame.source, vlan)?.held.vsi.places.active;
+    this.#linkLocals.hear(frame, vlan, now);
     if (!isGroup(frame.source) && !isHere) this.#learned.learn(frame.source, vlan, port, now);
     return { ...entry, sender: null, vlan, served: new Set() };
   }
@@ -318,6 +337,7 @@ export class ReferenceRelay implements Relay {
   #toNetwork(passage: Passage): boolean {
     const name = passage.sender === null ? undefined : this.#networkPorts.get(passage.vlan as Vid);
     if (name === undefined) return false;
+    if (!this.#fits(passage, name)) return true;
     const tag = tagAt(this.#ports.get(name)!, passage.vlan);
     this.#send(passage, name, dress(passage.frame, tag, null));
     return true;
@@ -350,6 +370,7 @@ export class ReferenceRelay implements Relay {
       this.#drop(passage, 'reflective-relay-off', id);
       return;
     }
+    if (!this.#fits(passage, place.port, id)) return;
     held.tallies.get(place.port)!.count('to-vm', frame.untagged.length);
     this.#send(passage, place.port, dress(frame, held.vidOf(place, vlan), own));
   }
@@ -358,8 +379,15 @@ export class ReferenceRelay implements Relay {
   #toAll(passage: Passage, port: PortName): void {
     if (passage.served.has(port)) return;
     passage.served.add(port);
-    if (this.#mayLeaveBy(passage, port)) this.#send(passage, port, dress(passage.frame, 0, null));
-    else this.#drop(passage, 'reflective-relay-off');
+    if (!this.#mayLeaveBy(passage, port)) this.#drop(passage, 'reflective-relay-off');
+    else if (this.#fits(passage, port)) this.#send(passage, port, dress(passage.frame, 0, null));
+  }
+
+  /** Whether the port can send so long a frame; one that is not sent is counted there, and of the VSI that it was for. */
+  #fits(passage: Passage, name: PortName, vsi: VsiId | null = null, octets?: number): boolean {
+    if (this.#mtus.fit(name, passage, octets)) return true;
+    this.#drop(passage, 'mtu', vsi, name);
+    return false;
   }
 
   #mayLeaveBy(passage: Passage, name: PortName): boolean {
@@ -379,8 +407,9 @@ export class ReferenceRelay implements Relay {
     return allowed;
   }
 
-  #charge({ frame, now }: Passage, { vsi, rates }: HeldVsi, direction: Direction): DropReason | null {
-    const octets = frame.untagged.length;
+  #charge(passage: Passage, { vsi, rates }: HeldVsi, direction: Direction): DropReason | null {
+    const { now } = passage;
+    const octets = octetsOnLink(passage);
     if (!rates.pass(direction, octets, now)) return 'rate';
     const tenant = this.#tenantRates.get(vsi.policy.tenant);
     return tenant && !tenant.pass(direction, octets, now) ? 'tenant-rate' : null;
@@ -390,7 +419,7 @@ export class ReferenceRelay implements Relay {
     for (const [name, { port }] of this.#ports) {
       if (port.kind !== 'mirror' || port.session !== mirroring?.mirror.session) continue;
       const copy = mirroring.copyOf(passage.frame, direction, passage.vlan);
-      if (copy) this.#send(passage, name, copy);
+      if (copy && this.#fits(passage, name, null, copy.length)) this.#send(passage, name, copy);
     }
   }
 

@@ -48,14 +48,14 @@ test('a VID that the profile has is carried on the wire', () => {
   assert.ok(admission.admitted && admission.wireVid === 100);
 });
 
-test('every format is granted the addresses of the database at most, and answered as it asked', () => {
+test('every format is granted the addresses of the database, those that it names first, and answered as it asked', () => {
   const second = parseMac('52:54:00:00:00:0c');
   const wide = { ...grant, macs: [mac, second] };
   const vid = parseVid(100);
   const cases: [FilterInfo, readonly MacAddress[]][] = [
     [{ format: 'vid', entries: [{ vid: nullVid }] }, [mac, second]],
     [{ format: 'vid', entries: [{ vid, pcp: 5 }] }, [mac, second]],
-    [{ format: 'mac-vid', entries: [{ vid: nullVid, mac: second }] }, [second]],
+    [{ format: 'mac-vid', entries: [{ vid: nullVid, mac: second }] }, [second, mac]],
     [
       {
         format: 'mac-vid',
@@ -67,7 +67,7 @@ test('every format is granted the addresses of the database at most, and answere
       [second, mac],
     ],
     [{ format: 'group-vid', entries: [{ vid: nullVid, group: 7 }] }, [mac, second]],
-    [{ format: 'group-mac-vid', entries: [{ vid: nullVid, group: 7, mac }] }, [mac]],
+    [{ format: 'group-mac-vid', entries: [{ vid: nullVid, group: 7, mac }] }, [mac, second]],
   ];
   for (const [filter, addresses] of cases) {
     const admission = admit({ ...asked, filter }, wide, profile);

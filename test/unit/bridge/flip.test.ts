@@ -246,3 +246,21 @@ test('what the data plane refuses of an undo is owed, and made when it can be', 
   network.pass(2000);
   assert.equal(network.speaks('p1'), true);
 });
+
+test('our stations say it all themselves: stop, resume at the source after a failure, and the second attempt', async (t) => {
+  t.mock.getter(BridgePort.prototype, 'trust', () => 'signed');
+  const network = new TestNetwork();
+  await network.happens('p1', 'started');
+  await network.happens('p2', 'incoming');
+  const moment = () => network.moments().at(-1);
+  await network.happens('p1', 'stopped');
+  assert.deepEqual([moment(), network.hears()], ['flip', ['p2']]);
+  await network.happens('p1', 'resumed');
+  assert.deepEqual([moment(), network.hears(), network.speaks('p1')], ['undo', ['p1'], true]);
+  await network.happens('p1', 'stopped');
+  await network.happens('p2', 'resumed');
+  assert.deepEqual(network.hears(), ['p2']);
+  await network.happens('p1', 'left');
+  assert.deepEqual(network.moments().slice(-3), ['resume', 'active', 'release']);
+  assert.deepEqual(network.bridge.flips, { flipped: 2, confirmed: 1, undone: 1, provisional: 0 });
+});

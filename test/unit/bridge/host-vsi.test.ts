@@ -23,7 +23,7 @@ test("a host's own traffic passes from the start, whatever its station says, and
   network.bridge.linkChanged('p1', 'up');
   assert.deepEqual(network.relay.held().vsis.get(id)!.places, places);
   const names = new VmNames(network.bridge, network.directory);
-  const bridge = shown('sw', network.bridge, network.relay, names, 0);
+  const bridge = shown('sw', network.bridge, network.relay, names, () => undefined, 0);
   assert.deepEqual(
     bridge.hosts.map(({ vsiId, port, macs, vlan }) => ({ vsiId, port, macs, vlan })),
     [{ vsiId: id, port: 'p1', macs: [mac], vlan: 100 }],

@@ -14,6 +14,7 @@ export async function servedBridge(socket: string, settings: PortProfile = profi
     agent: network.bridge,
     relay: network.relay,
     directory: network.directory,
+    mtuOf: () => 1500,
     now: () => network.time.now,
     stampOf: (ns) => Number(ns / 1000n),
   });

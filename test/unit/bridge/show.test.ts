@@ -9,7 +9,7 @@ import { Peer } from '../protocol/peer.ts';
 import { outside, TestNetwork, web1 } from './network.ts';
 
 const show = ({ bridge, relay, directory, time }: TestNetwork) =>
-  shown('sw', bridge, relay, new VmNames(bridge, directory), time.now);
+  shown('sw', bridge, relay, new VmNames(bridge, directory), () => 1500, time.now);
 
 test('a bridge shows where each VSI is, in VDP and in the data plane, in the middle of a migration', async () => {
   const network = new TestNetwork();
@@ -35,9 +35,9 @@ test('what people read has the ports in order, seconds, the last refusal and wha
   await network.happens('p1', 'gone');
   const text = bridgeText(show(network));
   assert.deepEqual(text.match(/^\w+ {2}\w+ port.*$/gm), [
-    'n1  network port, link up',
-    'p1  station port, link up',
-    'p2  station port, link up',
+    'n1  network port, link up, MTU 1500',
+    'p1  station port, link up, MTU 1500',
+    'p2  station port, link up, MTU 1500',
   ]);
   assert.match(text, /^bridge sw, whose data plane refuses VSI \S+ released at p1: out of order$/m);
   assert.match(text, /^ {2}timers {6}0\.00256 s acknowledgement, 3 repeats; 10\.49 s resource wait/m);
@@ -79,7 +79,7 @@ test('who else speaks at a port is shown, and told to the manager', () => {
   network.secondStation('p1');
   network.pass(5_000);
   assert.match(linesAt('p2'), /\n {2}nearest bridge {2}tor1, port eth0, 02:00:00:00:00:99\n/);
-  assert.match(linesAt('p1'), /^bridge sw\n\np1 {2}station port, link down\n/);
+  assert.match(linesAt('p1'), /^bridge sw\n\np1 {2}station port, link down, MTU 1500\n/);
   assert.match(
     linesAt('p1'),
     /\n {2}2nd station 5 s ago: without a name, 02:00:00:00:00:99: the port is disabled until its link was down\n/,

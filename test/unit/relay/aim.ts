@@ -13,7 +13,7 @@ export interface Aim {
   readonly receiver: number | null;
 }
 
-/** The frame as one that a VSI of the state sends where it is active, or that a network port carries. */
+/** The frame as one that a VSI of the state sends where it is active, or now and then where it was before, or that a network port carries. */
 export function aimed({ ports, vsis }: RelayState, { port, frame }: Arrival, aim: Aim): Arrival {
   if (aim.sender === null) return { port, frame };
   const kind = ports.get(port);
@@ -26,16 +26,21 @@ export function aimed({ ports, vsis }: RelayState, { port, frame }: Arrival, aim
     return { port, frame: redressed(frame, vid, null, receiver) };
   }
   const sender = pick(
-    all.filter((vsi) => vsi.places.active),
+    all.filter(({ places: { active, released } }) => active ?? released),
     aim.sender,
   );
   if (!sender) return { port, frame };
   const { policy, places, addresses } = sender;
-  const vid = pick([places.active!.wireVid, ...policy.trunk], aim.vid)!;
-  const vlan = vid === places.active!.wireVid ? policy.vlan : vid;
+  const { active, released } = places;
+  const place = pick(
+    [active, active, released].filter((one) => one !== null),
+    aim.vid >> 4,
+  )!;
+  const vid = pick([place.wireVid, ...policy.trunk], aim.vid)!;
+  const vlan = vid === place.wireVid ? policy.vlan : vid;
   const source = pick(addresses, aim.sender >> 4)!;
   return {
-    port: places.active!.port,
+    port: place.port,
     frame: redressed(frame, vid, source, receiverIn(all, vlan, aim)),
   };
 }

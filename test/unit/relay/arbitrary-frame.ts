@@ -1,5 +1,14 @@
 import * as fc from 'fast-check';
-import { addresses4, addresses6, dscps, icmpTypes, record, services } from './arbitrary-policy.ts';
+import {
+  addresses4,
+  addresses6,
+  dscps,
+  icmpTypes,
+  igmpTypes,
+  linkLocals,
+  record,
+  services,
+} from './arbitrary-policy.ts';
 import { arp, broadcast, discovery, ethernet, ipv4, ipv6, linkLocalOf, protocols, rarp } from './frames.ts';
 import { macOf } from './states.ts';
 
@@ -17,7 +26,7 @@ const groups = [
 ];
 
 const segment = record({
-  protocol: fc.constantFrom(1, 6, 6, 17, 17, 58, 132, 2),
+  protocol: fc.constantFrom(1, 6, 6, 17, 17, 58, 132, 2, 50),
   sourcePort: fc.constantFrom(...services),
   destinationPort: fc.constantFrom(...services),
   flags: fc.constantFrom(0x02, 0x10, 0x12, 0x04),
@@ -29,17 +38,30 @@ const segment = record({
   length: fc.constantFrom(0, 2, 4, 8, 13, 14, 20, 24),
 });
 const ip4 = fc.constantFrom(...addresses4, '0.0.0.0');
-const ip6 = fc.constantFrom(...addresses6, '::', linkLocalOf(macOf(1)), linkLocalOf(macOf(2)));
-const extensions = fc.array(fc.constantFrom(0, 43, 44, 60), { maxLength: 7 });
+const ip6 = fc.constantFrom(...addresses6, ...linkLocals, '::', linkLocalOf(macOf(1)), linkLocalOf(macOf(2)));
+const extensions = fc.array(fc.constantFrom(0, 43, 44, 51, 60), { maxLength: 7 });
+/** of the link layer's length and of the packet's own: what there is, or not */
+const wrong = fc.constantFrom(undefined, undefined, undefined, 0, 10, 20, 24, 28, 41, 60, 1500);
 const target6 = fc.option(ip6, { freq: 5 });
 
 type Body = readonly [etherType: number, payload: Uint8Array];
 
 const ip: fc.Arbitrary<Body> = fc.oneof(
-  fc.tuple(ip4, ip4, segment).map(([from, to, it]): Body => [0x0800, ipv4(from, to, it)]),
   fc
-    .tuple(ip6, ip6, segment, extensions)
-    .map(([from, to, it, chain]): Body => [0x86dd, ipv6(from, to, it, chain)]),
+    .tuple(ip4, ip4, segment, wrong, fc.constantFrom(0, 0, 0, 1, 2, 7))
+    .map(([from, to, it, total, authenticated]): Body => [
+      0x0800,
+      ipv4(from, to, { ...it, ...(total !== undefined && { total }) }, authenticated),
+    ]),
+  fc
+    .tuple(ip4, fc.constantFrom(...igmpTypes))
+    .map(([from, type]): Body => [0x0800, ipv4(from, '224.0.0.22', { protocol: protocols.igmp, type })]),
+  fc
+    .tuple(ip6, ip6, segment, extensions, wrong)
+    .map(([from, to, it, chain, payload]): Body => [
+      0x86dd,
+      ipv6(from, to, { ...it, ...(payload !== undefined && { payload }) }, chain),
+    ]),
   fc
     .tuple(
       ip6,
@@ -52,7 +74,7 @@ const ip: fc.Arbitrary<Body> = fc.oneof(
       discovery(from, type, target, { extensions: chain }),
     ]),
   fc
-    .tuple(ip4, fc.constantFrom(67, 68), fc.constantFrom(67, 68))
+    .tuple(ip4, fc.constantFrom(67, 68, 1067), fc.constantFrom(67, 68))
     .map(([from, sourcePort, destinationPort]): Body => [
       0x0800,
       ipv4(from, '255.255.255.255', { protocol: protocols.udp, sourcePort, destinationPort }),
@@ -84,14 +106,36 @@ const linkProtocols: fc.Arbitrary<Body> = fc.oneof(
   fc.tuple(fc.constantFrom(0x0800, 0x0806, 0x86dd, 0x88b5), fc.uint8Array({ maxLength: 60 })),
 );
 
+/** In LLC and SNAP, with a length that may be wrong. */
+const snap: fc.Arbitrary<Body> = fc
+  .tuple(
+    fc.oneof(
+      { arbitrary: ip, weight: 3 },
+      {
+        arbitrary: fc
+          .constantFrom(0x0806, 0x8035, 0x88cc, 0x8100, 0x9100, 0x88b5, 0x26)
+          .map((etherType): Body => [etherType, new Uint8Array(28)]),
+        weight: 1,
+      },
+    ),
+    fc.constantFrom([0xaa, 0xaa, 3], [0xaa, 0xaa, 3], [0xab, 0xaa, 0], [0xab, 0x42, 3], [0x42, 0xaa, 3]),
+    fc.constantFrom([0, 0, 0], [0, 0, 0], [0, 0, 0xf8], [0, 0, 0x0c], [0, 0x80, 0xc2]),
+    wrong,
+  )
+  .map(([[etherType, payload], llc, oui, length]): Body => {
+    const body = Uint8Array.from([...llc, ...oui, etherType >> 8, etherType & 0xff, ...payload]);
+    return [length ?? body.length, body];
+  });
+
 /** Tags: none, a priority's, and those of the VIDs in use. */
 const tci = fc.constantFrom(undefined, undefined, undefined, 0xa000, 0x1000, 7, 0x600a, 20, 0xf01e, 4095);
 
 /** a frame with a second tag, or a provider's, now and then */
 const tagged = (body: fc.Arbitrary<Body>): fc.Arbitrary<Body> =>
-  fc.tuple(body, fc.nat(40)).map(([it, n]): Body => {
-    if (n > 1) return it;
-    return [n ? 0x8100 : 0x88a8, Uint8Array.from([0, 20, it[0] >> 8, it[0] & 0xff, ...it[1]])];
+  fc.tuple(body, fc.nat(60)).map(([it, n]): Body => {
+    const tag = [0x8100, 0x88a8, 0x9100, 0x9200][n];
+    if (tag === undefined) return it;
+    return [tag, Uint8Array.from([0, 20, it[0] >> 8, it[0] & 0xff, ...it[1]])];
   });
 
 const addressed = fc
@@ -103,6 +147,7 @@ const addressed = fc
         { arbitrary: ip, weight: 6 },
         { arbitrary: damaged, weight: 2 },
         { arbitrary: linkProtocols, weight: 2 },
+        { arbitrary: snap, weight: 1 },
       ),
     ),
     tci,

@@ -18,8 +18,20 @@ import { macOf } from './states.ts';
 export const vlans = [10, 20, 30];
 export const addresses4 = ['10.0.0.1', '10.0.1.1', '192.168.7.9'];
 export const addresses6 = ['2001:db8::1', '2001:db8:0:1::1', 'fe80::1'];
-export const services = [53, 67, 80, 547, 1000, 2000];
-export const icmpTypes = [0, 8, 131, 133, 134, 135, 136, 137, 143];
+/** that nobody was given */
+export const linkLocals = [
+  'fe80::1',
+  'fe80::2',
+  'fe80::3:1',
+  'fe80::4:0:0:1',
+  'fe80::5',
+  'fe80::6',
+  'fe80::ff:fe00:7',
+];
+export const services = [53, 67, 68, 80, 546, 547, 1000, 2000];
+export const icmpTypes = [0, 8, 131, 132, 133, 134, 135, 136, 137, 143];
+/** a query, and what hosts say */
+export const igmpTypes = [0x11, 0x12, 0x16, 0x17, 0x22];
 export const dscps = [0, 10, 46];
 export const tenantNames = ['red', 'blue'];
 
@@ -75,7 +87,7 @@ type UpperFields = Pick<
 /** What a rule may ask of the segment beside each protocol. */
 const upperFields: fc.Arbitrary<UpperFields> = fc
   .tuple(
-    fc.constantFrom(0, 0, 1, 2, 6, 6, 17, 44, 58, 60, 132),
+    fc.constantFrom(0, 0, 1, 2, 6, 6, 17, 44, 51, 58, 60, 132),
     some<Pick<Required<AccessRule>, 'sourcePorts' | 'destinationPorts'>>(
       { sourcePorts: range, destinationPorts: range },
       2,

@@ -10,6 +10,9 @@ import { forwarding } from './conformance/forwarding.ts';
 import { groupFrames } from './conformance/group-frames.ts';
 import { guards } from './conformance/guards.ts';
 import { learning } from './conformance/learning.ts';
+import { linkLocalAddresses } from './conformance/link-locals.ts';
+import { lengths } from './conformance/lengths.ts';
+import { encapsulation } from './conformance/encapsulation.ts';
 import { marking } from './conformance/marking.ts';
 import { mirrors } from './conformance/mirror.ts';
 import { networkPorts } from './conformance/network-ports.ts';
@@ -25,6 +28,9 @@ const themes = [
   learning,
   networkPorts,
   guards,
+  linkLocalAddresses,
+  encapsulation,
+  lengths,
   accessLists,
   accessFields,
   rates,

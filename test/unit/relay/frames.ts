@@ -30,6 +30,16 @@ export function behind(tags: readonly number[], frame: Uint8Array): Uint8Array {
   return Uint8Array.from([...frame.subarray(0, 12), ...octets, ...frame.subarray(12)]);
 }
 
+/** The frame as one with a length, LLC and SNAP: what its EtherType says stands behind them. */
+export function snapped(
+  frame: Uint8Array,
+  { oui = [0, 0, 0], llc = [0xaa, 0xaa, 3], length = -1 } = {},
+): Uint8Array {
+  const payload = [...llc, ...oui, ...frame.subarray(12)];
+  const said = length < 0 ? payload.length : length;
+  return Uint8Array.from([...frame.subarray(0, 12), said >> 8, said & 0xff, ...payload]);
+}
+
 /** A frame of an ethertype for experiments, whose payload is a text to know it again by. */
 export function plain(destination: string, source: string, text: string, tci?: number): Uint8Array {
   return ethernet(destination, source, 0x88b5, Buffer.from(text), tci);
@@ -53,11 +63,13 @@ export interface Segment {
   readonly length?: number;
   /** of IPv6, what the header says; the default is what there is */
   readonly payload?: number;
+  /** of IPv4, likewise, the header included */
+  readonly total?: number;
   /** the first octets as they are, whatever the protocol */
   readonly octets?: readonly number[];
 }
 
-export const protocols = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 } as const;
+export const protocols = { icmp: 1, igmp: 2, tcp: 6, udp: 17, icmpv6: 58, ah: 51 } as const;
 
 function transport(segment: Segment): number[] {
   const {
@@ -68,7 +80,7 @@ function transport(segment: Segment): number[] {
     type = 0,
     length = 8,
   } = segment;
-  const isIcmp = protocol === protocols.icmp || protocol === protocols.icmpv6;
+  const isIcmp = protocol === protocols.icmp || protocol === protocols.icmpv6 || protocol === protocols.igmp;
   const octets = segment.octets
     ? [...segment.octets]
     : isIcmp
@@ -79,17 +91,19 @@ function transport(segment: Segment): number[] {
   return octets.slice(0, segment.octets?.length ?? length);
 }
 
-/** An IPv4 packet with the beginning of a UDP, TCP or other segment. */
-export function ipv4(from: string, to: string, segment: Segment = {}): Uint8Array {
+/** An IPv4 packet with the beginning of a UDP, TCP or other segment, behind so many authentication headers of eight octets. */
+export function ipv4(from: string, to: string, segment: Segment = {}, authenticated = 0): Uint8Array {
   const upper = transport(segment);
+  const protocol = segment.protocol ?? 17;
+  for (let i = 0; i < authenticated; i++) upper.unshift(i ? protocols.ah : protocol, 0, 0, 0, 0, 0, 0, 0);
   const packet = new Uint8Array(20 + upper.length);
   const view = new DataView(packet.buffer);
   view.setUint8(0, 0x45);
   view.setUint8(1, ((segment.dscp ?? 0) << 2) | (segment.ecn ?? 0));
-  view.setUint16(2, packet.length);
+  view.setUint16(2, segment.total ?? packet.length);
   view.setUint16(6, (segment.more ? 0x2000 : 0) | (segment.offset ?? 0));
   view.setUint8(8, 64);
-  view.setUint8(9, segment.protocol ?? 17);
+  view.setUint8(9, authenticated ? protocols.ah : protocol);
   packet.set(ipaddr.parse(from).toByteArray(), 12);
   packet.set(ipaddr.parse(to).toByteArray(), 16);
   view.setUint16(10, ~onesSum(packet.subarray(0, 20)) & 0xffff);

@@ -10,20 +10,24 @@ conformance('reference', async (): Promise<Harness> => {
     () => now,
     (emission) => told.push(emission),
   );
+  const sorted = (left: readonly Emission[]) => {
+    const out = new Map<string, Uint8Array[]>();
+    for (const { port: by, frame } of [...told, ...left]) {
+      const where = by ?? 'host';
+      const seen = by === null ? parseFrame(frame)!.untagged : frame;
+      out.set(where, [...(out.get(where) ?? []), seen]);
+    }
+    told = [];
+    return out;
+  };
   return {
     relay,
     apply: (state) => relay.apply(state),
-    exchange: async (port, ...frames) => {
-      const out = new Map<string, Uint8Array[]>();
-      const left = frames.flatMap((frame) => relay.receive(port, frame, (now += 1000n)));
-      for (const { port: by, frame } of [...told, ...left]) {
-        const where = by ?? 'host';
-        const seen = by === null ? parseFrame(frame)!.untagged : frame;
-        out.set(where, [...(out.get(where) ?? []), seen]);
-      }
-      told = [];
-      return out;
-    },
+    exchange: async (port, ...frames) =>
+      sorted(frames.flatMap((frame) => relay.receive(port, frame, (now += 1000n)))),
+    exchangeSuper: async (port, frame, size) =>
+      sorted(relay.receive(port, frame, (now += 1000n), Math.ceil(frame.length / size))),
+    setMtu: async (port, mtu) => relay.setMtu(port, mtu),
     pass: async (seconds) => {
       now += BigInt(seconds) * 1_000_000_000n;
     },

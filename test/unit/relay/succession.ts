@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import type { Capabilities } from '../../../src/relay/capabilities.ts';
-import type { RelayState, RelayVsi } from '../../../src/relay/relay.ts';
+import type { Places, RelayState, RelayVsi } from '../../../src/relay/relay.ts';
 import { anyState, stateOf } from './arbitrary.ts';
 import { record } from './arbitrary-policy.ts';
 import { idOf } from './states.ts';
@@ -9,8 +9,8 @@ import { idOf } from './states.ts';
 /** A state as the heir of the one before it. */
 export interface Heir {
   readonly fresh: RelayState;
-  /** what becomes of each VSI: it stays, moves to other places, changes wholly or goes */
-  readonly vsis: readonly ('stays' | 'moves' | 'changes' | 'goes')[];
+  /** what becomes of each VSI: it stays, turns, moves to any other places, changes wholly or goes */
+  readonly vsis: readonly ('stays' | 'turns' | 'moves' | 'changes' | 'goes')[];
   readonly keepsPorts: boolean;
   readonly keepsTenants: boolean;
 }
@@ -20,7 +20,7 @@ const mostVsis = 8;
 export function anyHeir(capabilities: Capabilities): fc.Arbitrary<Heir> {
   return record({
     fresh: anyState(capabilities),
-    vsis: fc.array(fc.constantFrom('stays', 'stays', 'moves', 'changes', 'goes'), {
+    vsis: fc.array(fc.constantFrom('stays', 'turns', 'turns', 'moves', 'changes', 'goes'), {
       minLength: mostVsis,
       maxLength: mostVsis,
     }),
@@ -39,6 +39,7 @@ export function inherit(
     const [old, now] = [before.vsis.get(id), fresh.vsis.get(id)];
     if (what === 'goes') return [];
     const moved = what === 'moves' && old && now ? { ...old, places: now.places } : null;
+    if (what === 'turns' && old) return [[id, { ...old, places: turned(old.places) }]];
     const heir = moved ?? (what === 'changes' ? now : (old ?? now));
     return heir ? [[id, heir]] : [];
   });
@@ -49,4 +50,11 @@ export function inherit(
     tenants: (keepsTenants ? before : fresh).tenants,
     ageingTime: fresh.ageingTime,
   });
+}
+
+/** As a flip does, as its undo does, or as one that is made in haste. */
+function turned({ active, armed, released }: Places): Places {
+  if (active && armed) return { active: armed, armed: null, released: active };
+  if (active && released) return { active: released, armed: active, released: null };
+  return { active: null, armed: null, released: active ?? armed ?? released };
 }

@@ -13,6 +13,10 @@ export interface Harness {
    * `host`, without their tags, what the switch's own stack got of these EtherTypes: 88B5, LLDP, slow protocols, EAPOL.
    */
   exchange(port: string, ...frames: Uint8Array[]): Promise<Map<string, Uint8Array[]>>;
+  /** Likewise of a super-frame (GSO): UDP over IPv4, in segments of so many octets. */
+  exchangeSuper(port: string, frame: Uint8Array, size: number): Promise<Map<string, Uint8Array[]>>;
+  /** Gives a port's interface another MTU than 9,000, and tells the relay. */
+  setMtu(port: string, mtu: number): Promise<void>;
   /** Returns when the relay's clock has gone on so far. */
   pass(seconds: number): Promise<void>;
   close(): Promise<void>;
@@ -26,6 +30,8 @@ export const ports: Record<string, RelayPort> = {
   s3: station,
   n1: network(null, 10, 20),
 };
+
+export const usualMtu = 9000;
 
 export function hex(frame: Uint8Array): string {
   return Buffer.from(frame).toString('hex');
@@ -54,6 +60,19 @@ export class Bench {
 
   readonly exchange = (port: string, ...frames: Uint8Array[]): Promise<Map<string, Uint8Array[]>> =>
     this.#open().exchange(port, ...frames);
+
+  readonly exchangeSuper: Harness['exchangeSuper'] = (port, frame, size) =>
+    this.#open().exchangeSuper(port, frame, size);
+
+  /** Runs `body` while the port has this MTU. */
+  readonly withMtu = async (port: string, mtu: number, body: () => Promise<void>): Promise<void> => {
+    await this.#open().setMtu(port, mtu);
+    try {
+      await body();
+    } finally {
+      await this.#open().setMtu(port, usualMtu);
+    }
+  };
 
   readonly pass = (seconds: number): Promise<void> => this.#open().pass(seconds);
 

@@ -15,11 +15,12 @@ import {
   plain,
   protocols,
   rarp,
+  snapped,
 } from '../frames.ts';
 import { at, macOf, only } from '../states.ts';
 import { a, b, hex, type Bench } from './bench.ts';
 
-const { udp, tcp, icmpv6 } = protocols;
+const { udp, tcp, igmp, icmpv6 } = protocols;
 const allNodes = '33:33:00:00:00:01';
 const own4 = '10.0.0.1';
 const own6 = '2001:db8::1';
@@ -51,6 +52,8 @@ const control: Theme = {
     'bridge management': plain('01:80:c2:00:00:10', a, 'by its address'),
     CDP: plain('01:00:0c:cc:cc:cc', a, 'by its address'),
     'PVST+': plain('01:00:0c:cc:cc:cd', a, 'by its address'),
+    'LLDP in SNAP': snapped(ethernet(b, a, 0x88cc)),
+    'CDP to another address, as a group’s': length([0xab, 0xaa, 3, 0, 0, 12, 0x20, 0]),
     'CDP to another address': length([0xaa, 0xaa, 3, 0, 0, 12, 0x20, 0]),
     ...Object.fromEntries(
       [0x88cc, 0x8940, 0x88b7, 0x8809, 0x8808, 0x88f5, 0x88f6, 0x8902, 0x888e].map((etherType) => [
@@ -71,6 +74,20 @@ const dhcp: Theme = {
   guard: { dhcpServer: true },
   reason: 'guard-dhcp',
   drops: {
+    ...Object.fromEntries(
+      [1067, 68, 53, 6767].map((sourcePort) => [
+        `UDP to port 68, from ${sourcePort}`,
+        ip4(ipv4(own4, '255.255.255.255', { sourcePort, destinationPort: 68 })),
+      ]),
+    ),
+    'UDP to port 546': ip6(ipv6(own6, own6, { destinationPort: 546 })),
+    'UDP to port 68 behind authentication headers': ip4(ipv4(own4, '10.0.0.2', { destinationPort: 68 }, 2)),
+    'UDP to port 546 behind one': ip6(ipv6(own6, own6, { destinationPort: 546 }, [51])),
+    'a server to a relay': ip4(ipv4(own4, '10.0.0.2', { sourcePort: 67, destinationPort: 67 })),
+    'UDP whose ports are behind its IPv4 packet’s end': ip4(ipv4(own4, '10.0.0.2', { total: 22 })),
+    'an IPv4 packet shorter than its header': ip4(ipv4(own4, '10.0.0.2', { total: 10 })),
+    'IPv4 in SNAP': snapped(ip4(ipv4(own4, '10.0.0.2'))),
+    'an endless chain of authentication headers': ip4(ipv4(own4, '10.0.0.2', {}, 7)),
     'UDP from port 67': ip4(ipv4(own4, '10.0.0.2', { sourcePort: 67, destinationPort: 68 })),
     'UDP from port 547, behind extension headers': ip6(ipv6(own6, own6, { sourcePort: 547 }, [0, 60])),
     'the first fragment of one': ip4(ipv4(own4, '10.0.0.2', { sourcePort: 67, more: true })),
@@ -82,6 +99,13 @@ const dhcp: Theme = {
     'an endless header chain': ip6(ipv6(own6, own6, {}, endless)),
   },
   passes: {
+    'a client that renews, from a port of its own': ip4(ipv4(own4, '10.0.0.2', { destinationPort: 67 })),
+    ESP: ip4(ipv4(own4, '10.0.0.2', { protocol: 50, octets: [0, 67, 0, 68, 0, 67, 0, 68] })),
+    'the other version’s client port': ip4(ipv4(own4, '10.0.0.2', { destinationPort: 546 })),
+    'UDP with octets to port 68 behind its end': ip4(
+      ipv4(own4, '10.0.0.2', { total: 24, octets: [3, 232, 7, 208, 0, 68, 0, 68, 0, 68] }),
+    ),
+    'ARP in SNAP': snapped(arp(a, own4, '10.0.0.2')),
     'a client': ip4(ipv4('0.0.0.0', '255.255.255.255', { sourcePort: 68, destinationPort: 67 })),
     'an IPv6 client': ip6(ipv6(linkLocal, 'ff02::1:2', { sourcePort: 546, destinationPort: 547 })),
     'TCP from port 67': ip4(ipv4(own4, '10.0.0.2', { protocol: tcp, sourcePort: 67, length: 20 })),
@@ -100,6 +124,13 @@ const router: Theme = {
     'a redirect': ip6(discovery(linkLocal, 137, own6)),
     'one behind extension headers': ip6(discovery(linkLocal, 134, null, { extensions: [0, 60, 43] })),
     'one behind a fragment header': ip6(discovery(linkLocal, 134, null, { extensions: [44] })),
+    'one behind an authentication header': ip6(discovery(linkLocal, 134, null, { extensions: [51] })),
+    'one in SNAP': snapped(ip6(discovery(linkLocal, 134))),
+    'one in SNAP of bridges': snapped(ip6(discovery(linkLocal, 134)), { oui: [0, 0, 0xf8] }),
+    'one in SNAP with a wrong length': snapped(ip6(discovery(linkLocal, 134)), { length: 3 }),
+    'one in SNAP with another control field': snapped(ip6(discovery(linkLocal, 134)), {
+      llc: [0xab, 0xaa, 0],
+    }),
     'an endless header chain': ip6(ipv6(own6, own6, {}, endless)),
     'ICMPv6 without a type': cut(ip6(discovery(linkLocal, 134)), 40),
     'an IPv6 header that is none': ip6(Uint8Array.of(0x45, 1, 2)),
@@ -119,6 +150,14 @@ const address: Theme = {
   guard: { address: true },
   reason: 'guard-address',
   drops: {
+    'ARP in SNAP': snapped(arp(a, own4, '10.0.0.3')),
+    'IPv4 in SNAP': snapped(ip4(ipv4(own4, '10.0.0.3'))),
+    'IPv6 in SNAP': snapped(ip6(ipv6(own6, own6)), { oui: [0, 0, 0xf8] }),
+    'an IPv4 packet shorter than its header': ip4(ipv4(own4, '10.0.0.3', { total: 19 })),
+    'a question about groups without an address': ip4(
+      ipv4('0.0.0.0', '224.0.0.1', { protocol: igmp, type: 0x11 }),
+    ),
+    'a question to listeners without an address': ip6(discovery('::', 130, null, { extensions: [0] })),
     'another IPv4 source': ip4(ipv4('10.0.0.2', '10.0.0.3')),
     'another IPv6 source': ip6(ipv6('2001:db8::2', own6)),
     'another’s link-local address': ip6(ipv6(linkLocalOf(b), own6)),
@@ -152,6 +191,15 @@ const address: Theme = {
     'a question for another': ip6(discovery(own6, 135, '2001:db8::2')),
     'detection of its address': ip6(discovery('::', 135, own6)),
     'detection of its link-local address': ip6(discovery('::', 135, linkLocal)),
+    ...Object.fromEntries(
+      [0x12, 0x16, 0x17, 0x22].map((type) => [
+        `IGMP ${type.toString(16)} without an address`,
+        ip4(ipv4('0.0.0.0', '224.0.0.22', { protocol: igmp, type })),
+      ]),
+    ),
+    'a listener that leaves, without an address': ip6(discovery('::', 132, null, { extensions: [0] })),
+    'its IPv4 address behind an authentication header': ip4(ipv4(own4, '10.0.0.3', {}, 1)),
+    'what is not IP, in SNAP': snapped(plain(b, a, 'x')),
     'a listener report without an address': ip6(discovery('::', 143, null, { extensions: [0] })),
     'a router solicitation without one': ip6(discovery('::', 133)),
     'what is not IP': plain(b, a, 'x'),

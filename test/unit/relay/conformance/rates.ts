@@ -99,15 +99,17 @@ export function rates({ apply, dropped, exchange, set, itIfAble }: Bench): void 
 
     it('goes on while it stays, and starts anew when it is changed', async () => {
       const vsis = { 1: { active: at('s1') }, 2: { active: at('s2') } };
-      limited(vsis, { 'from-vm': limit });
-      await exchange('s1', ...frames);
+      const long = [1, 2, 3].map((octet) => ethernet(b, a, 0x88b5, new Uint8Array(1400).fill(octet)));
+      const longLimit = { max: slowest, burst: 1500 };
+      limited(vsis, { 'from-vm': longLimit });
+      await exchange('s1', ...long);
       limited(
         { ...vsis, 3: { active: at('s3') } },
-        { 'from-vm': limit, 'to-vm': { max: 2 ** 30, burst: 9000 } },
+        { 'from-vm': longLimit, 'to-vm': { max: 2 ** 30, burst: 9000 } },
       );
-      assert.equal((await exchange('s1', frames[0]!)).get('s2')?.length ?? 0, 0);
-      limited(vsis, { 'from-vm': { ...limit, burst: 90 } });
-      assert.equal((await exchange('s1', ...frames)).get('s2')?.length, 2);
+      assert.equal((await exchange('s1', long[0]!)).get('s2')?.length ?? 0, 0);
+      limited(vsis, { 'from-vm': { ...longLimit, burst: 1450 } });
+      assert.equal((await exchange('s1', ...long)).get('s2')?.length, 2);
     });
   });
 
