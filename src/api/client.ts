@@ -8,6 +8,7 @@ import { collections, writeSchemas } from './collections.ts';
 import type { CollectionName, Objects, WritableName, Writes } from './collections.ts';
 import { atRevision, cursorForm, cursorHeader, isCursor, type Cursor } from './cursor.ts';
 import { lineOf, problemsOf } from './explain.ts';
+import { stationKeysSchema, type StationKeys } from './key-file.ts';
 import { HttpTransport, type HttpAnswer, type HttpRequest } from './http.ts';
 import { migrationReportSchema, migrationSchema, type MigrationReport } from './migration.ts';
 import { SseParser } from './sse.ts';
@@ -122,6 +123,11 @@ export class ApiClient {
     const body = encode(migrationReportSchema, report);
     const answer = await this.#ask({ method: 'POST', path: '/v1/migrations/reports', body });
     return parse(migrationSchema, answer.body);
+  }
+
+  /** What stations sign their control frames with. */
+  async stationKeys(): Promise<StationKeys> {
+    return parse(stationKeysAnswer, (await this.#ask({ method: 'GET', path: '/v1/station-keys' })).body);
   }
 
   /** The administrator says that the database is right as it is: bridges let go of what it lacks. */
@@ -254,6 +260,8 @@ function condition(revision: Revision | 'none' | undefined): Record<string, stri
   if (revision === undefined) return {};
   return revision === 'none' ? { 'if-none-match': '*' } : { 'if-match': `"${revision}"` };
 }
+
+const stationKeysAnswer = stationKeysSchema.transform((keys): StationKeys => new Map(Object.entries(keys)));
 
 const revision = z.int().nonnegative();
 

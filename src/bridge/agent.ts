@@ -7,6 +7,7 @@ import { parseProfileKey, profileKey, type ProfileKey, type ProfileRef } from '.
 import { nullVid, type NullVid, type Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { MigrationReport } from '../api/migration.ts';
+import { defaultPlaceHold } from '../protocol/gate.ts';
 import { BridgePort, type BridgePortOutput } from '../protocol/bridge-port.ts';
 import type { SecondStationPolicy } from '../protocol/adjacency.ts';
 import { Driver, type Clock } from '../protocol/driver.ts';
@@ -44,6 +45,7 @@ import type { PortLink } from './port-link.ts';
 import { passages, type Passage } from './passages.ts';
 import { RequestLog } from './request-log.ts';
 import { lastFrame, whenSilent } from './silence.ts';
+import type { Signing } from './signing.ts';
 import { Stations } from './stations.ts';
 import { difference, portCount, tally, type Tally } from './tally.ts';
 import { Tenants, type Change } from './tenants.ts';
@@ -79,6 +81,8 @@ export interface StationLink {
   readonly hold?: Hold;
   /** absent: by what the station there is (see Announcements) */
   readonly announcements?: Heed | undefined;
+  /** how long the port waits for a station that is not heard, in ms */
+  readonly placeHold?: number;
 }
 
 /** The ports, as the administrator has them. */
@@ -109,6 +113,8 @@ export interface BridgeAgentParts extends PortSettings {
   readonly announcementsPerSecond?: number;
   /** who was met before; absent: nobody */
   readonly stations?: Stations;
+  /** absent: no control frame is signed or verified */
+  readonly signing?: Signing;
   readonly clock: Clock;
   readonly timestamp: () => Timestamp;
   /** a moment of the data plane's clock (ns, CLOCK_MONOTONIC) as a time stamp */
@@ -206,9 +212,13 @@ export class BridgeAgent {
     const { otherNeighbours, managementAddresses, clock, ...parts } = this.#parts;
     const [macs, links] = [this.#macs, this.#stationLinks];
     if (mac !== undefined) macs.set(name, mac);
-    const before = this.#stations.at(name);
+    const { place = null, verified = [] } = this.#stations.at(name) ?? {};
     const machine = new BridgePort({
-      ...(before && { station: before.mac }),
+      ...(place && { station: place }),
+      ...(parts.signing && { signing: { ...parts.signing, verified } }),
+      get placeHold() {
+        return links.get(name)?.placeHold ?? defaultPlaceHold;
+      },
       get mac() {
         return macs.get(name) ?? noAddress;
       },
@@ -368,9 +378,7 @@ export class BridgeAgent {
     for (const name of this.portKinds.keys()) {
       const link = linkOf(name);
       const driver = this.#ports.get(name);
-      // a place is kept only where the station could not have been unplugged meanwhile
-      if (link !== 'up' || !this.#stations.at(name)?.pinned)
-        driver?.do((machine, now) => machine.linkDown(now));
+      if (link !== 'up') driver?.do((machine, now) => machine.linkDown(now));
       this.linkChanged(name, link);
     }
   }
@@ -436,6 +444,28 @@ export class BridgeAgent {
     if (!this.#ports.has(port)) return;
     this.#macs.set(port, mac);
     if (before !== undefined) this.#parts.log('info', `${port} has the address ${mac} now`);
+  }
+
+  /** There are other keys: LLDP says whether there are any. */
+  keysChanged(): void {
+    for (const driver of this.#ports.values()) driver.do((machine, now) => machine.keysChanged(now));
+  }
+
+  /** Believes what is unsigned again at a port where something was signed. False: it has no station port of that name. */
+  unpin(port: PortName): boolean {
+    return this.#order(port, 'unpin');
+  }
+
+  /** Lets the next station have the port at once, with the VSIs that are held there. False as for `unpin`. */
+  forget(port: PortName): boolean {
+    return this.#order(port, 'forget');
+  }
+
+  #order(port: PortName, what: 'unpin' | 'forget'): boolean {
+    const driver = this.#ports.get(port);
+    driver?.do((machine, now) => machine[what](now));
+    if (driver) this.#parts.log('info', `${port}: ${what}, by the administrator`);
+    return driver !== undefined;
   }
 
   linkChanged(port: PortName, link: PortLink): void {
@@ -649,9 +679,11 @@ export class BridgeAgent {
         return;
       case 'neighbour':
         if (output.neighbour) this.#met(port, output.neighbour);
-        this.#notePlace(port);
         changed(null);
         for (const { vsiId } of this.#book.at(port)) changed(vsiId);
+        return;
+      case 'place':
+        this.#notePlace(port);
         return;
       case 'other neighbour':
         changed(null);
@@ -720,7 +752,8 @@ export class BridgeAgent {
 
   /** Whose place the port is, for the next run. */
   #notePlace(port: PortName): void {
-    this.#stations.pinned(port, this.#ports.get(port)!.machine.station);
+    const { station, verified } = this.#ports.get(port)!.machine;
+    this.#stations.held(port, { place: station, verified });
   }
 
   /** A station that is not who was taken to be there may not have what is held there. */

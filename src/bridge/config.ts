@@ -41,6 +41,8 @@ const port = z.discriminatedUnion('kind', [
     }).optional(),
     /** when a second station speaks at it: go on with the first, or let go of all and be down until the link was */
     secondStation: z.enum(['ignore', 'down']).default('ignore'),
+    /** how long the port waits for a station that does not sign and is not heard, in s; then another can have it */
+    placeHold: z.int().min(0).max(86_400).default(120),
   }),
   strict({
     kind: z.literal('network'),
@@ -72,6 +74,8 @@ export const bridgeConfig = strict({
   manager: managerUrl.optional(),
   /** of the manager, if it wants one */
   token: z.string().min(1).optional(),
+  /** the file of the keys that stations sign with; mode 0600. Absent: the manager's, if there is one */
+  stationKeys: absolutePath.optional(),
   /** those that have limits */
   tenants: z.array(tenantSchema).optional(),
   profiles: z.array(profileSchema).optional(),

@@ -31,10 +31,11 @@ const dropFilter = strict({
   reason: z.enum(dropReasons).optional(),
 });
 const ofVsi = strict({ vsi: z.string() });
+const ofPort = strict({ port: z.string() });
 
 /**
  * Serves a bridge on a local socket: `POST /show` and `POST /rules` for `hairpin bridge show` and `rules`, and
- * `POST /drops`, a stream, for `hairpin bridge drops --follow`. @throws LocalSocketError
+ * `POST /drops`, a stream, for `hairpin bridge drops --follow`; `POST /unpin` and `POST /forget`. @throws LocalSocketError
  */
 export function serveControl(path: string, parts: ControlParts) {
   const { name, agent, relay, directory, mtuOf, now, stampOf } = parts;
@@ -43,6 +44,8 @@ export function serveControl(path: string, parts: ControlParts) {
   return serveLocal(
     path,
     {
+      unpin: async (body) => orderAt(agent, 'unpin', parsed('unpin', ofPort, body).port),
+      forget: async (body) => orderAt(agent, 'forget', parsed('forget', ofPort, body).port),
       show: async () => shown(name, agent, relay, names, mtuOf, now()),
       rules: async (body) => ruleCounts(agent, relay, names, parsed('rules', ofVsi, body).vsi),
     },
@@ -56,6 +59,13 @@ export function serveControl(path: string, parts: ControlParts) {
       },
     },
   );
+}
+
+/** @throws Invalid */
+function orderAt(agent: BridgeAgent, what: 'unpin' | 'forget', port: string): { readonly done: true } {
+  if (agent[what](port)) return { done: true };
+  const ports = agent.portStates().map(({ name }) => name);
+  throw new Invalid(`there is no station port ${port}; there is ${ports.join(', ')}`);
 }
 
 function parsed<T>(what: string, schema: z.ZodType<T>, body: unknown): T {

@@ -15,6 +15,7 @@ const changeableOfPort: readonly string[] = [
   'announcements',
   'secondStation',
   'hold',
+  'placeHold',
   'nativeVlan',
   'vlans',
   'session',

@@ -19,6 +19,7 @@ import { managed } from './managed.ts';
 import { checkRouteToManager } from './manager-route.ts';
 import { Ports } from './ports.ts';
 import { portChanges, refuseWhatIsFixed } from './reload.ts';
+import { signingKeys } from './signing-keys.ts';
 import type { Source } from './source.ts';
 import { rememberedStations } from './station-file.ts';
 import { standalone } from './standalone.ts';
@@ -48,6 +49,8 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<R
   const memory = rememberedStations(config.stateDirectory, Object.keys(config.ports), (message) =>
     logger.warn(message),
   );
+  const keys = signingKeys(config, logger);
+  cleanup.defer(() => keys.close());
   const ports = new Ports({ rebind: (name) => relay.rebind(name), failed, log });
   cleanup.defer(() => ports.close());
   // before the interfaces are looked at, so that no change falls in between
@@ -78,6 +81,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<R
     relay,
     directory: source.directory,
     stations: memory.stations,
+    signing: keys.keyring,
     clock: systemClock,
     timestamp: now,
     stampOf: fromMonotonic,
@@ -100,12 +104,14 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<R
   agent.start();
   source.follow(agent, relay);
   ports.start(agent);
+  keys.follow(() => agent.keysChanged());
   started = true;
   const running = cleanup.move();
   let inForce = config;
   return {
     reload(next) {
       refuseWhatIsFixed(inForce, next);
+      keys.reload();
       const { removed, added, changed } = portChanges(inForce.ports, next.ports);
       agent.configure(settingsOf(next, ports));
       for (const name of removed) ports.remove(name);
@@ -162,6 +168,7 @@ function settingsOf(config: BridgeConfig, ports: Ports): PortSettings {
             mac: ports.macOf(name),
             egress: egressOf(port),
             secondStation: port.secondStation,
+            placeHold: port.placeHold * 1_000,
             announcements: port.announcements,
             hold: holdOf(port.hold),
             host: port.host,

@@ -72,6 +72,12 @@ export interface ShownPort {
   readonly station?: {
     readonly link: Machine['link'];
     readonly neighbour: Machine['neighbour'];
+    /** why the station is believed; null: there is none */
+    readonly trust: Machine['trust'];
+    /** whose place the port is, also while it is not heard */
+    readonly holder: Pick<NonNullable<Machine['holder']>, 'mac' | 'name'> | null;
+    /** for how many seconds yet nobody else can take the place of a holder that is not heard */
+    readonly heldFor: number | null;
     readonly otherNeighbours: Machine['otherNeighbours'];
     /** `ago`: seconds */
     readonly secondStation: Ago<NonNullable<Machine['secondStation']>> | null;
@@ -237,11 +243,14 @@ function stationOf(
   now: number,
   placeOf: (vsiId: VsiId) => keyof Places | null,
 ): NonNullable<ShownPort['station']> {
-  const { link, neighbour, otherNeighbours, secondStation } = machine;
+  const { link, neighbour, trust, holder, heldUntil, otherNeighbours, secondStation } = machine;
   const { evb, sChannels, vsis, pending, counters, lastRefusal } = machine;
   return {
     link,
     neighbour,
+    trust,
+    holder: holder && { mac: holder.mac, name: holder.name },
+    heldFor: heldUntil === null ? null : Math.max(0, Math.ceil((heldUntil - now) / 1000)),
     otherNeighbours,
     secondStation: secondStation && ago(secondStation, now),
     evb,

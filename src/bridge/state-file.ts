@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { replaceFile } from '../api/replace-file.ts';
 import { readTolerantly } from '../api/tolerant.ts';
 
 /** What an agent keeps for its next run: a JSON file that is replaced as a whole. */
@@ -48,8 +49,7 @@ export class StateFile<T> {
     const state = z.encode(this.#schema, this.#state());
     this.#state = null;
     try {
-      writeFileSync(`${this.#path}.new`, JSON.stringify(state), { mode: 0o600 });
-      renameSync(`${this.#path}.new`, this.#path);
+      replaceFile(this.#path, JSON.stringify(state));
     } catch (error) {
       this.#warn(`${this.#path} cannot be written: ${(error as Error).message}`);
     }

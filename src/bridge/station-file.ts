@@ -1,15 +1,30 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { mac, systemName } from '../api/forms.ts';
-import { strict } from '../api/strict.ts';
+import type { PortIdentity } from '../protocol/signed/identity.ts';
 import type { PortName } from '../relay/relay.ts';
 import { StateFile } from './state-file.ts';
 import { Stations, type Station } from './stations.ts';
 
-/** {p1: {mac, name, pinned}} */
+const identity = z.custom<PortIdentity>((value) => typeof value === 'string' && /^[0-9a-f]+$/.test(value));
+const fingerprint = z.string().regex(/^[0-9a-f]{16}$/);
+const count = z.int().min(0).max(0xffff_ffff);
+
+/** {p1: {mac, name, place, verified}}; of an older version without the last two, and with what is not read any more */
 const stationsSchema = z.record(
   z.string(),
-  strict({ mac, name: systemName.nullable(), pinned: z.boolean() }),
+  z.object({
+    mac,
+    name: systemName.nullable(),
+    place: z
+      .object({ mac, id: identity, name: systemName.nullable(), key: fingerprint.nullable() })
+      .nullable()
+      .default(null),
+    verified: z
+      .array(z.object({ fingerprint, epoch: count, sequence: count }))
+      .readonly()
+      .default([]),
+  }),
 );
 
 /** The stations that were met at these ports, remembered over a restart of the agent, until `close`. */

@@ -1,14 +1,22 @@
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { Neighbour } from '../protocol/lldp/neighbour.ts';
+import type { Speaker } from '../protocol/place.ts';
+import type { VerifiedKey } from '../protocol/signed/counters.ts';
 import type { PortName } from '../relay/relay.ts';
 
 /** Who speaks for the VMs at a port. */
-export interface Station {
+export interface Station extends Held {
   readonly mac: MacAddress;
   /** as LLDP tells it; null if it tells none */
   readonly name: string | null;
-  /** whether the port is its place, be it heard or not, so that nobody else is taken for it */
-  readonly pinned: boolean;
+}
+
+/** What a port's machine has to know again after a restart. */
+export interface Held {
+  /** whose place the port is, be it heard or not; null: whoever comes */
+  readonly place: Speaker | null;
+  /** what signed here, and how far it had counted */
+  readonly verified: readonly VerifiedKey[];
 }
 
 /**
@@ -43,15 +51,15 @@ export class Stations {
   met(port: PortName, { mac, systemName: name }: Neighbour): boolean {
     const before = this.at(port);
     const isNews = before?.mac !== mac || before.name !== name;
-    if (isNews || !before.pinned) this.#put(port, { mac, name, pinned: true });
+    if (isNews) this.#put(port, { place: null, verified: [], ...before, mac, name });
     return isNews;
   }
 
-  /** Whose place the port is now; null: whoever comes. */
-  pinned(port: PortName, mac: MacAddress | null): void {
+  /** What the port's machine has to know again. */
+  held(port: PortName, { place, verified }: Held): void {
     const station = this.at(port);
-    const pinned = station?.mac === mac;
-    if (station && station.pinned !== pinned) this.#put(port, { ...station, pinned });
+    if (station && JSON.stringify([station.place, station.verified]) !== JSON.stringify([place, verified]))
+      this.#put(port, { ...station, place, verified });
   }
 
   #put(port: PortName, station: Station): void {

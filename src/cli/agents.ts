@@ -112,6 +112,22 @@ function stationCommand(): Command {
       if (!outcome.granted) process.exitCode = 1;
     });
   command.addCommand(stationFilterCommand());
+  command
+    .command('unpin')
+    .description('believe a bridge without a signature again, although one was verified')
+    .option('--json', 'print JSON')
+    .action(async (_, unpin: Command) => {
+      const { config, json } = unpin.optsWithGlobals<{ config: string; json?: boolean }>();
+      const { control } = readConfig(config, stationConfig);
+      const station = {
+        socket: control,
+        absent: 'the station agent does not run',
+        start: `hairpin station --config ${config}`,
+      };
+      const done = await ask(station, (socket) => callLocal(socket, 'unpin'));
+      print(done, json, () => 'done');
+    })
+    .configureHelp({ showGlobalOptions: true });
   return command;
 }
 

@@ -12,7 +12,7 @@ import { Failure } from './failure.ts';
 import { print } from './output.ts';
 import { ask, type Server } from './server.ts';
 
-/** What a running bridge agent can be asked: `hairpin bridge show|rules|drops`. */
+/** What a running bridge agent can be asked: `hairpin bridge show|rules|drops|unpin|forget`. */
 export function addBridgeQueries(command: Command): void {
   command
     .command('show')
@@ -41,6 +41,12 @@ export function addBridgeQueries(command: Command): void {
       );
       print(lists, json, () => rulesText(lists));
     });
+  command.addCommand(
+    orderCommand('unpin', 'believe a station without a signature again, at a port where one was verified'),
+  );
+  command.addCommand(
+    orderCommand('forget', 'let the next station have a port at once, with the VSIs that are held there'),
+  );
   command.addCommand(dropsCommand());
   // they are asked of the agent that --config is of
   for (const query of command.commands) query.configureHelp({ showGlobalOptions: true });
@@ -53,6 +59,19 @@ function agentOf(config: string): Server {
     absent: 'the bridge agent does not run',
     start: `hairpin bridge --config ${config}`,
   };
+}
+
+/** What the administrator says about the station at a port. */
+function orderCommand(name: 'unpin' | 'forget', description: string): Command {
+  return new Command(name)
+    .description(description)
+    .argument('<port>', 'a station port')
+    .option('--json', 'print JSON')
+    .action(async (port: string, _, order: Command) => {
+      const { config, json } = order.optsWithGlobals<{ config: string; json?: boolean }>();
+      const done = await ask(agentOf(config), (socket) => callLocal(socket, name, { port }));
+      print(done, json, () => 'done');
+    });
 }
 
 interface DropsOptions {

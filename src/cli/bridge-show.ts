@@ -161,6 +161,7 @@ function stationLines(station: NonNullable<ShownPort['station']>, vms: Vms): str
   );
   return [
     `  neighbour   ${neighbour ? `${neighbour.systemName ?? neighbour.chassisId}, port ${neighbour.portId}, ${neighbour.mac}` : 'none'}`,
+    ...trustLines(station),
     ...(neighbour?.systemDescription ? [`              ${neighbour.systemDescription}`] : []),
     ...(neighbour?.managementAddresses.length
       ? [`              managed at ${neighbour.managementAddresses.join(', ')}`]
@@ -195,6 +196,21 @@ function stationLines(station: NonNullable<ShownPort['station']>, vms: Vms): str
       : []),
     ...(vsis.length ? vsiTable.split('\n').map((line) => `  ${line}`) : ['  no VSI']),
   ];
+}
+
+function trustLines({ trust, holder, heldFor }: NonNullable<ShownPort['station']>): string[] {
+  if (trust === null) return [];
+  const why = {
+    signed: 'signed: what it says has a signature, and nothing without one counts',
+    pinned:
+      'pinned: a signature was verified here, and nothing without one counts ("hairpin bridge unpin" ends that)',
+    'first use': 'first use: it does not sign; it was here first',
+  }[trust];
+  const place =
+    heldFor !== null && heldFor > 0 && holder
+      ? [`              the port waits ${heldFor} s more for ${holder.name ?? holder.mac}`]
+      : [];
+  return [`  trust       ${why}`, ...place];
 }
 
 const mostEntries = 2;

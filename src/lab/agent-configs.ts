@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   bridgeName,
@@ -19,13 +20,19 @@ export function filesOf(directory: string) {
     bridgeState: join(directory, bridgeName),
     control: (host: string) => join(directory, `${host}.sock`),
     monitors: (host: string) => join(directory, `${host}-monitors`),
+    key: (host: string) => join(directory, `${host}.key`),
+    stationKeys: join(directory, 'station-keys.yaml'),
   };
 }
 export type LabFiles = ReturnType<typeof filesOf>;
 
 /** The configuration files of the lab's agents, as an administrator would write them (JSON is YAML). */
 export function managerConfig(files: LabFiles, listen: string) {
-  return { database: files.database, listen: [listen, `unix:${files.managerSocket}`] };
+  return {
+    database: files.database,
+    listen: [listen, `unix:${files.managerSocket}`],
+    stationKeys: files.stationKeys,
+  };
 }
 
 export function bridgeConfig(files: LabFiles) {
@@ -48,6 +55,8 @@ export function stationConfig(files: LabFiles, host: string) {
     uplink,
     manager: `unix:${files.managerSocket}`,
     control: files.control(host),
+    // a station whose key is taken away does not sign from its next start on
+    ...(existsSync(files.key(host)) && { key: files.key(host) }),
     qemu: { directory: files.monitors(host), suffix: '.ev' },
   };
 }

@@ -8,6 +8,7 @@ import { now } from '../linux/clock.ts';
 import { run } from '../linux/run.ts';
 import type { Outcome } from '../station/agent.ts';
 import { bridgeConfig, filesOf, managerConfig, stationConfig, type LabFiles } from './agent-configs.ts';
+import { writeKeys } from './keys.ts';
 import { guestImages } from './guest/images.ts';
 import { QemuVm } from './guest/qemu-vm.ts';
 import {
@@ -69,6 +70,7 @@ export class KernelLab implements Lab {
     await sweep(this.names, this.directory);
     try {
       mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      writeKeys(this.#files);
       progress('namespaces and links');
       const [, ready] = await together([buildTopology(this.names), this.startAgent('manager')]);
       this.#manager = (ready as { addresses: string[] }).addresses[0]!;

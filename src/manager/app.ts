@@ -24,6 +24,7 @@ import { componentSchemas, documented, ifMatch, jsonOf, refusals } from './opena
 import { Refusal } from './refusal.ts';
 import type { ReadableStore } from './quarantine.ts';
 import { bodyOf, clockOf, keyOf, knownTo, preconditionOf, reportOf, watchedFrom } from './request.ts';
+import { serveStationKeys } from './station-keys.ts';
 import { watchStream } from './watch-stream.ts';
 
 export interface AppParts {
@@ -31,6 +32,8 @@ export interface AppParts {
   readonly logger: Logger;
   readonly bearing: (authorization: string | undefined) => Bearing;
   readonly keepMigrations: () => number;
+  /** the file of the keys that stations sign with */
+  readonly stationKeys?: () => string | undefined;
   /** aborted when the manager closes: it ends the watches */
   readonly closing: AbortSignal;
   /** how long a client may take to read one change; the default is 30,000 ms */
@@ -50,6 +53,7 @@ export function createApp(parts: AppParts): OpenAPIHono {
   }
   serveStatus(app, parts);
   serveReports(app, parts);
+  serveStationKeys(app, parts);
   serveAcceptance(app, parts, accepting);
   app.doc31('/v1/openapi.json', { openapi: '3.1.0', info: { title: 'Hairpin manager', version: '1' } });
   return app;

@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { absolutePath } from '../api/agent-config.ts';
 import { strict, optional } from '../api/strict.ts';
 import { Invalid } from '../domain/invalid.ts';
 
@@ -37,7 +38,7 @@ export function hostAndPort(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** The manager's configuration: {database, listen?, hosts?, token?, keepMigrations?, history?}. */
+/** The manager's configuration: {database, listen?, hosts?, token?, stationKeys?, keepMigrations?, history?}. */
 export const managerConfigSchema = strict({
   /** the database's file, or ":memory:" */
   database: z.string().refine((path) => path === ':memory:' || isAbsolute(path), {
@@ -62,6 +63,8 @@ export const managerConfigSchema = strict({
   token: optional(
     z.string().regex(/^[!-~]{8,}$/, 'does not fit; 8 or more characters without blanks would be right'),
   ),
+  /** the file of the keys that stations sign with, which bridges fetch; mode 0600 */
+  stationKeys: optional(absolutePath),
   /** how many finished migrations are kept */
   keepMigrations: z.int().min(1).max(100_000).default(1000),
   /** how many revisions a client may be behind before it has to list again */

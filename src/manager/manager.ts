@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
+import { readStationKeys } from '../api/key-file.ts';
 import { createApp } from './app.ts';
 import { bearingOf } from './authentication.ts';
 import { namesOf, type Listen, type ManagerConfig } from './config.ts';
@@ -31,12 +32,13 @@ export interface StartOptions {
   readonly anew?: boolean;
 }
 
-/** @throws ManagerError, with nothing left open or behind, when the database or an address cannot be had */
+/** @throws Invalid, ManagerError, with nothing left open or behind, when the database or an address cannot be had */
 export async function startManager(
   config: ManagerConfig,
   logger: Logger,
   { anew = false }: StartOptions = {},
 ): Promise<Manager> {
+  if (config.stationKeys !== undefined) readStationKeys(config.stationKeys); // what is wrong with it is told now
   const { store: opened, keep, discard } = openDatabase(config, anew, logger);
   const closing = new AbortController();
   let listeners: readonly Bound[] = [];
@@ -58,6 +60,7 @@ export async function startManager(
       logger,
       bearing: (authorization) => bearing(authorization),
       keepMigrations: () => inForce.keepMigrations,
+      stationKeys: () => inForce.stationKeys,
       closing: closing.signal,
     });
     const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
@@ -82,6 +85,7 @@ export async function startManager(
         for (const key of ['database', 'history'] as const)
           if (next[key] !== inForce[key])
             throw new ManagerError(`${key}: has changed, for which a restart would be right`);
+        if (next.stationKeys !== undefined) readStationKeys(next.stationKeys);
         const kept = listeners.filter(({ where }) => has(next.listen, where));
         const added: Bound[] = [];
         try {

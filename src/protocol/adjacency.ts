@@ -1,6 +1,6 @@
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
-import { announcedTlvs, announcement, ownSystemDescription, type Identity } from './announcement.ts';
+import { announcedTlvs, announcement, ownSystemDescription } from './announcement.ts';
 import { earliest } from './deadline.ts';
 import { dialects, type Dialect } from './dialect.ts';
 import { droppedLayer, Ecp } from './ecp/ecp.ts';
@@ -19,6 +19,7 @@ import {
 import { evbOperation, hasForgotten, hearEvb, localEvb, nothingHeard, type HeardEvb } from './evb/evb.ts';
 import type { EvbOperation, EvbParameters, VsiCount } from './evb/parameters.ts';
 import type { EvbRole } from './evb/ratified.ts';
+import { Gate, type GateOptions, type Meeting } from './gate.ts';
 import { IgnoreLog, type Ignored, type IgnoreReason } from './ignored.ts';
 import {
   listenerOf,
@@ -33,12 +34,14 @@ import { decodeLldpdu, encodeLldpTlvs, type Lldpdu, type LldpTlv } from './lldp/
 import { LldpTransmitter, txTtl } from './lldp/transmitter.ts';
 import { equal } from './octets.ts';
 import { SourceShares } from './source-shares.ts';
+import type { Speaker } from './place.ts';
+import { offer } from './signed/tlv.ts';
 import { TokenBucket, type TokenRate } from './token-bucket.ts';
 import type { Trust } from './trust.ts';
 import { VdpCarrier } from './vdp/carrier.ts';
 import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';
 
-export interface AdjacencyOptions extends Identity {
+export interface AdjacencyOptions extends GateOptions {
   /** the S-VLANs to offer (bridge); the default is the default channel alone */
   readonly sChannels?: SChannelPool;
   readonly evb: EvbParameters;
@@ -46,11 +49,6 @@ export interface AdjacencyOptions extends Identity {
   readonly isVsiAddress?: (mac: MacAddress) => boolean;
   /** ECPDUs taken per second, and sources that LLDP is heard from anew; the default is 2,000, after a burst of 8,000 */
   readonly controlFrames?: TokenRate;
-  /**
-   * Whose place a bridge's port is, as the agent remembers it (`BridgePort.station` of its last run): no other becomes
-   * the station until an LLDPDU's TTL has passed without this one, unless the first that is told is `linkDown`.
-   */
-  readonly station?: MacAddress;
   /** what becomes of the port when a second station speaks at it; the default is "ignore" */
   readonly secondStation?: SecondStationPolicy;
   /** how many are remembered who speak LLDP to other addresses; the default is 8 */
@@ -79,6 +77,8 @@ export type AdjacencyOutput =
   | OtherNeighbourChange
   /** a second station spoke, and the policy is "down" */
   | { readonly kind: 'disabled'; readonly by: SecondStation }
+  /** What the next run has to know has changed: whose place the port is, or what was verified. */
+  | { readonly kind: 'place' }
   | Ignored;
 
 /** The VDP machine on top. */
@@ -88,8 +88,8 @@ export interface AdjacencyUser {
   connected(now: number): void;
   /** They cannot any more; what was queued is lost. */
   disconnected(): void;
-  /** The neighbour is another machine than the one before. */
-  replaced(): void;
+  /** The neighbour is another machine than the one before; `isSure`: its signature says so. */
+  replaced(isSure: boolean, now: number): void;
   /** The port is of no use until its link was down. */
   disabled(): void;
   received(tlvs: readonly VdpTlv[], now: number): void;
@@ -105,8 +105,8 @@ const lldpdus: TokenRate = { rate: 10, burst: 50 };
 const defaultOtherNeighbours = 8;
 
 /**
- * What bridge and station have in common at either end of a link: LLDP finds the neighbour and pins its address, EVB
- * agrees on timers and reflective relay, and ECP carries VDP between the two. The caller runs `tick` at `deadline`.
+ * What bridge and station have in common at either end of a link: LLDP finds the neighbour, which the gate lets
+ * in, EVB agrees on timers and reflective relay, and ECP carries VDP between the two. The caller runs `tick` at `deadline`.
  */
 export class Adjacency {
   readonly #role: EvbRole;
@@ -118,16 +118,10 @@ export class Adjacency {
   #announced: Uint8Array = new Uint8Array();
   #neighbour: Neighbour | null = null;
   #neighbourExpires: number | null = null;
-  /** whose control frames count, until link down or TTL 0; of a bridge only while it is heard */
-  #pinned: MacAddress | null = null;
-  /** when the place of a station that is remembered, and was not heard since, is free */
-  #pinExpires: number | null = null;
-  /** to be pinned by the first `linkUp` */
-  #remembered: MacAddress | null;
+  /** who that may be */
+  readonly gate: Gate;
   #secondStation: SecondStation | null = null;
   readonly #listener: LldpListener;
-  /** the last neighbour's address, also when it is gone */
-  #lastMac: MacAddress | null;
 
   #evb: HeardEvb = nothingHeard;
   #operation: EvbOperation;
@@ -140,9 +134,11 @@ export class Adjacency {
 
   /** the neighbour's ECPDUs */
   readonly #ecpdus: TokenBucket;
-  /** LLDPDUs of the neighbour, or of each who may become it: a VM that floods must not keep the station out */
+  /** LLDPDUs of each who is the neighbour, or may become it: a VM that floods must not keep the station out */
   readonly #lldpdus: SourceShares;
-  /** LLDPDUs of all others */
+  /** those with a signature, beyond that */
+  readonly #signedLldpdus: TokenBucket;
+  /** LLDPDUs to addresses that are no station's */
   readonly #otherLldpdus = new TokenBucket(lldpdus);
   readonly #ignored = new IgnoreLog();
   #lldpFrames = { sent: 0, received: 0 };
@@ -152,10 +148,12 @@ export class Adjacency {
     this.#role = role;
     this.#options = options;
     this.#user = user;
-    this.#remembered = this.#lastMac = options.station ?? null;
+    const isUsed = () => user.vsis().held > 0;
+    this.gate = new Gate(role, options, isUsed, (...what) => this.#ignore(...what));
     this.#operation = evbOperation(role, options.evb, nothingHeard);
     const { controlFrames = defaultControlFrames } = options;
     this.#ecpdus = new TokenBucket(controlFrames);
+    this.#signedLldpdus = new TokenBucket(controlFrames);
     this.#lldpdus = new SourceShares(lldpdus, controlFrames);
     this.#listener = new LldpListener(options.otherNeighbours ?? defaultOtherNeighbours, (change) =>
       user.emit(change),
@@ -166,7 +164,7 @@ export class Adjacency {
       limit: outboxLimit,
       received: (tlvs, now) => user.received(tlvs, now),
       settled: (tlvs) => user.settled(tlvs),
-      malformed: (message, now) => this.#ignore('malformed', `from ${this.#pinned}: ${message}`, now),
+      malformed: (message, now) => this.#ignore('malformed', `from ${this.#neighbour?.mac}: ${message}`, now),
     });
     this.#ecp = new Ecp({
       layers: { vdp: this.#vdp, 'pe-csp': droppedLayer },
@@ -189,13 +187,9 @@ export class Adjacency {
     return this.#neighbour;
   }
 
-  get pinned(): MacAddress | null {
-    return this.#pinned;
-  }
-
-  /** Why the neighbour is believed; null: there is none. */
+  /** Why whoever has the port is believed; null: nobody has it. */
   get trust(): Trust | null {
-    return this.#pinned ? 'first use' : null;
+    return this.gate.trust(this.#neighbour !== null);
   }
 
   get otherNeighbours(): readonly OtherNeighbour[] {
@@ -232,26 +226,43 @@ export class Adjacency {
   linkUp(now: number): void {
     if (this.#up || this.isDisabled) return;
     this.#up = true;
-    if (this.#remembered) {
-      this.#pinned = this.#remembered;
-      this.#pinExpires = now + txTtl * 1_000;
-      this.#remembered = null;
-    }
+    this.gate.open(now);
     this.#lldp.start(now);
     this.#run(now);
   }
 
   linkDown(now: number): void {
     this.#close(now);
-    this.#pinned = this.#remembered = this.#secondStation = null;
+    this.gate.lose('left', now);
+    this.#secondStation = null;
   }
 
   #close(now: number): void {
     this.#lldp.stop();
     this.#lose(now);
-    this.#pinExpires = null;
     this.#listener.clear();
     this.#up = false;
+  }
+
+  /** Unsigned frames count again, although some were signed here. */
+  unpin(now: number): void {
+    this.gate.unpin(this.#neighbour !== null, now);
+    this.#user.emit({ kind: 'place' });
+  }
+
+  /** Whoever speaks next is the neighbour, and what is held here is his. */
+  forget(now: number): void {
+    this.#lose(now);
+    this.gate.forget();
+    this.#secondStation = null;
+    this.#user.emit({ kind: 'place' });
+    this.#run(now);
+  }
+
+  /** There are keys where there were none, or none any more: LLDP says so. */
+  keysChanged(now: number): void {
+    this.#lldp.changed(now);
+    this.#run(now);
   }
 
   /** Says good-bye to the neighbour (an LLDPDU with TTL 0); VSIs stay as they are at the other end. */
@@ -285,11 +296,10 @@ export class Adjacency {
     const isLldp = etherType === etherTypes.lldp && destination === nearestCustomerBridge;
     const refusal = this.#refusal(frame, isLldp || agent !== null);
     if (refusal) return this.#ignore(refusal, `from ${source}`, now);
-    const isOther = agent !== null || (this.#pinned !== null && this.#pinned !== source);
-    if (!this.#isTaken(source, isLldp, isOther, now))
+    if (!this.#isTaken(frame, isLldp, agent !== null, now))
       return this.#ignore('rate limit', `from ${source}`, now);
-    if (etherType === etherTypes.lldp) this.#receiveLldp(frame, { agent, isOther }, now);
-    else this.#receiveEcp(frame, now);
+    if (etherType === etherTypes.lldp) this.#receiveLldp(bytes, frame, agent, now);
+    else this.#receiveEcp(bytes, frame, now);
     this.#run(now);
   }
 
@@ -297,14 +307,14 @@ export class Adjacency {
   excuse(now: number): void {
     const anew = now + txTtl * 1_000;
     if (this.#neighbourExpires !== null) this.#neighbourExpires = Math.max(this.#neighbourExpires, anew);
-    if (this.#pinExpires !== null) this.#pinExpires = Math.max(this.#pinExpires, anew);
+    this.gate.excuse(now);
     this.#listener.excuse(anew);
     this.#ecp.excuse(now);
   }
 
   tick(now: number): void {
     if (this.#neighbourExpires !== null && now >= this.#neighbourExpires) this.#lose(now);
-    if (this.#pinExpires !== null && now >= this.#pinExpires) this.#unpin(now);
+    if (this.gate.expire(now)) this.#user.emit({ kind: 'place' });
     this.#listener.expire(now);
     this.#run(now);
   }
@@ -313,7 +323,7 @@ export class Adjacency {
     return earliest(
       this.#lldp.deadline(),
       this.#neighbourExpires,
-      this.#pinExpires,
+      this.#up ? this.gate.heldUntil : null,
       this.#listener.deadline(),
       this.#connected ? this.#ecp.deadline(this.#operation.timing) : null,
     );
@@ -336,21 +346,24 @@ export class Adjacency {
     return etherType === this.#dialect.ecp.etherType ? null : 'other dialect';
   }
 
-  #isTaken(source: MacAddress, isLldp: boolean, isOther: boolean, now: number): boolean {
+  #isTaken({ source, payload }: Frame, isLldp: boolean, isOther: boolean, now: number): boolean {
     if (isOther) return this.#otherLldpdus.take(now);
-    return isLldp ? this.#lldpdus.take(source, now) : this.#ecpdus.take(now);
+    if (!isLldp) return this.#ecpdus.take(now);
+    return (
+      this.#lldpdus.take(source, now) || (this.gate.mayBeSigned(payload) && this.#signedLldpdus.take(now))
+    );
   }
 
-  #receiveLldp(
-    { source, payload }: Frame,
-    { agent, isOther }: { readonly agent: ListeningAgent | null; readonly isOther: boolean },
-    now: number,
-  ): void {
-    const lldpdu = decodeLldpdu(payload);
-    if (!lldpdu.ok) return this.#ignore('malformed', `from ${source}: ${lldpdu.error.message}`, now);
-    if (agent) this.#listen(agent, source, lldpdu.value, now);
-    else if (isOther) this.#hearSecond(source, lldpdu.value, now);
-    else this.#hear(source, lldpdu.value, now);
+  #receiveLldp(octets: Uint8Array, frame: Frame, agent: ListeningAgent | null, now: number): void {
+    const { source, payload } = frame;
+    const decoded = decodeLldpdu(payload);
+    if (!decoded.ok) return this.#ignore('malformed', `from ${source}: ${decoded.error.message}`, now);
+    const lldpdu = decoded.value;
+    if (agent) return this.#listen(agent, source, lldpdu, now);
+    const hearing = this.gate.hear(octets, frame, lldpdu, this.#neighbour !== null, now);
+    if (hearing.kind === 'neighbour') this.#hear(hearing.speaker, hearing, lldpdu, now);
+    else if (hearing.kind === 'second speaker') this.#hearSecond(hearing.speaker, lldpdu, now);
+    else if (hearing.isInvited) this.#lldp.changed(now);
   }
 
   /** LLDP to an address that is no station's. */
@@ -359,15 +372,14 @@ export class Adjacency {
       this.#ignore('too many neighbours', `from ${source}, to the ${agent}`, now);
   }
 
-  /** LLDP to the station's address from another than the one that is pinned. */
-  #hearSecond(source: MacAddress, lldpdu: Lldpdu, now: number): void {
+  /** LLDP to the station's address from another than the one whose place it is. */
+  #hearSecond({ mac, name: systemName }: Speaker, lldpdu: Lldpdu, now: number): void {
     if (lldpdu.ttl === 0 || hearEvb(this.#role, this.#options.evb, lldpdu) === null)
-      return this.#ignore('not the neighbour', `from ${source}`, now);
-    const { systemName } = neighbourFrom(source, lldpdu);
-    // Whose place it is was not heard yet, and may never be: the port is not given up for a memory.
-    const portDown = this.#options.secondStation === 'down' && this.#pinExpires === null;
-    this.#secondStation = { mac: source, systemName, at: now, portDown };
-    this.#ignore('second speaker', `${source}, ${systemName ?? 'without a name'}`, now);
+      return this.#ignore('not the neighbour', `from ${mac}`, now);
+    // Whose place it is may never be heard again: the port is not given up for a memory.
+    const portDown = this.#options.secondStation === 'down' && this.#neighbour !== null;
+    this.#secondStation = { mac, systemName, at: now, portDown };
+    this.#ignore('second speaker', `${mac}, ${systemName ?? 'without a name'}`, now);
     if (portDown) this.#disable(this.#secondStation, now);
   }
 
@@ -379,20 +391,22 @@ export class Adjacency {
   }
 
   /** LLDP from the neighbour, or from who may become it. */
-  #hear(source: MacAddress, lldpdu: Lldpdu, now: number): void {
+  #hear(speaker: Speaker, meeting: Meeting, lldpdu: Lldpdu, now: number): void {
     this.#lldpFrames.received++;
+    const isHolder = this.gate.isHolder(speaker);
     if (lldpdu.ttl === 0) {
-      this.#unpin(now);
+      if (isHolder) this.#leave(now);
       return;
     }
     const evb = hearEvb(this.#role, this.#options.evb, lldpdu);
     if (evb === null) {
-      if (this.#neighbour) this.#lose(now);
-      return this.#ignore('no EVB counterpart', `from ${source}`, now);
+      if (isHolder && this.#neighbour) this.#lose(now);
+      return this.#ignore('no EVB counterpart', `from ${speaker.mac}`, now);
     }
+    if (!isHolder && this.#neighbour) this.#lose(now);
     this.#channels = this.#assigned(lldpdu);
-    this.#meet(neighbourFrom(source, lldpdu), now + lldpdu.ttl * 1000, now);
-    if (hasForgotten(this.#role, this.#evb, evb)) this.#restarted(now);
+    this.#meet(speaker, meeting, lldpdu, now);
+    if (meeting.restarted || hasForgotten(this.#role, this.#evb, evb)) this.#restarted(now);
     this.#negotiate(evb, evbOperation(this.#role, this.#options.evb, evb), now);
   }
 
@@ -404,19 +418,16 @@ export class Adjacency {
     return assignChannels(asked, sChannels, this.#channels?.channels ?? []);
   }
 
-  #meet(neighbour: Neighbour, expires: number, now: number): void {
+  #meet(speaker: Speaker, meeting: Meeting, lldpdu: Lldpdu, now: number): void {
     const before = this.#neighbour;
+    const neighbour = neighbourFrom(speaker.mac, lldpdu);
     this.#neighbour = neighbour;
-    this.#pinned = neighbour.mac;
-    this.#pinExpires = null;
-    this.#neighbourExpires = expires;
-    if (before === null) {
-      this.#lldp.start(now);
-      if (this.#lastMac !== null && this.#lastMac !== neighbour.mac) this.#user.replaced();
-      this.#lastMac = neighbour.mac;
-    }
+    this.#neighbourExpires = now + lldpdu.ttl * 1000;
+    if (before === null) this.#lldp.start(now);
+    if (this.gate.meet(speaker, meeting, lldpdu)) this.#user.replaced(meeting.isSure, now);
     if (before === null || !sameNeighbour(before, neighbour))
       this.#user.emit({ kind: 'neighbour', neighbour });
+    if (before === null || meeting.isSure) this.#user.emit({ kind: 'place' });
   }
 
   /** The neighbour does not know any more what it knew: its ECP begins anew. */
@@ -425,18 +436,17 @@ export class Adjacency {
     this.#lldp.start(now);
   }
 
-  /** The neighbour is gone for good, and whoever speaks next takes its place. */
-  #unpin(now: number): void {
-    if (this.#neighbour) this.#lose(now);
-    else if (this.#pinned) this.#user.emit({ kind: 'neighbour', neighbour: null });
-    this.#pinned = this.#pinExpires = null;
+  /** The neighbour says good-bye, or somebody in its name. */
+  #leave(now: number): void {
+    this.#lose(now);
+    this.gate.lose('left', now);
+    this.#user.emit({ kind: 'place' });
   }
 
   #lose(now: number): void {
     this.#disconnect();
     this.#neighbourExpires = null;
-    // A bridge may be exchanged while the link stays; a station that is silent must not be stood in for by a VM.
-    if (this.#role === 'station') this.#pinned = null;
+    this.gate.lose('silent', now);
     this.#channels = null;
     if (this.#neighbour !== null) {
       this.#neighbour = null;
@@ -469,7 +479,7 @@ export class Adjacency {
     this.#user.disconnected();
   }
 
-  #receiveEcp({ source, payload }: Frame, now: number): void {
+  #receiveEcp(octets: Uint8Array, { source, payload }: Frame, now: number): void {
     const decoded = this.#dialect.ecp.decode(payload);
     if (!decoded.ok) return this.#ignore('malformed', `from ${source}: ${decoded.error.message}`, now);
     const ecpdu = decoded.value;
@@ -479,30 +489,34 @@ export class Adjacency {
     // Not acknowledged: what it asks could not be answered yet, and it will send again.
     if (ecpdu.operation === 'request' && !this.#connected)
       return this.#ignore('not the neighbour', `from ${source}: EVB is not negotiated`, now);
-    this.#ecp.receive(ecpdu, now);
+    // Acknowledgements are not signed, and end no more than the repeats: what was asked is done by the answer.
+    const taken = ecpdu.operation === 'request' ? this.gate.take(octets, ecpdu.payload, now) : 'fresh';
+    if (taken === 'repeated') this.#ecp.repeated(ecpdu);
+    else if (taken === 'fresh') this.#ecp.receive(ecpdu, now);
   }
 
   #sendEcp(ecpdu: Ecpdu): void {
     const { ecp } = this.#dialect;
-    this.#send(ecp.destination, ecp.etherType, ecp.encode(ecpdu));
+    this.#send(ecp.destination, ecp.etherType, ecp.encode(ecpdu), ecpdu.operation === 'request');
   }
 
   #sendLldp(ttl: number): void {
     const tlvs = this.#tlvs();
     this.#announced = encodeLldpTlvs(tlvs);
     this.#lldpFrames.sent++;
-    this.#send(nearestCustomerBridge, etherTypes.lldp, announcement(this.#options, ttl, tlvs));
+    this.#send(nearestCustomerBridge, etherTypes.lldp, announcement(this.#options, ttl, tlvs), true);
   }
 
-  /** What a change of makes an LLDPDU due. */
+  /** What a change of makes an LLDPDU due; its signature, which always changes, does not. */
   #tlvs(): LldpTlv[] {
     const evb = localEvb(this.#role, this.#options.evb, this.#evb, this.#user.vsis());
-    return announcedTlvs(this.#role, this.#options, evb, this.#channels);
+    const tlvs = announcedTlvs(this.#role, this.#options, evb, this.#channels);
+    return this.gate.isOffered ? [...tlvs, offer] : tlvs;
   }
 
-  #send(destination: MacAddress, etherType: number, payload: Uint8Array): void {
-    const frame = encodeFrame({ destination, source: this.#options.mac, etherType, payload });
-    this.#user.emit({ kind: 'send', frame });
+  #send(destination: MacAddress, etherType: number, payload: Uint8Array, isSigned: boolean): void {
+    const frame = { destination, source: this.#options.mac, etherType, payload };
+    this.#user.emit({ kind: 'send', frame: isSigned ? this.gate.sign(frame) : encodeFrame(frame) });
   }
 
   #ignore(reason: IgnoreReason, detail: string, now: number): void {

@@ -4,6 +4,7 @@ import type { EvbRole } from './evb/ratified.ts';
 import { capabilityBits } from './lldp/capabilities.ts';
 import { managementMac } from './lldp/management.ts';
 import { organizational } from './lldp/organizational.ts';
+import { portIdentity, type PortIdentity } from './signed/identity.ts';
 import { encodeLldpdu, type LldpTlv, type ManagementAddress } from './lldp/packet.ts';
 
 /** By this a Hairpin knows another. */
@@ -48,11 +49,22 @@ export function announcedTlvs(
   ];
 }
 
-/** The LLDPDU; with TTL 0, which is the last word, it has no optional TLVs. */
-export function announcement({ mac, portId }: Identity, ttl: number, tlvs: readonly LldpTlv[]): Uint8Array {
-  return encodeLldpdu({
+/** What LLDP calls this end. */
+export function ownIdentity({ mac, portId }: Pick<Identity, 'mac' | 'portId'>): PortIdentity {
+  return portIdentity(identifiers({ mac, portId }));
+}
+
+function identifiers({ mac, portId }: Pick<Identity, 'mac' | 'portId'>) {
+  return {
     chassisId: { subtype: subtypes.macAddress, id: macToBytes(mac) },
     portId: { subtype: subtypes.interfaceName, id: new TextEncoder().encode(portId) },
+  };
+}
+
+/** The LLDPDU; with TTL 0, which is the last word, it has no optional TLVs. */
+export function announcement(identity: Identity, ttl: number, tlvs: readonly LldpTlv[]): Uint8Array {
+  return encodeLldpdu({
+    ...identifiers(identity),
     ttl,
     tlvs: ttl === 0 ? [] : tlvs,
   });

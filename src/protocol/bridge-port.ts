@@ -1,11 +1,12 @@
-import type { MacAddress } from '../domain/mac-address.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
 import { ownSystemDescription } from './announcement.ts';
 import { earliest } from './deadline.ts';
 import { wasStopped } from './late.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
+import type { Speaker } from './place.ts';
 import { portState, type PortState } from './port-state.ts';
+import type { VerifiedKey } from './signed/counters.ts';
 import type { Trust } from './trust.ts';
 import type { Held } from './vdp/association.ts';
 import {
@@ -59,7 +60,7 @@ export class BridgePort {
       emit,
       connected: (now) => this.#vdp.connected(now),
       disconnected: () => this.#vdp.disconnected(),
-      replaced: () => this.#vdp.stationGone(),
+      replaced: (isSure, now) => this.#vdp.replaced(isSure, now),
       disabled: () => this.#vdp.stationGone('second station'),
       received: (tlvs, now) => this.#vdp.receive(tlvs, now),
       settled: (tlvs) => this.#vdp.settled(tlvs),
@@ -103,6 +104,23 @@ export class BridgePort {
     return this.#take();
   }
 
+  /** Unsigned frames count again, although some were signed here: by the administrator's word. */
+  unpin(now: number): BridgePortOutput[] {
+    this.#adjacency.unpin(now);
+    return this.#take();
+  }
+
+  /** The next station has the port and its VSIs at once, although it does not sign: by the administrator's word. */
+  forget(now: number): BridgePortOutput[] {
+    this.#adjacency.forget(now);
+    return this.#take();
+  }
+
+  keysChanged(now: number): BridgePortOutput[] {
+    this.#adjacency.keysChanged(now);
+    return this.#take();
+  }
+
   tick(now: number): BridgePortOutput[] {
     if (wasStopped(this.deadline(), now)) {
       this.#vdp.excuse(now);
@@ -123,12 +141,21 @@ export class BridgePort {
   }
 
   /**
-   * Whose place this port is, heard at the moment or not, until the link is down or it says good-bye; for the agent to
-   * remember, and to give as the option `station` after its restart. It changes by `linkUp`, `linkDown` and with a
-   * `neighbour` output, and not by `shutdown`.
+   * Whose place this port is, heard at the moment or not; for the agent to remember, and to give as the option `station`
+   * after its restart. It changes by `linkUp`, `linkDown` and with a `place` output, and not by `shutdown`.
    */
-  get station(): MacAddress | null {
-    return this.#adjacency.pinned;
+  get station(): Speaker | null {
+    return this.#adjacency.gate.holder;
+  }
+
+  /** What was verified here, for the agent to remember likewise (`signing.verified`). */
+  get verified(): readonly VerifiedKey[] {
+    return this.#adjacency.gate.verified;
+  }
+
+  /** Until when the place waits for a station that is not heard; null: there is none, or it is heard. */
+  get heldUntil(): number | null {
+    return this.#adjacency.gate.heldUntil;
   }
 
   /** Since when the VSI is held without its station's keep-alives; null: it is kept alive, or not here. */

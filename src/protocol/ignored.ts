@@ -13,6 +13,12 @@ export const ignoreReasons = [
   'not the neighbour',
   /** it speaks LLDP with an EVB TLV as the neighbour does */
   'second speaker',
+  /** it has no signature, and one was verified at this port before */
+  'unsigned',
+  /** no key that is known here made its signature; where none was verified before, it counts as unsigned */
+  'bad signature',
+  /** it was signed before what was taken last: somebody sends an old frame again */
+  'replayed',
   /** LLDP without a usable EVB TLV, or of the same role as this side */
   'no EVB counterpart',
   /** ECP of the version that the neighbour did not negotiate */

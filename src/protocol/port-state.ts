@@ -6,11 +6,19 @@ import type { Timing } from './evb/timers.ts';
 import type { IgnoreReason } from './ignored.ts';
 import type { OtherNeighbour } from './lldp/listener.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
+import type { Speaker } from './place.ts';
+import type { Trust } from './trust.ts';
 
 /** What either end of a link tells of itself: plain data. */
 export interface PortState {
   readonly link: 'up' | 'down';
   readonly neighbour: Neighbour | null;
+  /** why whoever has the port is believed; null: nobody has it */
+  readonly trust: Trust | null;
+  /** whose port it is, also while it is not heard */
+  readonly holder: Speaker | null;
+  /** until when the port waits for a holder that is not heard, in ms of the machine's clock */
+  readonly heldUntil: number | null;
   /** who speaks LLDP to other addresses; for people to read */
   readonly otherNeighbours: readonly OtherNeighbour[];
   /** the last who spoke as a station beside the neighbour, since the link came up */
@@ -40,10 +48,14 @@ export interface VdpCounters {
 
 export function portState(adjacency: Adjacency, vdp: VdpCounters): PortState {
   const { operation, neighbour, otherNeighbours, secondStation, isUp, counters, sChannels } = adjacency;
+  const { trust, gate } = adjacency;
   const { timing, ...evb } = operation;
   return {
     link: isUp ? 'up' : 'down',
     neighbour,
+    trust,
+    holder: gate.holder,
+    heldUntil: gate.heldUntil,
     otherNeighbours,
     secondStation,
     evb,

@@ -2,6 +2,8 @@ import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjace
 import { earliest } from './deadline.ts';
 import { wasStopped } from './late.ts';
 import { portState, type PortState } from './port-state.ts';
+import type { VerifiedKey } from './signed/counters.ts';
+import type { Trust } from './trust.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { Hints, VdpMode } from './vdp/association.ts';
 import { VdpStation, type StationVsi, type VdpStationOutput, type VsiDescription } from './vdp/station.ts';
@@ -67,6 +69,27 @@ export class StationPort {
   receive(frame: Uint8Array, now: number): StationPortOutput[] {
     this.#adjacency.receive(frame, now);
     return this.#take();
+  }
+
+  /** Unsigned frames count again, although some were signed here: by the administrator's word. */
+  unpin(now: number): StationPortOutput[] {
+    this.#adjacency.unpin(now);
+    return this.#take();
+  }
+
+  keysChanged(now: number): StationPortOutput[] {
+    this.#adjacency.keysChanged(now);
+    return this.#take();
+  }
+
+  /** What was verified here, for the agent to remember (`signing.verified`). It changes with a `place` output. */
+  get verified(): readonly VerifiedKey[] {
+    return this.#adjacency.gate.verified;
+  }
+
+  /** Why the bridge is believed; null: there is none. */
+  get trust(): Trust | null {
+    return this.#adjacency.trust;
   }
 
   tick(now: number): StationPortOutput[] {

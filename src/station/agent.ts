@@ -9,6 +9,8 @@ import type { HypervisorEvent } from '../hypervisors/event.ts';
 import { Driver, type Clock } from '../protocol/driver.ts';
 import type { EvbParameters } from '../protocol/evb/parameters.ts';
 import type { ManagementAddress } from '../protocol/lldp/packet.ts';
+import type { SigningOptions } from '../protocol/signed/control.ts';
+import type { VerifiedKey } from '../protocol/signed/counters.ts';
 import { StationPort, type StationPortOutput } from '../protocol/station-port.ts';
 import type { Hints } from '../protocol/vdp/association.ts';
 import { VmTable, type GuestKey, type Wish } from './vm-table.ts';
@@ -47,6 +49,10 @@ export interface StationAgentParts {
   readonly evb: EvbParameters;
   /** of ECP, by chance: the bridge must not take this agent's first ECPDU for its predecessor's last */
   readonly firstSequence: number;
+  /** absent: no control frame is signed or verified */
+  readonly signing?: SigningOptions;
+  /** what was verified of the bridge has changed; the next agent wants to know it */
+  readonly rememberBridge?: (verified: readonly VerifiedKey[]) => void;
   /** as LLDP tells them; the default is the uplink's own address */
   readonly managementAddresses?: readonly ManagementAddress[];
   readonly uplink: {
@@ -121,6 +127,7 @@ export class StationAgent {
       portId: parts.uplink.name,
       evb: parts.evb,
       firstSequence: parts.firstSequence,
+      ...(parts.signing && { signing: parts.signing }),
       ...(parts.managementAddresses && { managementAddresses: parts.managementAddresses }),
     });
     this.#driver = new Driver(machine, parts.clock, (output) => this.#handle(output));
@@ -146,6 +153,12 @@ export class StationAgent {
     this.#runs = runs;
     this.#parts.log('info', `uplink ${this.#parts.uplink.name} is ${runs ? 'up' : 'down'}`);
     this.#driver.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
+  }
+
+  /** Believes an unsigned bridge again. */
+  unpin(): void {
+    this.#parts.log('info', `uplink ${this.#parts.uplink.name}: unpin, by the administrator`);
+    this.#driver.do((machine, now) => machine.unpin(now));
   }
 
   /** Says goodbye (LLDP with TTL 0); the associations are left to the bridge's keep-alive supervision. */
@@ -376,6 +389,9 @@ export class StationAgent {
         return;
       case 'ignored':
         log('warn', `ignored: ${output.reason}: ${output.detail}`);
+        return;
+      case 'place':
+        this.#parts.rememberBridge?.(this.#driver.machine.verified);
         return;
       case 'neighbour':
       case 'other neighbour':

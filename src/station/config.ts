@@ -21,6 +21,8 @@ export const stationConfig = strict({
   token: z.string().min(1).optional(),
   /** the local socket on which a toolstack announces what the station cannot see by itself */
   control: socketPath,
+  /** the file of the key that control frames are signed with; mode 0600. Absent: they are not signed */
+  key: absolutePath.optional(),
   evb,
   managementAddresses,
   /** whether the interface of a VM that is on its way here is set up as soon as the bridge has armed it */

@@ -19,7 +19,7 @@ const announcement = strict({
  * The station's local control socket, for a toolstack that the station cannot watch: `POST /announce` with
  * {"event": "incoming", "vm": "web1", "macs": ["52:54:…"]}; the answer, {"granted": true} or {"granted": false,
  * "reason"}, comes when the bridge's has. `POST /state` tells what the station holds, `POST /filter` where it drops
- * VMs' control frames.
+ * VMs' control frames; `POST /unpin` lets it believe an unsigned bridge again.
  */
 export function serveControl(
   path: string,
@@ -36,6 +36,10 @@ export function serveControl(
       if (!outcome.granted && outcome.unknown)
         throw new LocalSocketError(`${event}: ${outcome.reason}; "started" or "incoming" makes a VM known`);
       return outcome;
+    },
+    unpin: () => {
+      agent.unpin();
+      return Promise.resolve({ done: true });
     },
     state: () => Promise.resolve(agent.state()),
     filter,

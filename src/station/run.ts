@@ -17,6 +17,7 @@ import { ManagerLink } from './manager-link.ts';
 import { hasOtherStation } from './other-station.ts';
 import { QemuWatch } from './qemu-watch.ts';
 import { RunningVmsFile } from './running-vms.ts';
+import { stationSigning } from './signing.ts';
 import { HostTaps } from './taps.ts';
 import { lockUplink } from './uplink-lock.ts';
 import { holdVmFilter } from './vm-filter.ts';
@@ -59,6 +60,7 @@ export async function runStation(
     log: (level, message) => logger[level](message),
   });
 
+  const signing = stationSigning(config, now() / 1e6, (message) => logger.warn(message));
   const watched = new Set<string>();
   const agent = new StationAgent({
     name: config.name,
@@ -72,6 +74,7 @@ export async function runStation(
       mac: interfaceAddress(config.uplink),
       send: (frame) => void socket.send(frame),
     },
+    ...(signing && { signing, rememberBridge: (verified) => signing.remember(verified) }),
     clock: systemClock,
     timestamp: now,
     taps,
@@ -83,6 +86,7 @@ export async function runStation(
   });
   const control = await serveControl(config.control, agent, async () => (await filter).status(), now);
   cleanup.defer(() => control.close());
+  signing?.started();
   const filter = holdVmFilter(config.uplink, (level, message) => logger[level](message), failed);
   const held = await filter;
   cleanup.defer(() => held.close());
@@ -119,6 +123,7 @@ export async function runStation(
   return {
     reload(next) {
       refuseFixed(config, next);
+      signing?.reload();
       qemu.watch(next.qemu);
       manager.follow(next);
       ({ setUpWhenArmed } = next);

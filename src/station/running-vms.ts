@@ -1,6 +1,7 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import * as form from '../api/forms.ts';
+import { replaceFile } from '../api/replace-file.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
 import type { RunningVm } from './agent.ts';
 
@@ -46,8 +47,7 @@ export class RunningVmsFile {
       vsis: vsis.map((vsi) => ({ ...vsi, macs: [...vsi.macs], profile: profileKey(vsi.profile) })),
     }));
     try {
-      writeFileSync(`${this.#path}.new`, JSON.stringify(written), { mode: 0o600 });
-      renameSync(`${this.#path}.new`, this.#path);
+      replaceFile(this.#path, JSON.stringify(written));
     } catch (error) {
       this.#warn(`${this.#path}: ${(error as Error).message}`);
     }

@@ -1,10 +1,11 @@
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { ApiClient } from '../../api/client.ts';
 import { Reporter } from '../../api/reporter.ts';
 import { BridgeAgent } from '../../bridge/agent.ts';
+import { Keyring } from '../../bridge/signing.ts';
 import { ManagerDirectory } from '../../bridge/manager-directory.ts';
 import { bridgeStatus, Whereabouts } from '../../bridge/status.ts';
 import { macFromBytes, parseMac } from '../../domain/mac-address.ts';
@@ -13,6 +14,7 @@ import { systemClock } from '../../linux/clock.ts';
 import { managerConfigSchema } from '../../manager/config.ts';
 import { startManager, type Manager } from '../../manager/manager.ts';
 import { defaultTimers } from '../../protocol/evb/timers.ts';
+import { signingKey } from '../../protocol/signed/key.ts';
 import { ReferenceRelay } from '../../relay/reference/relay.ts';
 import { defaultAgeingTime } from '../../relay/relay.ts';
 import { StationAgent } from '../../station/agent.ts';
@@ -136,6 +138,7 @@ export class SimulatedLab implements Lab {
     const toStation = new Map(
       hosts.map(({ name, port }) => [port as string, this.#cable((frame) => this.#atHost(name, frame))]),
     );
+    const keys = new Map(hosts.map(({ name }) => [name, signingKey(randomBytes(32))]));
     const agent: BridgeAgent = new BridgeAgent({
       name: bridgeName,
       evb,
@@ -152,6 +155,7 @@ export class SimulatedLab implements Lab {
       ageingTime: defaultAgeingTime,
       relay: this.#relay,
       directory,
+      signing: new Keyring(1, new Map([...keys].map(([name, key]) => [name, [key.octets]]))),
       clock: systemClock,
       timestamp,
       stampOf: (ns) => timestamp() - Math.round(Number(process.hrtime.bigint() - ns) / 1000),
@@ -184,6 +188,7 @@ export class SimulatedLab implements Lab {
       const station = new StationAgent({
         name,
         evb,
+        signing: { epoch: 1, canSign: () => true, keysOf: () => [keys.get(name)!] },
         firstSequence: randomInt(1, 65_536),
         uplink: {
           name: uplink,

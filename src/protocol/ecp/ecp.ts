@@ -111,8 +111,18 @@ export class Ecp {
       if (carried === this.#layers[this.#turn]) this.#transmitter.acknowledged(ecpdu.sequence, now);
       return;
     }
-    this.#options.send({ ...ecpdu, operation: 'acknowledgement', payload: new Uint8Array() });
+    this.#acknowledge(ecpdu);
     if (carried.receiver.isNew(ecpdu.sequence, now)) carried.layer.received(ecpdu.payload, now);
+  }
+
+  /** Acknowledges a request that was taken before. */
+  repeated(ecpdu: Ecpdu): void {
+    this.#of(ecpdu.subtype)!.receiver.counters.rxRepeatCount++;
+    this.#acknowledge(ecpdu);
+  }
+
+  #acknowledge(ecpdu: Ecpdu): void {
+    this.#options.send({ ...ecpdu, operation: 'acknowledgement', payload: new Uint8Array() });
   }
 
   /** This machine did not run for a while: an acknowledgement may wait to be read. */

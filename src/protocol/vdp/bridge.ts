@@ -22,6 +22,7 @@ import {
 } from './association.ts';
 import { grants, hasGroupAddress, sameFilter, sameProfile, usesGroups } from './filter.ts';
 import type { Hold } from './hold.ts';
+import { Inheritance } from './inheritance.ts';
 import type { AssociationTlv, UnusableRequest, VdpTlv } from './tlv.ts';
 
 export interface VdpLimits {
@@ -111,7 +112,7 @@ export type ReleaseReason =
   | 'refused'
   /** the agent called `deassociate` */
   | 'by the bridge'
-  /** another station is at the port now */
+  /** another station is at the port now, and did not claim it */
   | 'station gone'
   /** two stations are at the port, and it is disabled */
   | 'second station';
@@ -183,6 +184,8 @@ export class VdpBridge {
   readonly #refused = new Map<VsiId, AssociateRequest>();
   /** de-associated by the bridge, and the station has not acknowledged it */
   readonly #leaving = new Set<VsiId>();
+  /** held for the station that was here before this one */
+  readonly #inherited = new Inheritance();
   /** what is held does not expire before, as its station may be there and not have been heard yet */
   #unheardUntil = -Infinity;
   /** requests that the agent decides on */
@@ -291,9 +294,23 @@ export class VdpBridge {
     }
   }
 
-  /** What was held belonged to a station that cannot be told, as another is at the port, or the port is disabled. */
-  stationGone(reason: 'station gone' | 'second station' = 'station gone'): void {
+  /** What was held belonged to a station that cannot be told, as the port is disabled. */
+  stationGone(reason: 'second station'): void {
     for (const [vsiId, vsi] of this.#vsis) this.#forget(vsiId, vsi, reason);
+  }
+
+  /**
+   * Another station is at the port. What was asked for by the one before is void; what it held goes only once this one
+   * is confirmed, by its signature (`isSure`) or by the first VSI that it is granted, and does not claim it in time.
+   */
+  replaced(isSure: boolean, now: number): void {
+    for (const [vsiId, vsi] of this.#vsis) {
+      this.#settle(vsiId, vsi);
+      if (vsi.held) this.#renewed.touch(vsiId, now);
+      else this.#forget(vsiId, vsi, 'station gone');
+    }
+    this.#inherited.leave(this.#vsis.keys());
+    if (isSure) this.#inherited.confirm(now);
   }
 
   /** These TLVs were acknowledged, or given up. */
@@ -366,6 +383,10 @@ export class VdpBridge {
       const refusal = { code, keep: true, reason: 'there was no decision in time' } as const;
       this.#turnDown(request, refusal, 'resource wait expired', now);
     }
+    for (const vsiId of this.#inherited.expire(timing.keepAliveSupervision, now)) {
+      const vsi = this.#vsis.get(vsiId);
+      if (vsi) this.#forget(vsiId, vsi, 'station gone');
+    }
     if (now < this.#unheardUntil) return;
     for (const vsiId of this.#renewed.expire(timing.keepAliveSupervision, now)) this.#miss(vsiId, now);
     for (const vsiId of this.#lost.expire(this.#isDownForGood(now) ? 0 : this.#options.hold.linkUp, now))
@@ -412,6 +433,7 @@ export class VdpBridge {
     return earliest(
       this.#confirmAt,
       this.#waiting.deadline(timing.resourceWait),
+      this.#inherited.deadline(timing.keepAliveSupervision),
       supervised === null ? null : Math.max(supervised, this.#unheardUntil),
     );
   }
@@ -433,6 +455,7 @@ export class VdpBridge {
       if (sameRequest(vsi.pending.request, request)) return;
     } else if (vsi?.held && renews(vsi.held, request)) {
       this.#heard(vsiId, now);
+      this.#inherited.claim(vsiId, now);
       this.#succeed(request, vsi.held.filter, now);
       this.#options.emit({ kind: 'renewed', vsiId });
       this.#hinted(vsi, request);
@@ -497,6 +520,7 @@ export class VdpBridge {
     vsi.held = { vsiId, association, profile, filter, since };
     vsi.suspended = request.hints.suspended;
     this.#heard(vsiId, now);
+    this.#inherited.claim(vsiId, now);
     this.#succeed(request, filter, now);
   }
 
@@ -605,6 +629,7 @@ export class VdpBridge {
   #forget(vsiId: VsiId, vsi: Vsi, reason: ReleaseReason | null): void {
     this.#settle(vsiId, vsi);
     this.#renewed.delete(vsiId);
+    this.#inherited.forget(vsiId);
     this.#lost.delete(vsiId);
     this.#vsis.delete(vsiId);
     if (reason !== null) this.#options.emit({ kind: 'released', vsiId, reason });

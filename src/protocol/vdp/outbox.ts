@@ -2,6 +2,7 @@ import type { VsiId } from '../../domain/vsi-id.ts';
 import type { Dialect } from '../dialect.ts';
 import { longestPayload } from '../ethernet.ts';
 import { concat, equal } from '../octets.ts';
+import { signatureTlvLength } from '../signed/tlv.ts';
 import type { AssociationTlv, UnusableRequest } from './tlv.ts';
 
 /** A TLV on its way. */
@@ -37,8 +38,8 @@ class Encoded {
 
 /** A TLV goes into so many ECPDUs before it is given up: a busy lldpad stalls for longer than one is repeated. */
 const mostRounds = 10;
-/** Room for the ECP header of either dialect. */
-const reserved = 9;
+/** Room for the ECP header of either dialect, and for a signature. */
+const reserved = 9 + signatureTlvLength;
 const end = Uint8Array.of(0, 0);
 /** Longer than lldpad has no CPU, in ms. */
 const readAfter = 500;

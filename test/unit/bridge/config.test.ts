@@ -27,7 +27,12 @@ test('a bridge without a manager has all that one would tell it', () => {
   assert.equal(profiles?.[0]?.tenant, 'red');
   assert.deepEqual(vsis, [vsi]);
   assert.equal(ageingTime, 300);
-  assert.deepEqual(ports['p1'], { kind: 'station', shaper: 1_000_000, secondStation: 'ignore' });
+  assert.deepEqual(ports['p1'], {
+    kind: 'station',
+    shaper: 1_000_000,
+    secondStation: 'ignore',
+    placeHold: 120,
+  });
   const { tenants: _, ...without } = standalone;
   assert.equal(bridgeConfig.parse(without).tenants, undefined);
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { rememberedStations } from '../../../src/bridge/station-file.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
+import type { PortIdentity } from '../../../src/protocol/signed/identity.ts';
 import type { Neighbour } from '../../../src/protocol/lldp/neighbour.ts';
 import { temporaryDirectory } from '../manager/support.ts';
 import { outside, TestNetwork } from './network.ts';
@@ -22,7 +23,7 @@ test('a VM that speaks LLDP first after a restart of the agent is not the statio
   assert.equal(network.speaks('p1'), true);
 });
 
-test('a station that has said good-bye, or whose link was down, has no place to come back to', () => {
+test('without VSIs, a station that has said good-bye, or whose link was down, has no place to come back to', () => {
   for (const leaves of [
     (network: TestNetwork) => {
       network.stations.p1.stop();
@@ -66,21 +67,33 @@ test('stations are remembered in a file, of the ports that there are', () => {
   const { stations, close } = remembered(directory);
   assert.equal(stations.met('p1', h1), true);
   assert.equal(stations.met('p1', h1), false);
+  const place = { mac, id: '01' as PortIdentity, name: 'h1', key: '0123456789abcdef' };
+  const verified = [{ fingerprint: '0123456789abcdef', epoch: 7, sequence: 42 }];
+  stations.held('p1', { place, verified });
   stations.met('p2', { ...h1, systemName: null });
-  stations.pinned('p2', null);
+  stations.held('p3', { place, verified });
   close();
   assert.deepEqual(readdirSync(directory), ['stations.json'], 'and no half of one beside it');
   const again = remembered(directory);
-  assert.deepEqual(again.stations.at('p1'), { mac, name: 'h1', pinned: true });
-  assert.deepEqual(again.stations.at('p2'), { mac, name: null, pinned: false });
+  assert.deepEqual(again.stations.at('p1'), { mac, name: 'h1', place, verified });
+  assert.deepEqual(again.stations.at('p2'), { mac, name: null, place: null, verified: [] });
   assert.deepEqual(again.warnings, []);
+  assert.equal(again.stations.at('p3'), null, 'nobody was met there');
   const fewer = remembered(directory, ['p1']);
   assert.equal(fewer.stations.at('p2'), null);
 });
 
+test('of a file of an older version, or a newer one, what is known is read', () => {
+  const directory = temporaryDirectory();
+  writeFileSync(file(directory), `{"p1":{"mac":"${mac}","name":"h1","pinned":true}}`);
+  const { stations, warnings } = remembered(directory);
+  assert.deepEqual(stations.at('p1'), { mac, name: 'h1', place: null, verified: [] });
+  assert.deepEqual(warnings, []);
+});
+
 test('a file that is not ours, or half a file, is started without, and replaced', () => {
   const directory = temporaryDirectory();
-  for (const text of ['', '{"p1":', '[]', '{"p1":{"mac":"x","name":"h1","pinned":true}}', '{"p1":null}']) {
+  for (const text of ['', '{"p1":', '[]', '{"p1":{"mac":"x","name":"h1"}}', '{"p1":null}']) {
     writeFileSync(file(directory), text);
     const { stations, close, warnings } = remembered(directory);
     assert.equal(stations.at('p1'), null);

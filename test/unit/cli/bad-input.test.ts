@@ -39,7 +39,7 @@ const files: readonly [what: string, content: object | string, args: string[], c
     'a bridge with an unknown key',
     { ...bridge, prots: {} },
     ['bridge', '--config'],
-    'prots: is not a known key; name, manager, token, tenants, profiles, vsis, stateDirectory, control, evb, ageingTime, managementAddresses, limits, ports would be right',
+    'prots: is not a known key; name, manager, token, stationKeys, tenants, profiles, vsis, stateDirectory, control, evb, ageingTime, managementAddresses, limits, ports would be right',
   ],
   [
     'a bridge that forgets at once',
@@ -87,7 +87,7 @@ const files: readonly [what: string, content: object | string, args: string[], c
     'a station with an unknown key',
     { ...station, uplnk: 'x' },
     ['station', '--config'],
-    'uplnk: is not a known key; name, uplink, manager, token, control, evb, managementAddresses, setUpWhenArmed, qemu would be right',
+    'uplnk: is not a known key; name, uplink, manager, token, control, key, evb, managementAddresses, setUpWhenArmed, qemu would be right',
   ],
   [
     'a station with a long interface name',
@@ -105,7 +105,7 @@ const files: readonly [what: string, content: object | string, args: string[], c
     'a manager with an unknown key',
     { ...manager, tokn: 'x' },
     ['manager', '--config'],
-    'tokn: is not a known key; database, listen, hosts, token, keepMigrations, history would be right',
+    'tokn: is not a known key; database, listen, hosts, token, stationKeys, keepMigrations, history would be right',
   ],
   [
     'a manager on port 99999',

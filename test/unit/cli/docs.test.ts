@@ -24,7 +24,12 @@ it('what docs/configuration.md shows is taken by the agents', () => {
   assert.equal(blocks.length, 6);
   managerConfigSchema.parse(example('database:'));
   const bridge = bridgeConfig.parse(example('name: rack1-sw'));
-  assert.deepEqual(bridge.ports['p1'], { kind: 'station', shaper: 1e10, secondStation: 'ignore' });
+  assert.deepEqual(bridge.ports['p1'], {
+    kind: 'station',
+    shaper: 1e10,
+    secondStation: 'ignore',
+    placeHold: 120,
+  });
   stationConfig.parse(example('name: host7'));
 });
 

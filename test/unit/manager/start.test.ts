@@ -40,7 +40,7 @@ describe('the configuration', () => {
       ),
       'm.yaml: token: does not fit; 8 or more characters without blanks would be right',
       'm.yaml: keepMigrations: is 0; at least 1 would be right',
-      'm.yaml: tokn: is not a known key; database, listen, hosts, token, keepMigrations, history would be right',
+      'm.yaml: tokn: is not a known key; database, listen, hosts, token, stationKeys, keepMigrations, history would be right',
     ]);
   });
 });

@@ -420,7 +420,7 @@ test('what is adopted while the station asks for it is held at once, and the sta
   assert.deepEqual([bridge.state().pending, bridge.state().vsis.length], [0, 1]);
 });
 
-test('a short link flap costs nothing; another station at the port costs all', () => {
+test('a short link flap costs nothing', () => {
   const bridge = connected();
   associate(bridge, 1, 1, 10_000);
   bridge.linkDown(10_100);
@@ -430,12 +430,6 @@ test('a short link flap costs nothing; another station at the port costs all', (
     ['neighbour', 'evb'],
   );
   assert.equal(bridge.state().vsis.length, 1);
-  bridge.linkDown(10_300);
-  bridge.linkUp(10_400);
-  const other = new Peer(parseMac('02:00:00:00:00:09'));
-  const outputs = told(bridge.receive(other.lldp(freshStationEvb), 10_400));
-  assert.ok(outputs.some((output) => output.kind === 'released' && output.reason === 'station gone'));
-  assert.deepEqual(bridge.state().vsis, []);
 });
 
 test('a station that was restarted may begin with the sequence number it used last', () => {

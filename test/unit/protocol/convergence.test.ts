@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Association } from '../../../src/domain/association.ts';
-import type { MacAddress } from '../../../src/domain/mac-address.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import type { BridgePort, BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
 import type { StationPort, StationPortOutput } from '../../../src/protocol/station-port.ts';
 import { dialectNames, type DialectName } from '../../../src/domain/dialect.ts';
 import { draftTiming, timingOf } from '../../../src/protocol/evb/timers.ts';
+import type { Speaker } from '../../../src/protocol/place.ts';
+import type { VerifiedKey } from '../../../src/protocol/signed/counters.ts';
+import { signingKey } from '../../../src/protocol/signed/key.ts';
 import { interval } from '../../../src/protocol/lldp/transmitter.ts';
 import { vdpModes } from '../../../src/protocol/vdp/association.ts';
 import { bridgePort, evb, filled, stationPort, vsi, vsiId } from './fixtures.ts';
@@ -38,6 +40,7 @@ const quiet = (dialect: DialectName) => 2.1 * timing[dialect].keepAlive;
 
 /** with a manager id that both dialects can say */
 const profile = parseProfileKey('0x0c/17/1');
+const key = signingKey(new Uint8Array(32).fill(7));
 const ratifiedOffers = [['ratified'], dialectNames] as const;
 
 /** A station and a bridge on a bad link, with agents that do at random what agents may do. */
@@ -49,6 +52,9 @@ class World {
   readonly dialect: DialectName;
   bridge: BridgeEnd;
   station: StationEnd;
+  /** who has a key */
+  readonly signs: 'both' | 'bridge' | 'station' | 'nobody';
+  epoch = 0;
   healed = false;
   requests = 0;
   renewals = 0;
@@ -60,6 +66,7 @@ class World {
     this.link = new SimulatedLink(this.clock, this.chance);
     this.vsis = 1 + this.chance.below(4);
     this.dialect = this.chance.pick(dialectNames);
+    this.signs = this.chance.pick(['both', 'both', 'bridge', 'station', 'nobody']);
     this.bridge = this.#newBridge();
     this.station = this.#newStation();
   }
@@ -138,7 +145,8 @@ class World {
   #restartBridge(): void {
     const held = this.bridge.machine.state().vsis;
     this.bridge.stop();
-    this.bridge = this.#newBridge(this.chance.pick([this.bridge.machine.station, null]));
+    const { station, verified } = this.bridge.machine;
+    this.bridge = this.chance.pick([true, false]) ? this.#newBridge(station, verified) : this.#newBridge();
     const kept = this.chance.next() < 0.5 ? held : [];
     this.relay.clear();
     for (const { vsiId } of kept) this.relay.set(vsiId, 'held');
@@ -147,8 +155,9 @@ class World {
   }
 
   #restartStation(): void {
+    const { verified } = this.station.machine;
     this.station.stop();
-    this.station = this.#newStation();
+    this.station = this.#newStation(this.chance.pick([verified, []]));
     this.station.do((machine, now) => (this.link.up ? machine.linkUp(now) : []));
   }
 
@@ -157,13 +166,19 @@ class World {
     this.station.do((machine, now) => machine.linkUp(now));
   }
 
-  #newBridge(station: MacAddress | null = null): BridgeEnd {
+  #signing(who: 'bridge' | 'station', verified: readonly VerifiedKey[]) {
+    if (this.signs !== 'both' && this.signs !== who) return {};
+    return { signing: { epoch: ++this.epoch, canSign: () => true, keysOf: () => [key], verified } };
+  }
+
+  #newBridge(station: Speaker | null = null, verified: readonly VerifiedKey[] = []): BridgeEnd {
     const end: BridgeEnd = new End(
       this.link,
       bridgePort({
         firstSequence: this.#firstSequence(),
         evb: { ...evb, timers },
         ...(station && { station }),
+        ...this.#signing('bridge', verified),
       }),
       (output) => {
         if (output.kind === 'released') this.relay.delete(output.vsiId);
@@ -177,11 +192,12 @@ class World {
     return end;
   }
 
-  #newStation(): StationEnd {
+  #newStation(verified: readonly VerifiedKey[] = []): StationEnd {
     const end: StationEnd = new End(
       this.link,
       stationPort({
         firstSequence: this.#firstSequence(),
+        ...this.#signing('station', verified),
         evb: {
           ...evb,
           timers,
@@ -233,6 +249,8 @@ test('whatever the link and the agents do, bridge and station end up with the sa
     assert.equal(world.requests, 0, `${replay}: keep-alives are no requests`);
     assert.equal(world.renewals > 0, Object.keys(bridge).length > 0, `${replay}: keep-alives go on`);
     assert.equal(world.bridge.machine.state().evb.dialect, world.dialect, replay);
+    const trust = world.signs === 'both' ? 'signed' : 'first use';
+    assert.deepEqual([world.bridge.machine.trust, world.station.machine.trust], [trust, trust], replay);
     associated[world.dialect] += Object.values(bridge).filter(
       (association) => association === 'associated',
     ).length;

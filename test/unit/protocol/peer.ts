@@ -58,11 +58,14 @@ export function sent(outputs: readonly { readonly kind: string }[]): Seen[] {
   return outputs.flatMap((output) => ('frame' in output ? [see(output.frame as Uint8Array)] : []));
 }
 
-/** The rest. */
+/** The rest, but for what the agent keeps for its next run. */
 export function told<Output extends { readonly kind: string }>(
   outputs: readonly Output[],
-): Exclude<Output, { kind: 'send' }>[] {
-  return outputs.filter((output): output is Exclude<Output, { kind: 'send' }> => output.kind !== 'send');
+): Exclude<Output, { kind: 'send' | 'place' }>[] {
+  return outputs.filter(
+    (output): output is Exclude<Output, { kind: 'send' | 'place' }> =>
+      output.kind !== 'send' && output.kind !== 'place',
+  );
 }
 
 export const stationEvb: EvbTlv = {
@@ -98,14 +101,18 @@ export class Peer {
     evb: EvbTlv | null,
     ttl = 121,
     chassis = 'host1',
-    more: { readonly destination?: MacAddress; readonly tlvs?: readonly LldpTlv[] } = {},
+    more: {
+      readonly destination?: MacAddress;
+      readonly tlvs?: readonly LldpTlv[];
+      readonly port?: string;
+    } = {},
   ): Uint8Array {
     const organizational = { kind: 'organizational', oui: evbOui, subtype: evbSubtype } as const;
     return this.#frame(
       etherTypes.lldp,
       encodeLldpdu({
         chassisId: { subtype: 7, id: new TextEncoder().encode(chassis) },
-        portId: { subtype: 5, id: new TextEncoder().encode('eth0') },
+        portId: { subtype: 5, id: new TextEncoder().encode(more.port ?? 'eth0') },
         ttl,
         tlvs: [...(evb ? [{ ...organizational, info: encodeEvbTlv(evb) }] : []), ...(more.tlvs ?? [])],
       }),

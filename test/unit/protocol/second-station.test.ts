@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import type { BridgePort, BridgePortOptions } from '../../../src/protocol/bridge-port.ts';
 import { nearestBridge } from '../../../src/protocol/ethernet.ts';
-import { bridgePort, pass, stationMac, vmMac, vsi, vsiId } from './fixtures.ts';
+import { bridgePort, stationMac, vmMac, vsi, vsiId } from './fixtures.ts';
 import { asked, freshStationEvb, Peer, sent, stationEvb, told } from './peer.ts';
 
 const station = new Peer(stationMac);
@@ -81,80 +81,6 @@ test("neither a VM's address, nor LLDP without EVB, nor another address's LLDP, 
   assert.equal(bridge.isDisabled, false);
   assert.equal(bridge.state().secondStation, null);
   assert.equal(bridge.state().vsis.length, 1);
-});
-
-test('a station that fell silent keeps its place until the link was down or it says good-bye', () => {
-  for (const [free, freed] of [
-    [() => [], false],
-    [(bridge: BridgePort) => [bridge.linkDown(200_000), bridge.linkUp(200_001)], true],
-    [(bridge: BridgePort) => bridge.receive(station.lldp(null, 0), 200_000), true],
-  ] as const) {
-    const { bridge } = busy();
-    pass(bridge, 20, 130_000);
-    assert.equal(bridge.state().neighbour, null, 'its TTL is over');
-    free(bridge);
-    bridge.receive(other.lldp(freshStationEvb), 200_002);
-    assert.equal(bridge.state().neighbour?.mac, freed ? otherMac : undefined);
-    if (freed) continue;
-    bridge.receive(station.lldp(stationEvb), 200_003);
-    assert.equal(bridge.state().neighbour?.mac, stationMac);
-  }
-});
-
-/** What the agent finds after its restart: the link is up, a VSI in the data plane, and a station's address. */
-function restarted(options: Partial<BridgePortOptions> = {}): BridgePort {
-  const bridge = bridgePort({ station: stationMac, ...options });
-  const { profile, filter } = vsi(1);
-  bridge.adopt([{ vsiId: vsiId(1), association: 'associated', profile, filter }], 0);
-  bridge.linkUp(0);
-  return bridge;
-}
-
-test('after a restart of the agent the port is still that of the station it was', () => {
-  const { bridge: before } = busy();
-  assert.equal(before.station, stationMac);
-  before.shutdown(20);
-  assert.equal(before.station, stationMac, "the good-bye is the bridge's own");
-
-  const bridge = restarted({ secondStation: 'down' });
-  const [ignored] = told(bridge.receive(other.lldp(freshStationEvb), 10));
-  assert.equal(ignored?.kind === 'ignored' && ignored.reason, 'second speaker');
-  assert.equal(bridge.isDisabled, false, 'whose place it is may be gone');
-  assert.deepEqual(sent(bridge.receive(other.ecp(1, [asked('de-associate', vsi(1))]), 20)), []);
-  bridge.receive(station.lldp(stationEvb), 30_000);
-  assert.equal(bridge.state().neighbour?.mac, stationMac);
-  const renewed = told(bridge.receive(station.ecp(1, [asked('associate', vsi(1))]), 30_010));
-  assert.deepEqual(renewed, [{ kind: 'renewed', vsiId: vsiId(1) }]);
-  bridge.receive(other.lldp(freshStationEvb), 40_000);
-  assert.equal(bridge.isDisabled, true, 'from then on it is as it always is');
-  assert.equal(bridge.station, stationMac);
-});
-
-test('a station that is only remembered has its place for a TTL, until the link was down or it says good-bye', () => {
-  const nobody = { kind: 'neighbour', neighbour: null };
-  const away = restarted();
-  assert.equal(away.station, stationMac);
-  away.receive(other.lldp(freshStationEvb), 119_000);
-  away.tick(120_999);
-  assert.equal(away.station, stationMac);
-  assert.equal(away.deadline(), 121_000);
-  assert.deepEqual(told(away.tick(121_000)).slice(-1), [nobody]);
-  assert.equal(away.station, null);
-
-  const left = restarted();
-  assert.deepEqual(told(left.receive(station.lldp(null, 0), 10)), [nobody]);
-  const unplugged = restarted();
-  unplugged.linkDown(10);
-  unplugged.linkUp(20);
-  const elsewhere = bridgePort({ station: stationMac });
-  elsewhere.linkDown(0);
-  elsewhere.linkUp(20);
-  for (const bridge of [left, unplugged, elsewhere]) {
-    assert.equal(bridge.station, null);
-    bridge.receive(other.lldp(freshStationEvb), 30);
-    assert.deepEqual([bridge.station, bridge.state().neighbour?.mac], [otherMac, otherMac]);
-    assert.deepEqual(bridge.state().vsis, [], "the first one's VSIs are not the second's");
-  }
 });
 
 test('second stations without end cost a bounded part of what LLDPDUs are looked into', () => {

@@ -1,0 +1,89 @@
+import { fstatSync, openSync, closeSync, readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { Invalid } from '../domain/invalid.ts';
+import { lineOf, problemsOf } from './explain.ts';
+
+/** Keys that control frames are signed with, by the names of the stations. The first of a station's is the one in use. */
+export type StationKeys = ReadonlyMap<string, readonly Uint8Array[]>;
+
+const octets = 32;
+const form = `${2 * octets} hexadecimal digits, as "openssl rand -hex ${octets}" prints them,`;
+
+const key = z
+  .string()
+  .regex(new RegExp(`^[0-9a-fA-F]{${2 * octets}}$`), `does not fit; ${form} would be right`)
+  .transform((text) => Uint8Array.from(Buffer.from(text, 'hex')));
+
+/** {host7: "64 digits"}; two of them while a key is being changed */
+export const stationKeysSchema = z.record(
+  z.string().min(1).max(255),
+  z.union([z.array(key).min(1).max(2), key.transform((one) => [one])], {
+    error: `is no key; ${form} or a list of two would be right`,
+  }),
+);
+
+/** The file of a station: one key, or two while they are being changed, each in a line. @throws Invalid */
+export function readStationKey(path: string): Uint8Array[] {
+  const lines = readSecret('key', path)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  if (lines.length < 1 || lines.length > 2)
+    throw new Invalid(
+      `key: ${path} has ${lines.length} lines; one key, or two during a change, would be right`,
+    );
+  return lines.map((line, i) => {
+    const parsed = key.safeParse(line);
+    // never the line itself: it may be most of a key
+    if (!parsed.success) throw new Invalid(`key: ${path}: line ${i + 1} is no key; ${form} would be right`);
+    return parsed.data;
+  });
+}
+
+/** The file of a bridge or a manager: YAML, each station's name with its key. @throws Invalid */
+export function readStationKeys(path: string): StationKeys {
+  const text = readSecret('stationKeys', path);
+  let read: unknown;
+  try {
+    read = parse(text) ?? {};
+  } catch {
+    // its message would quote the keys
+    throw new Invalid(`stationKeys: ${path} is not YAML; lines like "host7: KEY" would be right`);
+  }
+  return stationKeysOf(read, `stationKeys: ${path}`);
+}
+
+/** @throws Invalid */
+export function stationKeysOf(value: unknown, where: string): StationKeys {
+  const parsed = stationKeysSchema.safeParse(value);
+  if (parsed.success) return new Map(Object.entries(parsed.data));
+  const [problem] = problemsOf(parsed.error, null);
+  throw new Invalid(`${where}: ${lineOf(problem!)}`);
+}
+
+/** As the API hands them to bridges. */
+export function stationKeysJson(keys: StationKeys): Record<string, string[]> {
+  return Object.fromEntries(
+    Array.from(keys, ([name, each]) => [name, each.map((one) => Buffer.from(one).toString('hex'))]),
+  );
+}
+
+function readSecret(field: string, path: string): string {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    throw new Invalid(`${field}: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  try {
+    const mode = fstatSync(file).mode & 0o777;
+    if (mode & 0o077)
+      throw new Invalid(
+        `${field}: ${path} has mode 0${mode.toString(8)}, so that others can read it; 0600 would be right`,
+      );
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { ApiError } from '../api/api-error.ts';
+import type { ApiClient } from '../api/client.ts';
+import { stationKeysJson, stationKeysOf, type StationKeys } from '../api/key-file.ts';
+import { replaceFile } from '../api/replace-file.ts';
+
+const intervalMs = 30_000;
+/** At the start of all agents the manager may come last. */
+const soonMs = 1_000;
+
+/**
+ * The stations' keys as the manager has them: asked for again and again until `close`, and kept in a file, so that a
+ * bridge that starts while the manager is away still knows them.
+ */
+export class FetchedKeys {
+  readonly #api: ApiClient;
+  readonly #path: string;
+  readonly #warn: (message: string) => void;
+  #keys: StationKeys;
+  #problem: string | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(api: ApiClient, stateDirectory: string, warn: (message: string) => void) {
+    this.#api = api;
+    this.#path = join(stateDirectory, 'station-keys.json');
+    this.#warn = warn;
+    this.#keys = this.#load();
+  }
+
+  get keys(): StationKeys {
+    return this.#keys;
+  }
+
+  follow(changed: (keys: StationKeys) => void): void {
+    void this.#ask(changed);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#api.close();
+  }
+
+  async #ask(changed: (keys: StationKeys) => void): Promise<void> {
+    let wait = intervalMs;
+    try {
+      const keys = await this.#api.stationKeys();
+      this.#problem = null;
+      if (!this.#isClosed && !isDeepStrictEqual(keys, this.#keys)) this.#take(keys, changed);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      // that the manager is away is told elsewhere
+      if (error.status === null) wait = soonMs;
+      else if (error.message !== this.#problem) this.#warn(`station keys: ${error.message}`);
+      this.#problem = error.message;
+    }
+    if (!this.#isClosed) this.#timer = setTimeout(() => void this.#ask(changed), wait);
+  }
+
+  #take(keys: StationKeys, changed: (keys: StationKeys) => void): void {
+    this.#keys = keys;
+    changed(keys);
+    try {
+      replaceFile(this.#path, JSON.stringify(stationKeysJson(keys)));
+    } catch (error) {
+      this.#warn(`${this.#path} cannot be written: ${(error as Error).message}`);
+    }
+  }
+
+  #load(): StationKeys {
+    try {
+      return stationKeysOf(JSON.parse(readFileSync(this.#path, 'utf8')), this.#path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#warn(`${this.#path} is not of use`);
+      return new Map();
+    }
+  }
+}
