@@ -157,7 +157,7 @@ export function harmless(admission: Admission, speaks: (mac: MacAddress) => bool
   if (taken === undefined) return admission;
   return refuse(
     'invalid VID, GroupID or MAC address',
-    `address ${taken} is a bridge port's or a station's own; another one would be right`,
+    `address ${taken} is a bridge port's, a station's or a host's own; another one would be right`,
   );
 }
 

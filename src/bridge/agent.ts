@@ -34,8 +34,11 @@ import type { Directory, Entitlement } from './directory.ts';
 import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
 import { Flips } from './flips.ts';
+import { hostVsi, hostVsiId, isHostVsi, type Host } from './host-vsi.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
-import { activeNetworkPorts, takenOver } from './network-ports.ts';
+import { MirrorWarnings, unmirrored } from './mirror-sessions.ts';
+import { activeNetworkPorts, takenOver, vlansOf } from './network-ports.ts';
+import { rarp } from './network-frames.ts';
 import { NetworkNews } from './network-news.ts';
 import { Owed } from './owed.ts';
 import type { PortLink } from './port-link.ts';
@@ -70,6 +73,8 @@ export interface StationLink {
   /** the default is "ignore" */
   readonly secondStation?: SecondStationPolicy;
   readonly send: (frame: Uint8Array) => void;
+  /** the host's own traffic */
+  readonly host?: Host | undefined;
   /** hands over to the agent what waits to be read; absent: nothing ever does */
   readonly drain?: () => void;
   /** of VSIs whose keep-alives are lost; absent: `defaultHold` */
@@ -139,6 +144,8 @@ export class BridgeAgent {
   readonly #heeds = new Map<PortName, Heed>();
   readonly #book = new EntryBook();
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
+  readonly #mirrorWarnings: MirrorWarnings;
+  #hosts: ReadonlyMap<VsiId, { readonly port: PortName; readonly host: Host }> = new Map();
   /** network and mirror ports */
   #otherPorts = new Map<PortName, RelayPort>();
   #networkPorts: RelayState['networkPorts'] = new Map();
@@ -167,6 +174,7 @@ export class BridgeAgent {
     this.#parts = parts;
     this.#requestLog = new RequestLog(parts.log);
     this.#stations = parts.stations ?? new Stations();
+    this.#mirrorWarnings = new MirrorWarnings((message) => parts.log('warn', message));
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
     this.#news = new NetworkNews(parts, this.#book.entries);
@@ -192,6 +200,12 @@ export class BridgeAgent {
       this.#stationLinks.set(link.name, link);
       if (link.announcements) this.#heeds.set(link.name, link.announcements);
     }
+    const hosts = new Map(
+      settings.links.flatMap(({ name: port, host }) => (host ? [[hostVsiId(host), { port, host }]] : [])),
+    );
+    for (const vsiId of this.#hosts.keys()) if (!hosts.has(vsiId)) this.#book.declare(vsiId, null);
+    for (const [vsiId, { port, host }] of hosts) this.#book.declare(vsiId, hostVsi(host, port));
+    this.#hosts = hosts;
   }
 
   #open({ name, mac, send, drain }: StationLink): void {
@@ -235,7 +249,9 @@ export class BridgeAgent {
   configure(wanted: PortSettings): void {
     const kept = this.#settings;
     const stay = new Set(wanted.links.map(({ name }) => name));
-    const leaving = kept.links.filter(({ name }) => !stay.has(name));
+    const leaving = kept.links
+      .filter(({ name }) => !stay.has(name))
+      .map((link) => ({ ...link, host: undefined }));
     const others = new Map(wanted.otherPorts);
     for (const { name } of leaving) others.delete(name); // not before its VSIs are let go of
     const before = { others: this.#otherPorts, networkPorts: this.#networkPorts };
@@ -286,9 +302,20 @@ export class BridgeAgent {
     ]);
   }
 
+  /** The hosts' own traffic that is declared, by its VSIID. */
+  get hosts(): ReadonlyMap<VsiId, { readonly port: PortName; readonly host: Host }> {
+    return this.#hosts;
+  }
+
   /** The active network port of each VLAN. */
   get networkPorts(): ReadonlyMap<Vid, PortName> {
     return this.#networkPorts;
+  }
+
+  /** The VLANs that a network port carries. */
+  vlansOf(port: PortName): readonly Vid[] {
+    const other = this.#otherPorts.get(port);
+    return other ? vlansOf(other) : [];
   }
 
   /** How each port's link is. */
@@ -301,10 +328,14 @@ export class BridgeAgent {
     return this.#tenants.inForce;
   }
 
-  /** What the database has otherwise than it is in force, with the reason: the data plane cannot do it, or it is withheld. */
+  /**
+   * What the database has otherwise than it is in force, with the reason: the data plane cannot do it, no port carries it,
+   * or it is withheld.
+   */
   get refused(): ReadonlyMap<string, string> {
     const withheld = this.#parts.directory.withheld?.() ?? new Map<string, string>();
-    return withheld.size ? new Map([...this.#refused, ...withheld]) : this.#refused;
+    const mirrors = unmirrored(this.entries.values(), this.#otherPorts);
+    return new Map([...this.#refused, ...mirrors, ...withheld]);
   }
 
   /** Whether the VSI is attached at a port. */
@@ -327,7 +358,7 @@ export class BridgeAgent {
     const { relay, linkOf } = this.#parts;
     const held = relay.held();
     this.#tenants.inForce = held.tenants;
-    for (const [vsiId, vsi] of held.vsis) this.#adopt(fromRelay(vsiId, vsi));
+    for (const [vsiId, vsi] of held.vsis) if (!isHostVsi(vsi)) this.#adopt(fromRelay(vsiId, vsi));
     for (const [name, driver] of this.#ports) {
       const port = held.ports.get(name);
       const on = port?.kind === 'station' && port.reflectiveRelay;
@@ -352,7 +383,16 @@ export class BridgeAgent {
     }
   }
 
+  #isHostAddress(mac: MacAddress): boolean {
+    return [...this.#hosts.values()].some(({ host }) => host.macs.includes(mac));
+  }
+
   #adopt(entry: VsiEntry): void {
+    const hostAddress = entry.addresses.find((mac) => this.#isHostAddress(mac));
+    if (hostAddress !== undefined) {
+      this.#parts.log('warn', `VSI ${entry.vsiId} is let go of: ${hostAddress} is a host's own address now`);
+      return;
+    }
     let adopted: VsiEntry | null = entry;
     for (const port of entry.attachments.keys())
       if (adopted && !this.#ports.has(port)) {
@@ -463,6 +503,9 @@ export class BridgeAgent {
     for (const [name, vlans] of takenOver(before, this.#networkPorts)) {
       this.#parts.log('info', `${name} is the active network port of VLAN ${vlans.join(', ')} now`);
       this.#news.tookOver(new Set(vlans));
+      for (const { host } of this.#hosts.values())
+        if (vlans.includes(host.vlan))
+          for (const mac of host.macs) this.#parts.relay.tellNetwork(host.vlan, rarp(mac));
     }
   }
 
@@ -825,9 +868,9 @@ export class BridgeAgent {
     this.#requestLog.say(port, level, message, this.#parts.clock.now());
   }
 
-  /** Whether control frames come from the address: a port's own, or a station's. */
+  /** Whether the address is none for a VM: a port's own, a station's, from which control frames come, or a host's. */
   #speaksFor(mac: MacAddress): boolean {
-    return this.#stations.has(mac) || [...this.#macs.values()].includes(mac);
+    return this.#stations.has(mac) || [...this.#macs.values()].includes(mac) || this.#isHostAddress(mac);
   }
 
   /** @param passing it may be granted when asked again: what the VSI holds here, it keeps */
@@ -1080,6 +1123,7 @@ export class BridgeAgent {
       },
       this.#book.unapplied ?? undefined,
     );
+    this.#mirrorWarnings.look(this.#book.unapplied ?? this.entries.keys(), this.entries, this.#otherPorts);
     this.#book.applied();
     this.#owed.done();
   }
@@ -1140,7 +1184,7 @@ export class BridgeAgent {
 }
 
 /** From where nothing is sent: a port without an interface is down. */
-const noAddress = parseMac('00:00:00:00:00:00');
+export const noAddress = parseMac('00:00:00:00:00:00');
 
 /** Where none was met, there is none that may have what only some may. */
 const nobody = { name: null };

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { socketPathOctets } from '../api/local-socket.ts';
 import type { Tenant } from '../api/tenant.ts';
 import type { VsiSpec } from '../api/vsi.ts';
+import type { MacAddress } from '../domain/mac-address.ts';
 import type { PortProfile } from '../domain/port-profile.ts';
 import { profileKey } from '../domain/profile-ref.ts';
 import { vlansOutside, vlansText } from '../domain/vlan-range.ts';
@@ -24,6 +25,7 @@ type Port =
       readonly kind: 'station' | 'network';
       readonly shaper?: number | undefined;
       readonly peerDelivery?: true | undefined;
+      readonly host?: { readonly macs: readonly MacAddress[] } | undefined;
     };
 
 interface Contradiction {
@@ -41,6 +43,7 @@ export function* contradictions(config: Checked): Generator<Contradiction> {
         message:
           'is there beside a shaper, which queues what peer delivery lets past it; one of the two would be right',
       };
+  yield* hosts(ports, vsis ?? []);
   const socket = Buffer.byteLength(defaultControl(stateDirectory));
   if (control === undefined && socket > socketPathOctets)
     yield {
@@ -64,6 +67,21 @@ export function* contradictions(config: Checked): Generator<Contradiction> {
 /** Where the control socket is unless the configuration says otherwise. */
 export function defaultControl(stateDirectory: string): string {
   return join(stateDirectory, 'control.sock');
+}
+
+/** A host's own addresses are nobody else's. */
+function* hosts(ports: Checked['ports'], vsis: readonly VsiSpec[]): Generator<Contradiction> {
+  const owners = new Map(vsis.flatMap(({ vsiId, macs }) => macs.map((mac) => [mac, `VSI ${vsiId}'s`])));
+  for (const [name, port] of Object.entries(ports))
+    for (const mac of (port.kind === 'station' && port.host?.macs) || []) {
+      const owner = owners.get(mac);
+      if (owner !== undefined)
+        yield {
+          path: ['ports', name, 'host', 'macs'],
+          message: `has ${mac}, which is ${owner}; an address of the host's own would be right`,
+        };
+      owners.set(mac, `the host's at ${name}`);
+    }
 }
 
 interface Written {

@@ -14,7 +14,7 @@ import { strict } from '../api/strict.ts';
 import { tenantSchema } from '../api/tenant.ts';
 import { vsiSpecSchema } from '../api/vsi.ts';
 import { defaultHold, noHold, type Hold } from '../protocol/vdp/hold.ts';
-import { defaultAgeingTime } from '../relay/relay.ts';
+import { defaultAgeingTime, hostProtocols, type HostProtocol } from '../relay/relay.ts';
 import { contradictions, defaultControl } from './config-checks.ts';
 
 /** How frames leave by a port (PortEgress). */
@@ -33,6 +33,12 @@ const port = z.discriminatedUnion('kind', [
     announcements: z.enum(['armed', 'never']).optional(),
     /** how long a VSI is held whose keep-alives are lost, in s; absent: for as long as the link is up, and a minute after that */
     hold: z.union([z.literal('release'), z.int().min(1).max(1_000_000)]).optional(),
+    /** the host's own traffic, which no VDP associates */
+    host: strict({
+      macs: z.array(form.mac).min(1).max(64),
+      vlan: form.vlan,
+      tagged: z.boolean().default(false),
+    }).optional(),
     /** when a second station speaks at it: go on with the first, or let go of all and be down until the link was */
     secondStation: z.enum(['ignore', 'down']).default('ignore'),
     /** how long the port waits for a station that does not sign and is not heard, in s; then another can have it */
@@ -47,6 +53,10 @@ const port = z.discriminatedUnion('kind', [
       .array(form.vlan)
       .refine((vlans) => new Set(vlans).size === vlans.length, 'has a VLAN twice; each once would be right')
       .default([]),
+    /** the VLAN that the switch's own stack is in at this port, tagged unless it is the native one; absent: in none */
+    hostVlan: form.vlan.optional(),
+    /** control frames that the switch's own stack gets */
+    hostProtocols: z.array(z.enum(Object.keys(hostProtocols) as HostProtocol[])).default([]),
     ...egress,
   }).refine(({ nativeVlan, vlans }) => nativeVlan === undefined || !vlans.includes(nativeVlan), {
     path: ['vlans'],

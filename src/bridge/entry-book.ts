@@ -57,6 +57,13 @@ export class EntryBook {
     return this.#ports.has(port);
   }
 
+  /** The relay is told of a VSI that has no entry, because nobody asks for it; null: not any more. */
+  declare(vsiId: VsiId, vsi: RelayVsi | null): void {
+    this.#unapplied?.add(vsiId);
+    if (vsi) this.#relayed.set(vsiId, vsi);
+    else this.#relayed.delete(vsiId);
+  }
+
   /** Null: the VSI is nowhere any more. */
   put(vsiId: VsiId, entry: VsiEntry | null): void {
     this.#unapplied?.add(vsiId);

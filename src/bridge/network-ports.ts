@@ -25,7 +25,8 @@ export function activeNetworkPorts(
   return active;
 }
 
-function vlansOf(port: RelayPort): readonly Vid[] {
+/** The VLANs that a port carries, the native one first; none if it is no network port. */
+export function vlansOf(port: RelayPort): readonly Vid[] {
   if (port.kind !== 'network') return [];
   return port.nativeVlan === null ? port.vlans : [port.nativeVlan, ...port.vlans];
 }

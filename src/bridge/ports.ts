@@ -127,11 +127,6 @@ export class Ports {
     }
   }
 
-  /** Compares all ports with the kernel: what it told may have been lost. */
-  compare(): void {
-    for (const port of this.#ports.values()) this.#look(port);
-  }
-
   close(): void {
     for (const name of this.#ports.keys()) this.remove(name);
   }

@@ -19,6 +19,9 @@ const changeableOfPort: readonly string[] = [
   'nativeVlan',
   'vlans',
   'session',
+  'host',
+  'hostVlan',
+  'hostProtocols',
 ];
 
 /** @throws Invalid if the file says otherwise what cannot change while the agent runs */

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { refuseIfServed } from '../api/local-socket.ts';
 import { Invalid } from '../domain/invalid.ts';
+import type { MacAddress } from '../domain/mac-address.ts';
 import { fromMonotonic, monotonicMs, now, systemClock } from '../linux/clock.ts';
 import { monitorLinks } from '../linux/link-monitor.ts';
 import { hasMountsOfItsOwn } from '../linux/namespace.ts';
@@ -11,10 +12,11 @@ import { evbParameters } from '../protocol/evb/parameters.ts';
 import { managementIp } from '../protocol/lldp/management.ts';
 import { EbpfRelay } from '../relay/ebpf/relay.ts';
 import type { PortEgress, PortName, RelayPort } from '../relay/relay.ts';
-import { BridgeAgent, type PortSettings, type StationLink } from './agent.ts';
+import { BridgeAgent, noAddress, type PortSettings, type StationLink } from './agent.ts';
 import { controlPath, holdOf, type BridgeConfig } from './config.ts';
 import { serveControl } from './control.ts';
 import { managed } from './managed.ts';
+import { checkRouteToManager } from './manager-route.ts';
 import { Ports } from './ports.ts';
 import { portChanges, refuseWhatIsFixed } from './reload.ts';
 import { signingKeys } from './signing-keys.ts';
@@ -38,6 +40,10 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<R
   const log = (level: 'info' | 'warn', message: string) => logger[level](message);
   await refuseIfServed(controlPath(config)); // before the data plane is touched: it may be another agent's
   using cleanup = new DisposableStack();
+  const checkRoute = async ({ manager, ports }: BridgeConfig) => {
+    if (manager !== undefined) await checkRouteToManager(manager, ports, (message) => log('warn', message));
+  };
+  await checkRoute(config);
   if (makeStateDirectory(config.stateDirectory)) cleanup.defer(() => removeIfEmpty(config.stateDirectory));
   const source = sourceOf(config, logger);
   const memory = rememberedStations(config.stateDirectory, Object.keys(config.ports), (message) =>
@@ -115,6 +121,7 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<R
       const words = { added: [...added.keys()], removed, changed };
       for (const [what, names] of Object.entries(words))
         if (names.length) log('info', `ports ${what}: ${names.join(', ')}`);
+      checkRoute(next).catch((error: unknown) => log('warn', (error as Error).message));
     },
     async close() {
       agent.stop();
@@ -164,13 +171,18 @@ function settingsOf(config: BridgeConfig, ports: Ports): PortSettings {
             placeHold: port.placeHold * 1_000,
             announcements: port.announcements,
             hold: holdOf(port.hold),
+            host: port.host,
             drain: () => ports.drain(name),
             send: (frame) => ports.send(name, frame), // a port that is down drops it, and ECP tries again
           },
         ]
       : [],
   );
-  return { links, otherPorts: otherPorts(config), ageingTime: config.ageingTime };
+  return {
+    links,
+    otherPorts: otherPorts(config, (name) => ports.macOf(name)),
+    ageingTime: config.ageingTime,
+  };
 }
 
 function egressOf({
@@ -183,12 +195,22 @@ function egressOf({
   return { ...(shaper && { shaper }), ...(peerDelivery && { peerDelivery }) };
 }
 
-function otherPorts(config: BridgeConfig): ReadonlyMap<PortName, RelayPort> {
+function otherPorts(
+  config: BridgeConfig,
+  macOf: (port: PortName) => MacAddress | undefined,
+): ReadonlyMap<PortName, RelayPort> {
   const ports = new Map<PortName, RelayPort>();
   for (const [name, port] of Object.entries(config.ports))
     if (port.kind === 'network') {
-      const { kind, nativeVlan = null, vlans } = port;
-      ports.set(name, { kind, nativeVlan, vlans, ...egressOf(port) });
+      const { kind, nativeVlan = null, vlans, hostVlan: vlan = null, hostProtocols: protocols } = port;
+      const host = { vlan, address: macOf(name) ?? noAddress, protocols };
+      ports.set(name, {
+        kind,
+        nativeVlan,
+        vlans,
+        ...((vlan ?? protocols.length) && { host }),
+        ...egressOf(port),
+      });
     } else if (port.kind === 'mirror') ports.set(name, port);
   return ports;
 }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { tenantSchema } from '../api/tenant.ts';
 import type { RateLimit } from '../domain/port-profile.ts';
+import type { MacAddress } from '../domain/mac-address.ts';
 import { profileKey, type ProfileKey } from '../domain/profile-ref.ts';
-import type { Vid } from '../domain/vid.ts';
+import { nullVid, type Vid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { BridgePort } from '../protocol/bridge-port.ts';
 import type { Timing } from '../protocol/evb/timers.ts';
@@ -31,6 +32,7 @@ export interface ShownBridge {
   readonly owed: string | null;
   readonly ports: readonly ShownPort[];
   readonly vsis: readonly CountedVsi[];
+  readonly hosts: readonly ShownHost[];
   /** the limits that are in force */
   readonly tenants: readonly ShownTenant[];
   /** addresses learned on network ports; null: the relay does not tell */
@@ -58,6 +60,8 @@ export interface ShownPort {
   readonly name: PortName;
   readonly kind: RelayPort['kind'];
   readonly link: PortLink;
+  /** of a network port: the VLANs in which it is the active one, and those in which it stands by */
+  readonly network?: { readonly active: readonly Vid[]; readonly standby: readonly Vid[] };
   /** octets behind the Ethernet header; null: it has no interface */
   readonly mtu: number | null;
   readonly frames: {
@@ -99,6 +103,14 @@ export type ShownVsi = Omit<Machine['vsis'][number], 'since' | 'heldSince'> & {
   readonly held: number | null;
 };
 
+/** A host's own traffic, which the configuration declares. */
+export interface ShownHost extends Omit<CountedPlace, 'role'> {
+  readonly vsiId: VsiId;
+  readonly macs: readonly MacAddress[];
+  readonly vlan: Vid;
+  readonly tagged: boolean;
+}
+
 /** What is counted of a VSI. */
 export interface CountedVsi {
   readonly vsiId: VsiId;
@@ -136,6 +148,14 @@ export function shown(
     owed: agent.owed,
     ports: portsOf(agent, counters.ports, mtuOf, now),
     vsis: Array.from(agent.entries.values(), (entry) => vsiOf(entry, counters, names)),
+    hosts: Array.from(agent.hosts, ([vsiId, { port, host }]) => {
+      const { role: _, ...counted } = placeOf(
+        'active',
+        { port, wireVid: nullVid },
+        counters.vsis.get(vsiId)?.get(port),
+      );
+      return { vsiId, ...host, ...counted };
+    }),
     tenants: Array.from(
       agent.tenants,
       ([name, limits]) => z.encode(tenantSchema, { name, ...limits }) as ShownTenant,
@@ -191,12 +211,19 @@ function portsOf(
         out: counted?.framesOut ?? 0,
         dropped: occurred(counted?.dropped),
       },
+      ...(kind === 'network' && { network: networkOf(agent, port) }),
       ...(machine
         ? { station: stationOf(machine, now, (vsiId) => placeAt(port, agent.entries.get(vsiId))) }
         : {}),
     };
   });
   return ports.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+}
+
+function networkOf(agent: BridgeAgent, port: PortName): NonNullable<ShownPort['network']> {
+  const isActive = (vlan: Vid) => agent.networkPorts.get(vlan) === port;
+  const vlans = agent.vlansOf(port);
+  return { active: vlans.filter(isActive), standby: vlans.filter((vlan) => !isActive(vlan)) };
 }
 
 /** A port that a second station has disabled is down, whatever its cable. */

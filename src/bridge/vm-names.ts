@@ -16,6 +16,8 @@ export class VmNames {
 
   /** Of a VSI that is here; null where it is not, or its name is not known. */
   of(vsiId: VsiId): string | null {
+    const declared = this.#agent.hosts.get(vsiId);
+    if (declared) return `host at ${declared.port}`;
     const entry = this.#agent.entries.get(vsiId);
     return (entry && this.#directory.known(vsiId, entry.profile)?.grant?.name) ?? null;
   }

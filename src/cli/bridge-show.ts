@@ -1,7 +1,15 @@
 import { callLocal } from '../api/local-socket.ts';
 import { profileKey } from '../domain/profile-ref.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
-import type { CountedVsi, Dropped, ShownBridge, ShownPort, ShownTenant, ShownVsi } from '../bridge/show.ts';
+import type {
+  CountedVsi,
+  Dropped,
+  ShownBridge,
+  ShownHost,
+  ShownPort,
+  ShownTenant,
+  ShownVsi,
+} from '../bridge/show.ts';
 import { Failure } from './failure.ts';
 import { table, tenantHeading } from './output.ts';
 
@@ -16,7 +24,7 @@ export async function askBridge(socket: string, port: string | undefined): Promi
     const places = vsi.places.filter((place) => place.port === port);
     return places.length ? [{ ...vsi, places }] : [];
   });
-  return { ...bridge, ports, vsis };
+  return { ...bridge, ports, vsis, hosts: bridge.hosts.filter((host) => host.port === port) };
 }
 
 /** A bridge for people: a paragraph for each port, then what is counted of VSIs and what limits tenants. */
@@ -25,6 +33,7 @@ export function bridgeText({
   owed,
   ports,
   vsis,
+  hosts,
   tenants,
   learned,
   refused,
@@ -41,6 +50,7 @@ export function bridgeText({
     ...refused.map(({ what, reason }) => `not in force: ${what}: ${reason}`),
     ...ports.map((port) => portText(port, vms)),
     ...(vsis.length ? [vsisText(vsis)] : []),
+    ...(hosts.length ? [hostsText(hosts)] : []),
     `flips before the station's word: ${flips.flipped}, ${flips.confirmed} confirmed, ${flips.undone} undone, ${flips.provisional} provisional\n` +
       `told the network: ${announced.sent} frames, ${announced.waiting} VSIs wait, ${announced.restless} moved too often`,
     ...(tenants.length ? [tenantsText(tenants)] : []),
@@ -82,13 +92,48 @@ function tenantsText(tenants: readonly ShownTenant[]): string {
 
 type Vms = ReadonlyMap<VsiId, string | null>;
 
-function portText({ name, kind, link, mtu, frames, station }: ShownPort, vms: Vms): string {
+function portText({ name, kind, link, mtu, frames, network, station }: ShownPort, vms: Vms): string {
   const lines = [
     `${name}  ${kind} port, ${linkText[link]}${mtu === null ? '' : `, MTU ${mtu}`}`,
     `  frames      in ${frames.in}, out ${frames.out}, dropped ${counts(frames.dropped)}`,
+    ...(network ? networkLines(network) : []),
     ...(station ? stationLines(station, vms) : []),
   ];
   return lines.join('\n');
+}
+
+function networkLines({ active, standby }: NonNullable<ShownPort['network']>): string[] {
+  return [
+    ...(active.length ? [`  active      in VLAN ${ranges(active)}`] : []),
+    ...(standby.length ? [`  stands by   in VLAN ${ranges(standby)}`] : []),
+  ];
+}
+
+/** "1-3,10" */
+function ranges(vlans: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const vlan of vlans.toSorted((a, b) => a - b)) {
+    const last = runs.at(-1);
+    if (last?.[1] === vlan - 1) last[1] = vlan;
+    else runs.push([vlan, vlan]);
+  }
+  return runs.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
+}
+
+function hostsText(hosts: readonly ShownHost[]): string {
+  return table(
+    ['HOST AT', 'ADDRESSES', 'VLAN', 'FROM HOST', 'octets', 'TO HOST', 'octets', 'DROPPED'],
+    hosts.map(({ port, macs, vlan, tagged, fromVm, toVm, dropped }) => [
+      port,
+      macs.join(','),
+      tagged ? `${vlan} tagged` : vlan,
+      fromVm.frames,
+      fromVm.octets,
+      toVm.frames,
+      toVm.octets,
+      counts(dropped),
+    ]),
+  );
 }
 
 const linkText = {

@@ -37,11 +37,39 @@ test('a bridge without a manager has all that one would tell it', () => {
   assert.equal(bridgeConfig.parse(without).tenants, undefined);
 });
 
+test("a network port's stack and a host's own traffic are declared at their ports", () => {
+  const host = { macs: ['52:54:00:00:00:77'], vlan: 10 };
+  const { ports } = bridgeConfig.parse({
+    ...standalone,
+    ports: {
+      p1: { kind: 'station', host },
+      n1: { kind: 'network', nativeVlan: 10, hostVlan: 30, hostProtocols: ['lacp'] },
+    },
+  });
+  const { host: declared } = ports['p1'] as Extract<(typeof ports)[string], { kind: 'station' }>;
+  assert.deepEqual(declared, { ...host, tagged: false });
+  const { hostVlan, hostProtocols } = ports['n1'] as Extract<(typeof ports)[string], { kind: 'network' }>;
+  assert.deepEqual([hostVlan, hostProtocols], [30, ['lacp']]);
+});
+
+const host = { macs: ['52:54:00:00:00:77'], vlan: 10 };
 const guarded = { ...profile, guards: { address: true } };
 const refusals: [object, string][] = [
   [
     { manager: 'unix:/run/m.sock', profiles: undefined, vsis: undefined },
     'manager: is given beside tenants, profiles and vsis; either of the two would be right',
+  ],
+  [
+    { ports: { p1: { kind: 'station', host }, p2: { kind: 'station', host } } },
+    "ports.p2.host.macs: has 52:54:00:00:00:77, which is the host's at p1; an address of the host's own would be right",
+  ],
+  [
+    { ports: { p1: { kind: 'station', host: { ...host, macs: vsi.macs } } } },
+    "ports.p1.host.macs: has 52:54:00:00:00:0a, which is VSI fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f's; an address of the host's own would be right",
+  ],
+  [
+    { ports: { p1: { kind: 'station', host: { ...host, macs: [...host.macs, ...host.macs] } } } },
+    "ports.p1.host.macs: has 52:54:00:00:00:77, which is the host's at p1; an address of the host's own would be right",
   ],
   [{ tenants: [tenant, tenant] }, 'tenants.1.name: red is there twice; once would be right'],
   [

@@ -115,7 +115,7 @@ test('a VSI does not get the address of a station or of a port, whose frames wou
     peers.ask('p1', 'associate', { filter: withMac(mac) });
     assert.equal(
       network.logged.at(-1),
-      `VSI ${web1.vsiId} associate at p1: refused, invalid VID, GroupID or MAC address: address ${mac} is a bridge port's or a station's own; another one would be right`,
+      `VSI ${web1.vsiId} associate at p1: refused, invalid VID, GroupID or MAC address: address ${mac} is a bridge port's, a station's or a host's own; another one would be right`,
     );
   }
   network.restartBridge();

@@ -2,6 +2,7 @@ import { BridgeAgent, type StationLink } from '../../../src/bridge/agent.ts';
 import type { Grant } from '../../../src/bridge/admission.ts';
 import type { Heed } from '../../../src/bridge/announcements.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from '../../../src/bridge/directory.ts';
+import type { Host } from '../../../src/bridge/host-vsi.ts';
 import { Stations, type Station } from '../../../src/bridge/stations.ts';
 import type { MigrationReport } from '../../../src/api/migration.ts';
 import { macToBytes, parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
@@ -152,6 +153,8 @@ export class TestNetwork {
   readonly #heed: Heed | undefined;
   readonly #hold: Hold | undefined;
   readonly #otherPorts: ReadonlyMap<string, RelayPort>;
+  /** the hosts' own traffic that is declared, by station port */
+  hosts: Readonly<Record<string, Host>> = {};
   /** what the bridge's agent has kept over its restart */
   #met: ReadonlyMap<string, Station> = new Map();
 
@@ -160,8 +163,14 @@ export class TestNetwork {
    * @param hold what they do with VSIs whose keep-alives are lost
    * @param others its network and mirror ports
    */
-  constructor(heed?: Heed, hold?: Hold, others: Readonly<Record<string, RelayPort>> = { n1 }) {
+  constructor(
+    heed?: Heed,
+    hold?: Hold,
+    others: Readonly<Record<string, RelayPort>> = { n1 },
+    hosts: Readonly<Record<string, Host>> = {},
+  ) {
     this.#otherPorts = new Map(Object.entries(others));
+    this.hosts = hosts;
     this.#heed = heed;
     this.#hold = hold;
     this.stations = { p1: this.#station('p1', 1), p2: this.#station('p2', 2) };
@@ -291,6 +300,7 @@ export class TestNetwork {
       announcements: this.#heed,
       ...(hold && { hold }),
       secondStation: 'down',
+      host: this.hosts[name],
       send: (bytes) => {
         if (lives()) this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));
       },
