@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { HypervisorEvent, HypervisorWatcher } from '../../src/hypervisors/event.ts';
@@ -71,6 +71,12 @@ function named(files: string, name: string, ...args: string[]): ChildProcess {
 async function until(count: number): Promise<void> {
   const signal = AbortSignal.timeout(patience);
   while (events.length < count) await once(told, 'told', { signal });
+}
+
+/** Whether the socket is one that accepts (unix(7), /proc/net/unix: flags), and not merely bound. */
+function listens(path: string): boolean {
+  const sockets = readFileSync('/proc/net/unix', 'utf8').split('\n');
+  return sockets.some((line) => line.endsWith(` ${path}`) && line.split(' ')[3] === '00010000');
 }
 
 function of(vm: string): string[] {
@@ -248,7 +254,7 @@ test('a QEMU that stands still when it starts is waited for, with one line', asy
   expected = [/m1\.ev: no QMP greeting yet; it is waited for/];
   const path = join(directory, 'm1.ev');
   const child = qemu('m1', '-machine', 'none');
-  while (!existsSync(path)) await sleep(1);
+  while (!listens(path)) await sleep(1);
   child.kill('SIGSTOP');
   await sleep(2500);
   child.kill('SIGCONT');
