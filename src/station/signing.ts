@@ -6,6 +6,7 @@ import { replaceFile } from '../api/replace-file.ts';
 import type { SigningOptions } from '../protocol/signed/control.ts';
 import type { VerifiedKey } from '../protocol/signed/counters.ts';
 import { signingKey } from '../protocol/signed/key.ts';
+import { Numbering } from '../protocol/signed/numbering.ts';
 
 const count = z.int().min(0).max(0xffff_ffff);
 const file = z.array(z.object({ fingerprint: z.string(), epoch: count, sequence: count }));
@@ -33,7 +34,7 @@ export function stationSigning(
   const path = `${control}.bridge`;
   const epoch = nextEpoch(`${control}.epoch`, clockSeconds);
   return {
-    epoch,
+    numbering: new Numbering(epoch),
     canSign: () => true,
     keysOf: () => keys,
     verified: load(path, warn),

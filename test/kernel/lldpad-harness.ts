@@ -54,11 +54,12 @@ export class Wires implements AsyncDisposable {
     return `${this.switch}-${port}`;
   }
 
-  /** The wire of a port, and the interfaces at its ends. */
+  /** The wire of a port, and the interfaces at its ends; the host's has its address as hardware has: the same when it is made anew. */
   async plug(port: 'p1' | 'p2'): Promise<void> {
     const namespace = this.host(port);
+    const address = `02:00:5e:00:53:0${port === 'p1' ? 1 : 2}`;
     await ip(this.switch, [
-      `link add ${port} type veth peer name ${stationLink} netns ${namespace}`,
+      `link add ${port} type veth peer name ${stationLink} address ${address} netns ${namespace}`,
       `link set ${port} up`,
     ]);
     await ip(namespace, [`link set ${stationLink} up`]);

@@ -19,6 +19,7 @@ let problems: string[];
 /** what a test expects to be told of the monitors; the others expect nothing */
 let expected: RegExp[];
 const children: ChildProcess[] = [];
+const patience = 60_000;
 
 beforeEach(() => {
   directory = mkdtempSync('/run/hp-qemu-');
@@ -68,7 +69,8 @@ function named(files: string, name: string, ...args: string[]): ChildProcess {
 }
 
 async function until(count: number): Promise<void> {
-  while (events.length < count) await once(told, 'told');
+  const signal = AbortSignal.timeout(patience);
+  while (events.length < count) await once(told, 'told', { signal });
 }
 
 function of(vm: string): string[] {

@@ -8,6 +8,7 @@ import { decodeFrame, etherTypes } from '../../src/protocol/ethernet.ts';
 import { vdpErrorCodes, vdpModes } from '../../src/protocol/vdp/association.ts';
 import { decodeDraftVdp } from '../../src/protocol/vdp/draft.ts';
 import { decodeVdpdu } from '../../src/protocol/vdp/ratified.ts';
+import { withReasons } from '../../src/protocol/vdp/reason.ts';
 import { stationMac } from '../unit/protocol/fixtures.ts';
 import { must } from '../unit/protocol/peer.ts';
 import { ownCapture } from '../unit/protocol/pcap.ts';
@@ -25,6 +26,7 @@ async function tshark(name: string, fields: readonly string[]): Promise<string[]
   });
 }
 
+const organizational = '127';
 const hex = (value: number, digits: number) => `0x${value.toString(16).padStart(digits, '0')}`;
 const flag = (value: boolean) => (value ? '1' : '0');
 
@@ -102,9 +104,15 @@ test('tshark reads our ECPDUs and VDPDUs as we do, but for what Wireshark 4.0 ha
       [[hex(Number(operation !== 'request'), 4)], [hex(subtype, 4)], [`${sequence}`]],
     );
     if (operation !== 'request') return;
-    const { tlvs } = must(decodeVdpdu(payload));
+    const tlvs = withReasons(must(decodeVdpdu(payload)).tlvs);
     const known = tlvs.filter((tlv) => tlv.kind === 'request' || tlv.kind === 'answer');
-    assert.deepEqual(types, ['5', ...known.map(({ mode }) => `${vdpModes.indexOf(mode) + 1}`)]);
+    const reasoned = (tlv: (typeof known)[number]) =>
+      tlv.kind === 'answer' && tlv.refusal?.reason !== undefined;
+    const seen = known.flatMap((tlv) => [
+      `${vdpModes.indexOf(tlv.mode) + 1}`,
+      ...(reasoned(tlv) ? [organizational] : []),
+    ]);
+    assert.deepEqual(types, ['5', ...seen]);
     const full = known.filter(({ mode }) => mode === 'associate' || mode === 'de-associate');
     associations += full.length;
     const formats = ['vid', 'mac-vid', 'group-vid', 'group-mac-vid'];
@@ -150,11 +158,13 @@ test('tshark reads our ECPDUs of draft 0.2 as we do', async () => {
     const [mode, seq, ...fields] = rows[i]!;
     assert.deepEqual([mode, seq], [[hex(Number(operation !== 'request'), 2)], [hex(sequence, 4)]]);
     if (operation !== 'request') return;
-    const read = must(decodeDraftVdp(frame.source === stationMac ? 'bridge' : 'station', payload));
+    const read = withReasons(
+      must(decodeDraftVdp(frame.source === stationMac ? 'bridge' : 'station', payload)),
+    );
     const tlvs = read.filter((tlv) => tlv.kind === 'request' || tlv.kind === 'answer');
     associations += tlvs.length;
     const entries = tlvs.flatMap(({ filter }) => filter.entries);
-    assert.deepEqual(fields, [
+    const expected = [
       tlvs.map(({ mode }) => hex(vdpModes.indexOf(mode), 2)),
       tlvs.map((tlv) => hex(tlv.kind === 'answer' && tlv.refusal ? responses[tlv.refusal.code]! : 0, 2)),
       tlvs.map(() => '0x0c'),
@@ -163,7 +173,11 @@ test('tshark reads our ECPDUs of draft 0.2 as we do', async () => {
       tlvs.map(({ vsiId }) => vsiId.replaceAll('-', '')),
       entries.map(({ mac }) => mac),
       entries.map(({ vid }) => `${vid}`),
-    ]);
+    ];
+    // it reads a reason, which is the last TLV, as one more association
+    const reasoned = tlvs.some((tlv) => tlv.kind === 'answer' && tlv.refusal?.reason !== undefined);
+    const seen = reasoned ? fields.map((field, j) => field.slice(0, expected[j]!.length)) : fields;
+    assert.deepEqual(seen, expected);
   });
   assert.ok(associations > 30, `${associations} associations`);
 });

@@ -64,7 +64,7 @@ describe('nobody who runs is cut off', () => {
       const listed = await hairpin(['vsi', 'ls', '--manager', `unix:${join(lab.directory, 'manager.sock')}`]);
       assert.match(listed.stdout, new RegExp(`${a.vsiId}.*associated, held`));
       const show = ['bridge', 'show', '--config', join(lab.directory, `${bridgeName}.yaml`)];
-      assert.match((await hairpin(show)).stdout, new RegExp(`${a.vsiId} +associated, held for \\d+ s`));
+      assert.match((await hairpin(show)).stdout, new RegExp(`${a.vsiId} +a +associated, held for \\d+ s`));
       await lab.startAgent('h1');
       await until('a to be kept alive', async () => (await statusOf(lab, a))?.held === undefined, 40_000);
     });

@@ -15,6 +15,7 @@ import { managerConfigSchema } from '../../manager/config.ts';
 import { startManager, type Manager } from '../../manager/manager.ts';
 import { defaultTimers } from '../../protocol/evb/timers.ts';
 import { signingKey } from '../../protocol/signed/key.ts';
+import { Numbering } from '../../protocol/signed/numbering.ts';
 import { ReferenceRelay } from '../../relay/reference/relay.ts';
 import { defaultAgeingTime } from '../../relay/relay.ts';
 import { StationAgent } from '../../station/agent.ts';
@@ -202,7 +203,7 @@ export class SimulatedLab implements Lab {
       const station = new StationAgent({
         name,
         evb,
-        signing: { epoch: 1, canSign: () => true, keysOf: () => [keys.get(name)!] },
+        signing: { numbering: new Numbering(1), canSign: () => true, keysOf: () => [keys.get(name)!] },
         firstSequence: randomInt(1, 65_536),
         uplink: {
           name: uplink,

@@ -5,11 +5,11 @@ import { Counters, type Channel, type VerifiedKey } from './counters.ts';
 import { hmac, sameMac } from './hmac.ts';
 import type { PortIdentity } from './identity.ts';
 import type { SigningKey } from './key.ts';
+import type { Numbering } from './numbering.ts';
 import { findSignature, signatureHead, signatureTlvLength } from './tlv.ts';
 
 export interface SigningOptions {
-  /** larger with every start of the agent: the counters of a later run are larger than all of an earlier one */
-  readonly epoch: number;
+  readonly numbering: Numbering;
   /** Whether there is any key: only then LLDP says that this side can verify. */
   readonly canSign: () => boolean;
   /** What a peer of this name may sign with; the first is what this side signs with. */
@@ -35,7 +35,6 @@ export type Verdict =
     };
 
 const end = Uint8Array.of(0, 0);
-const mostCounted = 0xffff_ffff;
 const scheme = 'hairpin signed control 1';
 const otherRole = { bridge: 'station', station: 'bridge' } as const;
 
@@ -50,15 +49,12 @@ export class SignedControl {
   readonly #options: SigningOptions | null;
   readonly #own: () => PortIdentity;
   readonly #counters: Counters;
-  #epoch: number;
-  #sequence = 0;
 
   constructor(role: EvbRole, options: SigningOptions | null, own: () => PortIdentity) {
     this.#role = role;
     this.#options = options;
     this.#own = own;
     this.#counters = new Counters(options?.verified);
-    this.#epoch = options?.epoch ?? 0;
   }
 
   /** Whether LLDP is to say that this side verifies signatures. */
@@ -88,8 +84,9 @@ export class SignedControl {
   sign(frame: Frame, to: Counterpart, preferred: string | null): Uint8Array<ArrayBuffer> {
     const keys = this.#options?.keysOf(to.name) ?? [];
     const key = keys.find(({ fingerprint }) => fingerprint === preferred) ?? keys[0];
-    if (!key || frame.payload.length + signatureTlvLength > longestPayload) return encodeFrame(frame);
-    const head = signatureHead(this.#next());
+    if (!this.#options || !key || frame.payload.length + signatureTlvLength > longestPayload)
+      return encodeFrame(frame);
+    const head = signatureHead(this.#options.numbering.next());
     const unclosed = concat([frame.payload.subarray(0, -end.length), head]);
     const signed = encodeFrame({ ...frame, payload: unclosed }).subarray(0, 14 + unclosed.length);
     const mac = hmac(key.octets, context(this.#role, this.#own(), to.id), signed);
@@ -111,14 +108,6 @@ export class SignedControl {
     if (!key) return { kind: 'forged' };
     const { order, restarted } = this.#counters.take(channel, key.fingerprint, signature);
     return { kind: order, key, restarted };
-  }
-
-  #next() {
-    if (this.#sequence === mostCounted) {
-      this.#epoch++;
-      this.#sequence = 0;
-    }
-    return { epoch: this.#epoch, sequence: ++this.#sequence };
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, rmSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -226,7 +226,8 @@ test('what a restored database lacks is withheld from running VMs until it is ac
   rmSync(`${database}-wal`, { force: true });
   await using run = await start();
   for (let n = 10; n < 30; n++) await run.client.put('vsis', vsi(n, web));
-  await followed.until(() => followed.grantOf(29) !== undefined);
+  // each collection has a watch of its own
+  await followed.until(() => followed.grantOf(29) !== undefined && followed.directory.withheld().size === 3);
   assert.deepEqual(names(followed), [1, 2, 3, 10, 11]);
   assert.equal(followed.grantOf(2)?.profile, 'dc1/18/1', 'what its VM has stays');
   assert.deepEqual(followed.withdrawn, [{ vsiId: vsiIdOf(4) }], 'it does not run');
@@ -242,7 +243,9 @@ test('what a restored database lacks is withheld from running VMs until it is ac
   await followed.until(() => followed.grantOf(30) !== undefined);
   assert.equal(followed.grantOf(2)?.profile, 'dc1/18/1');
 
-  // a restarted agent withholds it still
+  // a restarted agent withholds it still, once its copy says that VSI 4 is gone
+  const written = () => !readFileSync(join(state, 'directory.json'), 'utf8').includes(vsiIdOf(4));
+  await followed.until(written);
   using again = new Followed(run.url, state, followed.running);
   await again.until(() => again.grantOf(30) !== undefined && again.listed > 0);
   assert.equal(again.directory.withheld().size, 3);

@@ -10,6 +10,7 @@ import { interval } from '../../../src/protocol/lldp/transmitter.ts';
 import type { SigningOptions } from '../../../src/protocol/signed/control.ts';
 import { signingKey, type SigningKey } from '../../../src/protocol/signed/key.ts';
 import { findSignature, hairpinOui } from '../../../src/protocol/signed/tlv.ts';
+import { Numbering } from '../../../src/protocol/signed/numbering.ts';
 import type { StationPort, StationPortOptions } from '../../../src/protocol/station-port.ts';
 import { bridgePort, evb, stationMac, stationPort, vsi, vsiId } from './fixtures.ts';
 import { asked, freshStationEvb, must, Peer, stationEvb, told } from './peer.ts';
@@ -20,12 +21,12 @@ const evbSlow = { ...evb, timers: { ...evb.timers, rka: 22 } };
 const [k1, k2, k3] = [keyOf(1), keyOf(2), keyOf(3)];
 
 function signing(epoch: number, ...keys: SigningKey[]): SigningOptions {
-  return { epoch, canSign: () => keys.length > 0, keysOf: () => keys };
+  return { numbering: new Numbering(epoch), canSign: () => keys.length > 0, keysOf: () => keys };
 }
 
 /** As a bridge has them: by the stations' names. */
 function keyring(epoch: number, keys: Readonly<Record<string, SigningKey[]>>): SigningOptions {
-  return { epoch, canSign: () => true, keysOf: (name) => keys[name ?? ''] ?? [] };
+  return { numbering: new Numbering(epoch), canSign: () => true, keysOf: (name) => keys[name ?? ''] ?? [] };
 }
 
 type Output = ReturnType<BridgePort['receive']>[number] | ReturnType<StationPort['receive']>[number];
@@ -382,6 +383,17 @@ test('a bridge that restarts knows what it knew: unsigned is refused, old frames
   assert.deepEqual([pair.bridge.trust, pair.held], ['signed', [vsiId(1)]]);
   pair.ask(2);
   assert.deepEqual(pair.held, [vsiId(1), vsiId(2)]);
+});
+
+test('a port that is taken away and comes back while the bridge runs is known again at once, and counts on', () => {
+  const own = keyring(100, { host1: [k1] });
+  const pair = new Pair({ signing: own }, { signing: signing(200, k1) });
+  pair.ask(1);
+  pair.restartBridge({ signing: own });
+  assert.deepEqual([pair.bridge.trust, pair.station.trust], ['signed', 'signed']);
+  pair.ask(2);
+  assert.deepEqual(pair.held, [vsiId(1), vsiId(2)]);
+  assert.equal(pair.station.state().counters.ignored.replayed ?? 0, 0);
 });
 
 test('after a restart of the bridge no ECPDU counts that was signed before the LLDPDU by which it knows the station again', () => {
