@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* Changes with every change of a map's meaning; pins of another layout are refused. */
-#define LAYOUT 3
+#define LAYOUT 4
 
 #define PORTS 1024      /* number 0 names no port */
 #define SLOTS 16384     /* slot 0 is no VSI */
@@ -237,5 +237,6 @@ _Static_assert(sizeof(struct profile) == 640 && __builtin_offsetof(struct profil
 _Static_assert(sizeof(struct slot) == 1536 && __builtin_offsetof(struct slot, storms) == 320, "slot");
 _Static_assert(sizeof(struct port_tally) == 272 && sizeof(struct record) == 652, "port_tally, record");
 _Static_assert(sizeof(struct source_key) == 12 && sizeof(struct announcement) == 32, "source_key, announcement");
+_Static_assert(sizeof(struct claim) == 20 && __builtin_offsetof(struct slot, claims) == 1408 && CLAIMS == 4, "claims");
 _Static_assert(sizeof(struct ip_key) == 24 && sizeof(struct tenant) == 72, "ip_key, tenant");
 _Static_assert(sizeof(struct drop_sample) == 152 && sizeof(struct text) == 512, "drop_sample, text");

@@ -3,7 +3,9 @@
  * Whose a link-local address is, in each VLAN: theirs who use it first (RFC 6620 has the idea), unless a router outside does.
  * A guest makes its address of its MAC (RFC 4291), which nobody else may use, or of a secret (RFC 7217).
  *
- * An entry of hp_claims is believed only when its VSI has the address among its claims, its newest: so none has to be removed.
+ * An entry of hp_claims is believed only when its VSI is in the VLAN and has the address among its claims. An entry goes with
+ * the claim: a VSI that uses thousands of addresses would push everybody else's out. A router is known by the port that it was
+ * heard at, with which it is forgotten.
  */
 #pragma once
 #include "vsi.h"
@@ -39,12 +41,13 @@ static __always_inline bool is_same(const struct claim *a, const struct claim *b
 	       a->address[2] == b->address[2] && a->address[3] == b->address[3];
 }
 
-/* Whether the VSI that is in the slot has it among its claims. */
+/* Whether the VSI that is in the slot is in the VLAN and has the address among its claims. */
 static __always_inline bool holds(__u32 number, const struct claim *key)
 {
 	struct slot *slot = slot_at(number);
+	struct profile *profile = slot ? profile_at(word_of(slot)) : NULL;
 
-	if (!slot || !word_of(slot))
+	if (!slot || !profile || !is_in(profile, key->vlan))
 		return false;
 	for (int i = 0; i < CLAIMS; i++)
 		if (is_same(&slot->claims[i], key))
@@ -58,6 +61,25 @@ static __always_inline void claim_key(struct claim *key, const struct address *a
 	key->vlan = vlan;
 }
 
+/* Puts it among the VSI's claims, in the place of the oldest, which goes. */
+static __always_inline void add_claim(__u32 number, struct slot *slot, const struct claim *key)
+{
+	struct claim *place = &slot->claims[__sync_fetch_and_add(&slot->claimed, 1) & (CLAIMS - 1)], oldest = *place;
+	__u64 *holder = bpf_map_lookup_elem(&hp_claims, &oldest);
+
+	*place = *key;
+	if (holder && *holder == number)
+		bpf_map_delete_elem(&hp_claims, &oldest);
+}
+
+/* Whether a router outside advertised it. */
+static __always_inline bool is_router(struct work *w, const struct claim *key)
+{
+	seen_word *heard = bpf_map_lookup_elem(&hp_routers, key);
+
+	return heard && age(w, *heard) < ROUTER_AGE;
+}
+
 /* Whether the address is the VSI's, as it is if nobody else holds it; `given`: it was given it by name. */
 __noinline int claim(struct work *w, __u32 number, const struct address *a, __u32 given)
 {
@@ -65,6 +87,7 @@ __noinline int claim(struct work *w, __u32 number, const struct address *a, __u3
 	struct slot *slot = slot_at(number);
 	struct claim key;
 	__u32 holder;
+	bool known;
 
 	if (!w || !a || !slot)
 		return 0;
@@ -72,17 +95,16 @@ __noinline int claim(struct work *w, __u32 number, const struct address *a, __u3
 	found = bpf_map_lookup_elem(&hp_claims, &key);
 	holder = found ? *found : 0;
 	if (!given) {
-		__u64 *heard = bpf_map_lookup_elem(&hp_routers, &key);
-
-		if (is_of_mac(a) || (heard && (__s64)(w->now - *heard) < ROUTER_AGE))
+		if (is_of_mac(a) || is_router(w, &key))
 			return 0;
 		if (holder && holder != number && holds(holder, &key))
 			return 0;
 	}
-	if (holder == number && holds(number, &key))
-		return 1;
-	slot->claims[__sync_fetch_and_add(&slot->claimed, 1) & (CLAIMS - 1)] = key;
-	bpf_map_update_elem(&hp_claims, &key, &value, BPF_ANY);
+	known = holds(number, &key);
+	if (!known)
+		add_claim(number, slot, &key);
+	if (!known || holder != number)
+		bpf_map_update_elem(&hp_claims, &key, &value, BPF_ANY);
 	return 1;
 }
 
@@ -91,7 +113,7 @@ __noinline int hear_router(struct __sk_buff *skb, struct work *w)
 {
 	struct headers *h;
 	struct claim key;
-	__u64 now;
+	seen_word word;
 
 	if (!w)
 		return 0;
@@ -99,8 +121,8 @@ __noinline int hear_router(struct __sk_buff *skb, struct work *w)
 	if (!h || h->family != 6 || h->keys[KEY_PROTOCOL] != PROTOCOL_ICMP6 || h->keys[KEY_ICMP_TYPE] != ROUTER_ADVERTISEMENT ||
 	    !is_link_local(&h->source))
 		return 0;
-	now = w->now;
+	word = SEEN_WORD(w->in_port, w->now);
 	claim_key(&key, &h->source, w->vlan);
-	bpf_map_update_elem(&hp_routers, &key, &now, BPF_ANY);
+	bpf_map_update_elem(&hp_routers, &key, &word, BPF_ANY);
 	return 0;
 }

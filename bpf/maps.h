@@ -37,9 +37,9 @@ DECLARE(hp_destinations, BPF_MAP_TYPE_HASH, struct destination_key, address_valu
 DECLARE(hp_source_hints, BPF_MAP_TYPE_ARRAY, __u32, address_value, HINTS, MAPPED);
 DECLARE(hp_destination_hints, BPF_MAP_TYPE_ARRAY, __u32, address_value, HINTS, MAPPED);
 DECLARE(hp_ips, BPF_MAP_TYPE_HASH, struct ip_key, __u64, IPS, BPF_F_NO_PREALLOC);
-/* The slot of the VSI that holds a link-local address, if that has it among its claims, and when a router outside said one. */
+/* The slot of the VSI that holds a link-local address, see link-local.h, and when and at which port a router outside said one. */
 DECLARE(hp_claims, BPF_MAP_TYPE_LRU_HASH, struct claim, __u64, SLOTS * CLAIMS, 0);
-DECLARE(hp_routers, BPF_MAP_TYPE_LRU_HASH, struct claim, __u64, ROUTERS, 0);
+DECLARE(hp_routers, BPF_MAP_TYPE_LRU_HASH, struct claim, seen_word, ROUTERS, 0);
 DECLARE(hp_strangers, BPF_MAP_TYPE_LRU_HASH, struct source_key, struct stranger, 4096, 0);
 DECLARE(hp_learned, BPF_MAP_TYPE_LRU_HASH, struct destination_key, seen_word, LEARNED, 0);
 DECLARE(hp_records, BPF_MAP_TYPE_HASH, __u8[16], struct record, SLOTS, BPF_F_NO_PREALLOC);

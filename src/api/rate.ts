@@ -3,10 +3,15 @@ import type { RateLimit, Rates } from '../domain/port-profile.ts';
 import { optional, strict } from './strict.ts';
 
 const leastBurst = 16 * 1024;
+const mostBurst = 2 ** 31 - 1;
+const secondsWorth = 1;
 
-/** 25 ms worth, so that a TCP sender's bursts fit; at least 16 KiB. */
+/**
+ * Octets. A second's worth: TCP that has lost a whole window stands still until its retransmission time-out, 200 ms and
+ * twice as long each time it fails again, and has to find in the bucket what it left there. `hairpin bench relay` measures it.
+ */
 function defaultBurst(max: number): number {
-  return Math.max(leastBurst, Math.ceil((max / 8) * 0.025));
+  return Math.min(mostBurst, Math.max(leastBurst, Math.ceil((max / 8) * secondsWorth)));
 }
 
 export const bitRate = z.int().min(8000).max(1e12).meta({ description: 'bits per second' });
@@ -14,12 +19,10 @@ export const bitRate = z.int().min(8000).max(1e12).meta({ description: 'bits per
 const rateLimit = z.codec(
   strict({
     max: bitRate,
-    burst: optional(
-      z
-        .int()
-        .min(1518)
-        .max(2 ** 31 - 1),
-    ).meta({ description: 'octets; default 25 ms worth' }),
+    burst: optional(z.int().min(1518).max(mostBurst)).meta({
+      description:
+        "octets that may come at once after a pause; default a second's worth of max, from 16384 to 2147483647",
+    }),
   }),
   z.custom<RateLimit>(),
   {

@@ -50,6 +50,7 @@ export function offloadBenchCommand(): Command {
 function relayText({
   frames,
   tcp,
+  policed,
   stages,
   scale,
   ratios,
@@ -74,6 +75,14 @@ function relayText({
     table(
       ['TCP between two VMs behind one port', 'Gbit/s'],
       tcp.map(({ name, gbitPerSecond }) => [name, gbitPerSecond]),
+    ),
+    table(
+      ['TCP under rate.max, with the default burst', 'Mbit/s', 'it got'],
+      policed.map(({ algorithm, mbitPerSecond, share }) => [
+        algorithm,
+        mbitPerSecond,
+        `${(100 * share).toFixed(1)} %`,
+      ]),
     ),
     table(
       ['the program alone', 'ns'],

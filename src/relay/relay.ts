@@ -75,7 +75,8 @@ import type { Capabilities } from './capabilities.ts';
  *   link-local address (fe80::/64) that it uses first in its VLAN, as source, or as target of its advertisements and of
  *   its duplicate address detection. Nobody takes one so that was made of a MAC address or is a router's, nor one that
  *   another VSI has; a VSI that was given it by name has it always. A VSI keeps the four newest that it took, wherever
- *   it moves; they are free when it goes. From no address pass DHCP to a server, IGMP reports and leaves, ARP probes,
+ *   it moves, however many others take; they are free when it goes or leaves the VLAN. A router is one that advertised
+ *   itself at a network port less than 9,000 s ago; it is forgotten with the port, or with its interface. From no address pass DHCP to a server, IGMP reports and leaves, ARP probes,
  *   router solicitations, MLD reports and dones, and duplicate address detection.
  * - Where an egress port has a shaper, each tenant with a guaranteed rate has that much of it to itself, and may borrow
  *   what others leave.

@@ -7,6 +7,7 @@ import { makeBed, removeBeds, uplink } from '../../src/bench/bed.ts';
 import type { OffloadReport } from '../../src/bench/offload/offload.ts';
 import { Path } from '../../src/bench/path.ts';
 import { contenders, names, pathThrough } from '../../src/bench/relay/contenders.ts';
+import { algorithms, policedRates } from '../../src/bench/relay/policed.ts';
 import type { RelayReport } from '../../src/bench/relay/relay.ts';
 import { BenchError } from '../../src/bench/report.ts';
 import { frame, vm } from '../../src/bench/vms.ts';
@@ -49,10 +50,18 @@ describe('the benchmarks', () => {
         report.frames[size]!.paths.map(({ name }) => name),
         took.map(({ name }) => name),
       );
+    const without = algorithms.filter((algorithm) => `TCP by ${algorithm}` in report.missing);
+    assert.deepEqual(Object.keys(report.missing), [
+      ...contenders().flatMap(({ name, missing }) => (missing === null ? [] : [name])),
+      ...without.map((algorithm) => `TCP by ${algorithm}`),
+    ]);
     assert.deepEqual(
-      Object.keys(report.missing),
-      contenders().flatMap(({ name, missing }) => (missing === null ? [] : [name])),
+      report.policed.map(({ algorithm, mbitPerSecond }) => [algorithm, mbitPerSecond]),
+      algorithms
+        .filter((algorithm) => !without.includes(algorithm))
+        .flatMap((algorithm) => policedRates.map((rate) => [algorithm, rate])),
     );
+    assert.ok(report.policed.every(({ share }) => share > 0));
     assert.deepEqual(
       report.tcp.map(({ name }) => name),
       [names.bridge, names.hairpin(1)],

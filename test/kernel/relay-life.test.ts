@@ -6,20 +6,22 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
+import { unguarded } from '../../src/domain/port-profile.ts';
 import { interfaceIndex } from '../../src/linux/interfaces.ts';
-import { BpfObject, MappedArray } from '../../src/linux/libbpf.ts';
+import { BpfMap, BpfObject, MappedArray } from '../../src/linux/libbpf.ts';
 import { ip, run } from '../../src/linux/run.ts';
 import { attachClsact, attachProgram, detachProgram, hasIngress } from '../../src/linux/tc-program.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
 import { RelayError, type RelayPort } from '../../src/relay/relay.ts';
 import { anyState } from '../unit/relay/arbitrary.ts';
-import { broadcast, ethernet, gratuitousArp, plain } from '../unit/relay/frames.ts';
+import { broadcast, discovery, ethernet, gratuitousArp, ipv6, plain } from '../unit/relay/frames.ts';
 import { at, idOf, macOf, network, state, station } from '../unit/relay/states.ts';
 import { KernelSwitch } from './relay-harness.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const objectFile = join(root, 'bpf/relay.bpf.o');
 const [a, b] = [macOf(1), macOf(2)];
+const allNodes = '33:33:00:00:00:01';
 const ports = { s1: station, s2: station, s3: station };
 const names = ['s1', 's2', 's3', 'n1', 'n2', 'm1'];
 
@@ -138,6 +140,45 @@ describe('the life of an eBPF relay', () => {
     kernel.inside(() => kernel.relay.rebind('s3'));
     assert.deepEqual([...(await kernel.exchange('s3', plain(b, a, 'x'))).keys()], ['s2']);
     assert.deepEqual([...(await kernel.exchange('s2', plain(a, b, 'x'))).keys()], ['s3']);
+  });
+
+  for (const how of ['while it runs', 'between two processes'] as const)
+    it(`forgets who was behind an interface that is made anew ${how}, neighbours and routers`, async () => {
+      const guarded = { policy: { guards: { ...unguarded, address: true } } };
+      kernel.apply(state({ ...ports, n1: network(10) }, { 1: { active: at('s1'), ...guarded } }));
+      const [outside, router] = [macOf(9), 'fe80::1'];
+      const as = ethernet(outside, a, 0x86dd, ipv6(router, 'ff02::fb'));
+      const known = () => kernel.relay.counters().ports.get('n1')!.dropped['same-port'];
+      await kernel.exchange('n1', ethernet(allNodes, outside, 0x86dd, discovery(router, 134)));
+      await kernel.exchange('n1', plain(outside, macOf(8), 'to a neighbour'));
+      assert.equal(known(), 1);
+      assert.deepEqual([...(await kernel.exchange('s1', as)).keys()], []);
+      await kernel.setMtu('n1', 9000); // the interface is the same
+      assert.deepEqual([...(await kernel.exchange('s1', as)).keys()], []);
+      if (how === 'between two processes') kernel.relay.close();
+      await run('ip', ['-n', kernel.namespace, 'link', 'del', 'n1']);
+      await kernel.addLink('n1');
+      if (how === 'between two processes') kernel.reopen();
+      else kernel.inside(() => kernel.relay.rebind('n1'));
+      assert.deepEqual([...(await kernel.exchange('s1', as)).keys()], ['n1']);
+      await kernel.exchange('n1', plain(outside, macOf(8), 'to nobody'));
+      assert.equal(known(), 1);
+    });
+
+  it('holds no link-local address of a VSI that is gone, nor more than four of one', async () => {
+    const policy = { guards: { ...unguarded, address: true } };
+    const desired = state(ports, { 1: { active: at('s1'), policy }, 2: { active: at('s2') } });
+    kernel.apply(desired);
+    assert.equal(claims(), 0);
+    const addresses = Array.from({ length: 50 }, (_, i) => `fe80::${i + 1}:0:0:1`);
+    const sent = addresses.map((address) => ethernet(b, a, 0x86dd, ipv6(address, 'ff02::fb')));
+    assert.equal((await kernel.exchange('s1', ...sent)).get('s2')?.length, 50);
+    assert.equal(claims(), 4);
+    kernel.relay.close();
+    kernel.reopen();
+    assert.equal(claims(), 4);
+    kernel.apply(state(ports, { 2: { active: at('s2') } }));
+    assert.equal(claims(), 0);
   });
 
   for (const how of ['while it runs', 'between two processes'] as const)
@@ -319,7 +360,7 @@ describe('the life of an eBPF relay', () => {
     };
     const layout = setLayout(99n);
     try {
-      assert.throws(() => kernel.reopen(), refusal(/layout 99, this program layout 3/));
+      assert.throws(() => kernel.reopen(), refusal(/layout 99, this program layout 4/));
     } finally {
       assert.equal(setLayout(layout), 99n);
       kernel.reopen();
@@ -353,6 +394,16 @@ describe('the life of an eBPF relay', () => {
   });
 
   /** How many programs are pinned. */
+  /** Link-local addresses that the kernel holds for somebody. */
+  function claims(): number {
+    const object = BpfObject.load(objectFile, kernel.directory);
+    try {
+      return new BpfMap(object.mapFd('hp_claims'), 'hp_claims', 20, 8).keys().length;
+    } finally {
+      object.close();
+    }
+  }
+
   function pins(): number {
     return readdirSync(kernel.directory).filter((pin) => /^(in|e)gress-/.test(pin)).length;
   }

@@ -14,6 +14,7 @@ import type { Path } from '../path.ts';
 import { conditions, note, type Conditions } from '../report.ts';
 import { needTools } from '../tools.ts';
 import { frame, vm } from '../vms.ts';
+import { policed, type PolicedTcp } from './policed.ts';
 import { scale, type Scale } from './scale.ts';
 import { stages, type Stage } from './stages.ts';
 import { tcp, type Tcp } from './tcp.ts';
@@ -21,11 +22,12 @@ import { tcp, type Tcp } from './tcp.ts';
 export interface RelayReport extends Conditions {
   readonly core: number;
   readonly rounds: number;
-  /** contenders that could not take part, and why */
+  /** contenders and kinds of TCP that could not take part, and why */
   readonly missing: Readonly<Record<string, string>>;
   /** by size of frame in octets */
   readonly frames: Readonly<Record<number, Costs>>;
   readonly tcp: readonly Tcp[];
+  readonly policed: readonly PolicedTcp[];
   readonly stages: readonly Stage[];
   readonly scale: Scale;
   readonly ratios: Readonly<Record<string, number | null>>;
@@ -69,6 +71,7 @@ export async function benchRelay({ rounds, quick, stop }: RelayOptions): Promise
       [names.bridge, names.hairpin(1)].map((name) => there.find((it) => it.name === name)!),
       { ...round, ms: quick ? 1 : 2000 },
     );
+    const underRate = await policed({ ...round, ms: quick ? 1 : 4000 });
     note('the program stage by stage');
     const byStage = await stages(quick ? 10_000 : 1_000_000);
     const scaled = await scale([10, quick ? 1000 : 10_000], round);
@@ -76,9 +79,10 @@ export async function benchRelay({ rounds, quick, stop }: RelayOptions): Promise
       ...(await conditions(['nftables', 'iproute2', 'openvswitch-switch', 'iperf3'])),
       core,
       rounds,
-      missing: Object.fromEntries(missing(all)),
+      missing: { ...Object.fromEntries(missing(all)), ...underRate.missing },
       frames,
       tcp: streams.runs,
+      policed: underRate.runs,
       stages: byStage,
       scale: scaled,
       ratios: {

@@ -52,6 +52,10 @@ export class DataPlane {
   readonly ips: BpfMap;
   readonly strangers: BpfMap;
   readonly learned: BpfMap;
+  /** the slots that hold link-local addresses, see bpf/link-local.h */
+  readonly claims: BpfMap;
+  /** link-local addresses of routers outside */
+  readonly routers: BpfMap;
   readonly records: BpfMap;
   readonly texts: BpfMap;
   readonly lists: ListMemory;
@@ -102,6 +106,8 @@ export class DataPlane {
       this.ips = this.#map('hp_ips', layout.ipKeySize, 8);
       this.strangers = this.#map('hp_strangers', layout.sourceKeySize, 16);
       this.learned = this.#map('hp_learned', layout.destinationKeySize, 8);
+      this.claims = this.#map('hp_claims', layout.claimSize, 8);
+      this.routers = this.#map('hp_routers', layout.claimSize, 8);
       this.records = this.#map('hp_records', 16, layout.recordSize);
       this.texts = this.#map('hp_texts', layout.textKeySize, layout.textSize);
       this.lists = new ListMemory(this.#object.mapFd('hp_lists'));
@@ -139,11 +145,23 @@ export class DataPlane {
     detachProgram(this.#attachment(hook, ifindex), withQdisc);
   }
 
-  forgetLearnedAt(port: number): void {
-    for (const key of this.learned.keys()) {
-      const word = this.learned.get(key);
-      if (word && layout.learnedPort(word) === port) this.learned.delete(key);
+  /** What frames that entered this port have told: who is behind it, and which routers are. */
+  forgetHeardAt(port: number): void {
+    for (const map of [this.learned, this.routers])
+      for (const key of map.keys()) {
+        const word = map.get(key);
+        if (word && layout.seenPort(word) === port) map.delete(key);
+      }
+  }
+
+  /** The link-local addresses of the VSI in a slot are free again. */
+  forgetClaimsOf(number: number): void {
+    const slot = this.slot(number);
+    for (const key of slot.claims()) {
+      const holder = this.claims.get(key);
+      if (holder && layout.fromU64(holder) === BigInt(number)) this.claims.delete(key);
     }
+    slot.forgetClaims();
   }
 
   announcements(listener: (record: Uint8Array) => void): RingBuffer {

@@ -12,7 +12,7 @@ import {
   type RelayPort,
 } from '../relay.ts';
 
-export const layoutVersion = 3n;
+export const layoutVersion = 4n;
 export const portCount = 1024;
 export const slotCount = 16_384;
 export const profileCount = 2048;
@@ -34,6 +34,7 @@ export const recordSize = 652;
 export const sourceKeySize = 12;
 export const destinationKeySize = 8;
 export const ipKeySize = 24;
+export const claimSize = 20;
 export const textKeySize = 8;
 export const textSize = 512;
 /** that a tally has room for, in 64-bit words */
@@ -99,8 +100,8 @@ export function packSeen(port: number, at: bigint): bigint {
   return BigInt.asUintN(64, (at >> 4n) << 10n) | BigInt(port);
 }
 
-/** The port of a value of `learned`. */
-export function learnedPort(value: Uint8Array<ArrayBuffer>): number {
+/** The port of a value that is a port and a moment. */
+export function seenPort(value: Uint8Array<ArrayBuffer>): number {
   return new DataView(value.buffer).getUint16(0, true) & 0x3ff;
 }
 
@@ -149,6 +150,10 @@ export function u64(value: bigint): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, value, true);
   return bytes;
+}
+
+export function fromU64(value: Uint8Array<ArrayBuffer>): bigint {
+  return new DataView(value.buffer).getBigUint64(0, true);
 }
 
 export function u32(value: number): Uint8Array<ArrayBuffer> {

@@ -265,7 +265,7 @@ export class PortTable {
     entry.release();
     for (const key of this.#plane.strangers.keys())
       if (decodeSourceKey(key).port === number) this.#plane.strangers.delete(key);
-    if (port.kind === 'network') this.#plane.forgetLearnedAt(number);
+    if (port.kind === 'network') this.#plane.forgetHeardAt(number);
     this.#pool.retire(number);
   }
 
@@ -287,7 +287,10 @@ export class PortTable {
     entry.longest = longestAt(name);
     entry.ownsQdisc = made || (ifindex === before && ownsQdisc);
     this.#interfaces.set(ifindex, number);
-    if (before && ifindex !== before) this.#leave(before, port, ownsQdisc);
+    if (before && ifindex !== before) {
+      this.#leave(before, port, ownsQdisc);
+      if (port.kind === 'network') this.#plane.forgetHeardAt(number);
+    }
     return true;
   }
 

@@ -1,9 +1,10 @@
 import ipaddr from 'ipaddr.js';
 import { directions, stormKinds, type Direction, type StormKind } from '../../domain/port-profile.ts';
 import type { VsiCounters } from '../relay.ts';
-import { decodeDropped, reasonWords, slotSize } from './layout.ts';
+import { claimSize, decodeDropped, reasonWords, slotSize } from './layout.ts';
 
 const words = slotSize / 8;
+const claimCount = 4;
 const offsets = {
   word: 0,
   mac: 1,
@@ -73,6 +74,20 @@ export class Slot {
 
   countMirroredAnew(): void {
     for (const i of directions.keys()) this.#store(offsets.mirrored + i, 0n);
+  }
+
+  /** The link-local addresses that the VSI speaks for, as keys of `claims`. */
+  *claims(): Generator<Uint8Array<ArrayBuffer>> {
+    const from = 8 * (this.#at + offsets.claims);
+    const octets = new Uint8Array(
+      this.#memory.buffer,
+      this.#memory.byteOffset + from,
+      claimCount * claimSize,
+    );
+    for (let at = 0; at < octets.length; at += claimSize) {
+      const key = octets.slice(at, at + claimSize);
+      if (key.some((octet) => octet !== 0)) yield key;
+    }
   }
 
   forgetClaims(): void {

@@ -327,7 +327,7 @@ export class VsiTable {
       slot.countAnew(place.tally);
     }
     if (old) return;
-    slot.forgetClaims();
+    this.#plane.forgetClaimsOf(now.slot); // of a VSI before, whose process ended while it removed that
     slot.left = 0n;
     this.#fill(now, null);
   }
@@ -371,6 +371,7 @@ export class VsiTable {
 
   #remove(id: VsiId, { slot }: HeldVsi): void {
     this.#plane.slot(slot).word = 0n;
+    this.#plane.forgetClaimsOf(slot);
     this.#plane.records.delete(vsiIdToBytes(id));
     this.#ids.delete(slot);
     this.#slots.retire(slot);

@@ -38,6 +38,7 @@ export class HeldVsi {
     this.storm = new Buckets(storm, stormBucketOf, before?.storm);
     this.announcements = before?.announcements ?? announcementBucket();
     this.linkLocals = before?.linkLocals ?? new OwnLinkLocals();
+    this.linkLocals.vlans = new Set([vsi.policy.vlan, ...vsi.policy.trunk]);
     this.mirroring = isDeepStrictEqual(before?.mirroring?.mirror ?? null, mirror)
       ? (before?.mirroring ?? null)
       : mirror && new Mirroring(mirror);

@@ -1,5 +1,6 @@
 import { isLinkLocal } from './guards.ts';
 import { icmpv6, ipHeaderOf } from './headers.ts';
+import type { PortName } from '../relay.ts';
 import type { Frame } from './frame.ts';
 import { Recent } from './recent.ts';
 
@@ -13,14 +14,21 @@ const routerAdvertisement = 134;
 /** The link-local addresses that one VSI speaks for, its newest. */
 export class OwnLinkLocals {
   readonly #keys: string[] = [];
+  #vlans: ReadonlySet<number> = new Set();
 
-  has(key: string): boolean {
-    return this.#keys.includes(key);
+  /** Those that the VSI is in now; in others it speaks for none. */
+  set vlans(vlans: ReadonlySet<number>) {
+    this.#vlans = vlans;
   }
 
-  add(key: string): void {
+  has(vlan: number, key: string): boolean {
+    return this.#vlans.has(vlan) && this.#keys.includes(key);
+  }
+
+  /** @returns the one that it does not speak for any more */
+  add(key: string): string | null {
     this.#keys.push(key);
-    if (this.#keys.length > mostOfOne) this.#keys.shift();
+    return this.#keys.length > mostOfOne ? this.#keys.shift()! : null;
   }
 }
 
@@ -30,8 +38,8 @@ export class OwnLinkLocals {
  */
 export class LinkLocals {
   readonly #holders = new Map<string, OwnLinkLocals>();
-  /** when they last advertised */
-  readonly #routers = new Recent<string, bigint>(mostRouters);
+  /** when they last advertised, and where */
+  readonly #routers = new Recent<string, { readonly port: PortName; readonly heard: bigint }>(mostRouters);
 
   /** Whether the address is the VSI's, as it is if nobody else holds it; `given`: it was given it by name. */
   claim(own: OwnLinkLocals, vlan: number, address: Uint8Array, given: boolean, now: bigint): boolean {
@@ -39,30 +47,36 @@ export class LinkLocals {
     const holder = this.#holders.get(key);
     if (!given) {
       if (isOfMac(address) || this.#isRouter(key, now)) return false;
-      if (holder && holder !== own && holder.has(key)) return false;
+      if (holder && holder !== own && holder.has(vlan, key)) return false;
     }
-    if (holder === own && own.has(key)) return true;
+    const oldest = own.has(vlan, key) ? null : own.add(key);
+    // or one that uses thousands would fill the table
+    if (oldest !== null && this.#holders.get(oldest) === own) this.#holders.delete(oldest);
     this.#holders.set(key, own);
-    own.add(key);
     return true;
   }
 
   /** What comes from the network: a router there advertises itself. */
-  hear(frame: Frame, vlan: number, now: bigint): void {
+  hear(frame: Frame, vlan: number, port: PortName, now: bigint): void {
     if (frame.destination !== allNodes) return;
     const ip = ipHeaderOf(frame);
     if (!ip || ip === 'unreadable' || ip.protocol !== icmpv6 || typeof ip.segment === 'string') return;
     if (ip.segment[0] !== routerAdvertisement || !isLinkLocal(ip.source)) return;
-    this.#routers.set(keyOf(vlan, ip.source), now);
+    this.#routers.set(keyOf(vlan, ip.source), { port, heard: now });
   }
 
   release(own: OwnLinkLocals): void {
     for (const [key, holder] of this.#holders) if (holder === own) this.#holders.delete(key);
   }
 
+  /** Routers that were heard at other ports are forgotten. */
+  keepPorts(stays: (port: PortName) => boolean): void {
+    for (const [key, { port }] of this.#routers) if (!stays(port)) this.#routers.delete(key);
+  }
+
   #isRouter(key: string, now: bigint): boolean {
-    const heard = this.#routers.get(key);
-    return heard !== undefined && now - heard < routerAge;
+    const router = this.#routers.get(key);
+    return router !== undefined && now - router.heard < routerAge;
   }
 }
 

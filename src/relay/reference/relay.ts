@@ -128,7 +128,8 @@ export class ReferenceRelay implements Relay {
     this.#ageingTime = ageingTime;
     for (const [id, { linkLocals }] of heldVsis) if (!vsis.has(id)) this.#linkLocals.release(linkLocals);
     this.#strangers.keepPorts((name) => ports.has(name));
-    this.#learned.keepPorts((name) => ports.get(name)?.kind === 'network');
+    for (const heard of [this.#learned, this.#linkLocals])
+      heard.keepPorts((name) => ports.get(name)?.kind === 'network');
     for (const { addresses, places, policy } of vsis.values())
       if (places.active)
         for (const mac of addresses)
@@ -292,7 +293,7 @@ export class ReferenceRelay implements Relay {
       return null;
     }
     const isHere = this.#owner(frame.source, vlan)?.held.vsi.places.active;
-    this.#linkLocals.hear(frame, vlan, now);
+    this.#linkLocals.hear(frame, vlan, port, now);
     if (!isGroup(frame.source) && !isHere) this.#learned.learn(frame.source, vlan, port, now);
     return { ...entry, sender: null, vlan, served: new Set() };
   }

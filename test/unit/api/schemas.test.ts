@@ -15,6 +15,7 @@ import {
 } from '../../../src/domain/port-profile.ts';
 import { parseManagerId } from '../../../src/domain/manager-id.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
+import { checkRates } from '../../../src/relay/policy-checks.ts';
 
 const line = (schema: z.ZodType, input: unknown) => {
   const { error } = schema.safeParse(input);
@@ -39,13 +40,20 @@ describe('a profile', () => {
     });
   });
 
-  it('has a burst of 25 ms, and of 16 KiB at least', () => {
-    assert.deepEqual(profileSchema.parse(withRate({ max: 1e9 })).rate, {
-      'to-vm': { max: 1e9, burst: 3_125_000 },
-    });
-    assert.deepEqual(profileSchema.parse(withRate({ max: 8000 })).rate, {
-      'to-vm': { max: 8000, burst: 16_384 },
-    });
+  it('has a burst of a second, of 16 KiB at least, and of what may be said at most', () => {
+    for (const [max, burst] of [
+      [1e9, 125_000_000],
+      [8000, 16_384],
+      [131_073, 16_385],
+      [17_179_869_176, 2 ** 31 - 1],
+      [1e12, 2 ** 31 - 1],
+    ] as const) {
+      const profile = profileSchema.parse(withRate({ max }));
+      assert.deepEqual(profile.rate, { 'to-vm': { max, burst } });
+      // what the manager writes out is read in again, and the relay takes it
+      assert.deepEqual(profileSchema.parse(z.encode(profileSchema, profile)), profile);
+      checkRates(profile.rate, 'rate');
+    }
     assert.equal(
       line(profileSchema, withRate({ max: 0 })),
       'rate.toVm.max: is 0; at least 8000 would be right',

@@ -39,7 +39,7 @@ describe('over HTTP', () => {
       ...plainForwarding,
       guards: { address: false, dhcpServer: true, routerAdvertisement: true, control: true },
       ...web,
-      rate: { fromVm: { max: 1_000_000_000, burst: 3_125_000 } },
+      rate: { fromVm: { max: 1_000_000_000, burst: 125_000_000 } },
     });
     const read = await send(`${url}/v1/profiles/dc1/17/1`, 'GET');
     assert.deepEqual([read.status, read.etag, read.json], [200, created.etag, created.json]);

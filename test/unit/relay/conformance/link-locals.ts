@@ -3,7 +3,7 @@ import { describe } from 'node:test';
 import { unguarded } from '../../../../src/domain/port-profile.ts';
 import { discovery, ethernet, ipv6, linkLocalOf } from '../frames.ts';
 import { at, type VsiSpec } from '../states.ts';
-import { a, b, c, outside, type Bench } from './bench.ts';
+import { a, b, c, outside, ports, type Bench } from './bench.ts';
 
 const allNodes = '33:33:00:00:00:01';
 const [stable, another] = ['fe80::1234:5678:9abc:def0', 'fe80::8765:4321:cba9:fed'];
@@ -85,6 +85,55 @@ export function linkLocalAddresses({ set, exchange, dropped, itIfAble }: Bench):
       set({ ...vsis, 1: { ...vsis[1], active: at('s3'), released: at('s1') } });
       assert.ok(!(await passes('s2', from(b, stable))));
       assert.ok(await passes('s3', from(a, stable)));
+    });
+
+    it('stays with a VSI that is silent while another uses more than any table holds', async () => {
+      assert.ok(await passes('s1', from(a, stable)));
+      for (let high = 1; high <= 140; high++) {
+        const many = Array.from({ length: 1000 }, (_, low) => from(b, `fe80::${high}:${low + 1}:0:1`));
+        assert.equal((await exchange('s2', ...many)).get('n1')?.length, many.length);
+      }
+      assert.ok(!(await passes('s2', from(b, stable))));
+      assert.ok(await passes('s1', from(a, stable)));
+    });
+
+    it('is free again in a VLAN that its VSI leaves', async () => {
+      assert.ok(await passes('s1', from(a, stable)));
+      set({ ...vsis, 1: { ...vsis[1], policy: { ...policy, vlan: 30 } } });
+      assert.ok(await passes('s2', from(b, stable)));
+      set(vsis);
+      assert.ok(!(await passes('s1', from(a, stable))));
+    });
+
+    it('is not lost by what its VSI used before somebody was given it by name', async () => {
+      const others = [1, 2, 3].map((n) => `fe80::${n}:0:0:1`);
+      assert.ok(await passes('s1', from(a, stable)));
+      set({ ...vsis, 3: { active: at('s3'), policy, ips: [stable] } });
+      assert.ok(await passes('s3', from(c, stable)));
+      set(vsis);
+      assert.ok(await passes('s1', from(a, stable)), 'its holder has gone');
+      for (const address of others) assert.ok(await passes('s1', from(a, address)));
+      assert.ok(!(await passes('s2', from(b, stable))));
+    });
+
+    it('of a router outside is free when the network port is gone that heard it', async () => {
+      const { n1, ...stations } = ports;
+      const advertised = ethernet(allNodes, outside, 0x86dd, discovery(routerAddress, 134), 10);
+      set(vsis, { ...stations, n1: n1!, n2: n1! });
+      await exchange('n1', advertised);
+      set(vsis, { ...stations, n2: n1! });
+      assert.ok(await passes('s1', from(a, routerAddress), 'n2'));
+      await exchange('n2', advertised);
+      set(vsis, { ...stations, n2: { kind: 'mirror', session: 'x' }, n1: n1! });
+      assert.ok(await passes('s1', from(a, routerAddress)), 'a port of another kind is another port');
+    });
+
+    it('of a router outside stays its while the port stands by', async () => {
+      const { n1, ...stations } = ports;
+      set(vsis, { ...stations, n1: n1!, n2: n1! });
+      await exchange('n1', ethernet(allNodes, outside, 0x86dd, discovery(routerAddress, 134), 10));
+      set(vsis, { ...stations, n2: n1!, n1: n1! });
+      assert.ok(!(await passes('s1', from(a, routerAddress), 'n2')));
     });
 
     it('is none beyond fe80::/64', async () => {
