@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import { Argument, Command } from 'commander';
 import { bridgeConfig } from '../bridge/config.ts';
 import { hypervisorEventKinds } from '../hypervisors/event.ts';
@@ -12,6 +11,7 @@ import { readConfig } from './config-file.ts';
 import { refuseUnknown } from './help.ts';
 import { withClient, withManager, type ManagerOptions } from './manager-client.ts';
 import { print, say } from './output.ts';
+import { answerPromptly } from './prompt.ts';
 import { needRoot } from './root.ts';
 import { serve } from './serve.ts';
 import { ask } from './server.ts';
@@ -63,9 +63,7 @@ function bridgeCommand(): Command {
       const read = () => readConfig(config, bridgeConfig);
       await serve('bridge', read, async (parsed, logger) => {
         needRoot('the bridge agent loads the data plane into the kernel');
-        // An agent answers seldom, and would for its first hundreds of VSIs be interpreted.
-        setFlagsFromString('--no-lazy-feedback-allocation');
-        setFlagsFromString('--invocation-count-for-maglev=30');
+        await answerPromptly();
         const { runBridge } = await import('../bridge/run.ts');
         return runBridge(parsed, logger);
       });
@@ -80,6 +78,7 @@ function stationCommand(): Command {
     const read = () => readConfig(config, stationConfig);
     await serve('station', read, async (parsed, logger) => {
       needRoot('the station agent sends frames on the uplink');
+      await answerPromptly();
       const { runStation } = await import('../station/run.ts');
       return runStation(parsed, logger);
     });

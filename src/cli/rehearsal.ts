@@ -1,0 +1,161 @@
+import { setImmediate } from 'node:timers/promises';
+import { BridgeAgent } from '../bridge/agent.ts';
+import { FileDirectory } from '../bridge/file-directory.ts';
+import { Keyring } from '../bridge/signing.ts';
+import { parseMac } from '../domain/mac-address.ts';
+import { plainForwarding, type PortProfile } from '../domain/port-profile.ts';
+import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
+import { parseVid } from '../domain/vid.ts';
+import { parseVsiId } from '../domain/vsi-id.ts';
+import type { HypervisorEventKind } from '../hypervisors/event.ts';
+import type { Clock } from '../protocol/driver.ts';
+import { defaultTimers } from '../protocol/evb/timers.ts';
+import { signingKey } from '../protocol/signed/key.ts';
+import { Numbering } from '../protocol/signed/numbering.ts';
+import { ReferenceRelay } from '../relay/reference/relay.ts';
+import { defaultAgeingTime } from '../relay/relay.ts';
+import { StationAgent } from '../station/agent.ts';
+
+const profile: PortProfile = {
+  ref: parseProfileKey('rehearsal/1/1'),
+  name: 'rehearsal',
+  tenant: 'rehearsal',
+  tagged: false,
+  ...plainForwarding,
+  vlan: parseVid(1),
+};
+const vm = {
+  name: 'rehearsal',
+  vsiId: parseVsiId('00000000-0000-4000-8000-000000000001'),
+  macs: [parseMac('02:00:00:00:00:0a')],
+};
+const evb = { reflectiveRelay: true, groupIds: false, timers: defaultTimers };
+const key = signingKey(new Uint8Array(32));
+const start = 1_000_000;
+
+/**
+ * Plays a VM's moves between two hosts of a network that is not there, so that the first real migration finds the code of
+ * an agent as the hundredth does: JavaScript is compiled when it first runs, and a first flip took 20 ms instead of 4.
+ * Nothing of it is seen or kept. Returns how many moves the bridge flipped at the source's word, and then confirmed.
+ */
+export async function rehearse(moves: number): Promise<number> {
+  const stage = new Stage();
+  await stage.say('h1', 'started');
+  for (let move = 0; move < moves; move++) {
+    const [from, to] = move % 2 ? (['h2', 'h1'] as const) : (['h1', 'h2'] as const);
+    await stage.say(to, 'incoming');
+    await stage.say(from, 'stopped');
+    await stage.say(to, 'resumed');
+    await stage.say(from, 'left');
+  }
+  return stage.close();
+}
+
+/** A bridge and two stations on links without delay; their time goes by when they have nothing to say. */
+class Stage implements Clock {
+  #now = start;
+  readonly #due = new Set<{ readonly time: number; readonly action: () => void }>();
+  readonly #frames: (() => void)[] = [];
+  readonly #bridge: BridgeAgent;
+  readonly #stations: Readonly<Record<'h1' | 'h2', StationAgent>>;
+
+  constructor() {
+    const common = { evb, clock: this, timestamp: () => Math.round(this.#now * 1000), report: () => {} };
+    const silent = { log: () => {}, firstSequence: 1 };
+    const station = (name: 'h1' | 'h2', mac: string, port: string): StationAgent =>
+      new StationAgent({
+        ...common,
+        ...silent,
+        name,
+        signing: { numbering: new Numbering(1), canSign: () => true, keysOf: () => [key] },
+        uplink: {
+          name: 'uplink',
+          mac: parseMac(mac),
+          send: (frame) => this.#frames.push(() => this.#bridge.receive(port, frame)),
+        },
+        vsisOf: () => [{ ...vm, profile: profile.ref }],
+        remember: () => {},
+      });
+    this.#stations = {
+      h1: station('h1', '02:00:00:00:02:01', 'p1'),
+      h2: station('h2', '02:00:00:00:02:02', 'p2'),
+    };
+    this.#bridge = new BridgeAgent({
+      ...common,
+      ...silent,
+      name: 'rehearsal',
+      limits: { vsis: 8, filterEntries: 8 },
+      links: (['h1', 'h2'] as const).map((host, i) => ({
+        name: `p${i + 1}`,
+        mac: parseMac(`02:00:00:00:01:0${i + 1}`),
+        egress: {},
+        send: (frame) => this.#frames.push(() => this.#stations[host].receive(frame)),
+      })),
+      otherPorts: new Map([['n1', { kind: 'network', nativeVlan: profile.vlan, vlans: [] }]]),
+      linkOf: () => 'up',
+      ageingTime: defaultAgeingTime,
+      relay: new ReferenceRelay(
+        () => BigInt(Math.round(this.#now * 1e6)),
+        () => {},
+      ),
+      directory: new FileDirectory(
+        [profile],
+        [{ ...vm, tenant: profile.tenant, profile: profileKey(profile.ref) }],
+      ),
+      signing: new Keyring(1, new Map(['h1', 'h2'].map((name) => [name, [key.octets]]))),
+      stampOf: (monotonic) => Math.round(Number(monotonic) / 1000),
+      changed: () => {},
+    });
+    this.#bridge.start();
+    for (const each of Object.values(this.#stations)) each.linkChanged(true);
+    this.#pass(5_000);
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  at(time: number, action: () => void): () => void {
+    const entry = { time, action };
+    this.#due.add(entry);
+    return () => this.#due.delete(entry);
+  }
+
+  /** Tells a station of the VM, and lets the frames of it pass. */
+  async say(host: 'h1' | 'h2', kind: HypervisorEventKind): Promise<void> {
+    const said = this.#stations[host].happened({
+      kind,
+      vm: vm.name,
+      macs: vm.macs,
+      at: Math.round(this.#now * 1000),
+    });
+    let isAnswered = false;
+    void said.then(() => (isAnswered = true));
+    for (let turn = 0; !isAnswered && turn < 100; turn++) {
+      await setImmediate();
+      this.#pass(1);
+    }
+    this.#pass(200);
+  }
+
+  close(): number {
+    const { confirmed } = this.#bridge.flips;
+    for (const each of Object.values(this.#stations)) each.stop();
+    this.#bridge.stop();
+    return confirmed;
+  }
+
+  #pass(ms: number): void {
+    for (const end = this.#now + ms; ;) {
+      for (let deliver = this.#frames.shift(); deliver; deliver = this.#frames.shift()) deliver();
+      const [next] = [...this.#due].sort((a, b) => a.time - b.time);
+      if (!next || next.time > end) {
+        this.#now = end;
+        return;
+      }
+      this.#due.delete(next);
+      this.#now = Math.max(this.#now, next.time);
+      next.action();
+    }
+  }
+}
