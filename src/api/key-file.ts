@@ -46,7 +46,8 @@ export function readStationKeys(path: string): StationKeys {
   const text = readSecret('stationKeys', path);
   let read: unknown;
   try {
-    read = parse(text) ?? {};
+    // all words, also those that are made of digits only
+    read = parse(text, { schema: 'failsafe' }) ?? {};
   } catch {
     // its message would quote the keys
     throw new Invalid(`stationKeys: ${path} is not YAML; lines like "host7: KEY" would be right`);
