@@ -6,7 +6,7 @@ import { readStationKey } from '../api/key-file.ts';
 import { replaceFile } from '../api/replace-file.ts';
 import type { SigningOptions } from '../protocol/signed/control.ts';
 import type { VerifiedKey } from '../protocol/signed/counters.ts';
-import { signingKey } from '../protocol/signed/key.ts';
+import { signingKey, type SigningKey } from '../protocol/signed/key.ts';
 import { Numbering } from '../protocol/signed/numbering.ts';
 
 const count = z.int().min(0).max(0xffff_ffff);
@@ -43,7 +43,7 @@ export function stationSigning(
     reload() {
       const read = readStationKey(key).map(signingKey);
       return () => {
-        const isOther = !isDeepStrictEqual(read, keys);
+        const isOther = !isDeepStrictEqual(names(read), names(keys));
         keys = read;
         return isOther;
       };
@@ -57,6 +57,8 @@ export function stationSigning(
     },
   };
 }
+
+const names = (keys: readonly SigningKey[]) => keys.map(({ fingerprint }) => fingerprint);
 
 function load(path: string, warn: (message: string) => void): readonly VerifiedKey[] {
   try {
