@@ -139,8 +139,8 @@ for (const name of ['ratified-signed', 'draft-signed'])
   test(`each LLDPDU and each request of ${name} but the first is signed: key, roles, both ports, all octets before it`, () => {
     // length, subtype and octets of the chassis id (an address), and of the port id (an interface's name)
     const identity = {
-      station: '0604020000000001' + '040565746830',
-      bridge: '0604020000000002' + '040573777031',
+      station: '0604020000000001040565746830',
+      bridge: '0604020000000002040573777031',
     };
     const seen = { station: [] as number[], bridge: [] as number[] };
     let unsigned = 0;
