@@ -14,6 +14,7 @@ export class OurStation {
   readonly #port: 'p1' | 'p2';
   readonly #name: string;
   readonly #path: string;
+  readonly #config: object;
 
   /** `more`: of its file. */
   constructor(wires: Wires, port: 'p1' | 'p2', name: string, manager: string, more: object) {
@@ -21,8 +22,13 @@ export class OurStation {
     this.#port = port;
     this.#name = name;
     this.#path = join(wires.directory, `${name}.yaml`);
-    const config = { name, uplink: 'eth0', manager, control: this.#control, ...more };
-    writeFileSync(this.#path, JSON.stringify(config));
+    this.#config = { name, uplink: 'eth0', manager, control: this.#control, ...more };
+    this.configure({});
+  }
+
+  /** Its file, with `more` in it; read at its start, and at SIGHUP. */
+  configure(more: object): void {
+    writeFileSync(this.#path, JSON.stringify({ ...this.#config, ...more }));
   }
 
   /** One with its timers, and keys in NAME.key. */

@@ -381,6 +381,34 @@ describe('signed control: agents with keys in their files', () => {
     site.station.setKeys(k2);
   });
 
+  it('a configuration that is refused for something else leaves the keys as they were', async () => {
+    site.setKeys({ h1: k1 });
+    const path = join(site.wires.directory, 'bridge.yaml');
+    const text = readFileSync(path, 'utf8');
+    const config = JSON.parse(text) as { readonly ports: Readonly<Record<string, object>> };
+    const lo = { kind: 'network', peerDelivery: true }; // which is no veth
+    writeFileSync(path, JSON.stringify({ ...config, ports: { ...config.ports, lo } }));
+    process.kill(site.agent.pid, 'SIGHUP');
+    await until(
+      'the bridge refuses',
+      () => /nothing was changed: .*\blo\b/.test(site.agent.log().join('\n')),
+      Boolean,
+    );
+    site.station.setKeys(k1);
+    site.station.configure({ qemu: { directory: '/none' } });
+    process.kill(site.station.pid, 'SIGHUP');
+    await until(
+      'the station refuses',
+      () => /nothing was changed: .*\/none/.test(site.station.log()),
+      Boolean,
+    );
+    await site.associate(7);
+    writeFileSync(path, text);
+    site.station.configure({});
+    site.setKeys({ h1: k2 });
+    site.station.setKeys(k2);
+  });
+
   it('an unsigned station at the port of one that signs is refused until the administrator lets it in', async () => {
     await site.station.stop();
     const before = (await site.ignored('p1')).unsigned ?? 0;
@@ -401,7 +429,7 @@ describe('signed control: agents with keys in their files', () => {
     );
     const { trust, neighbour, vsis } = await site.agent.port('p1');
     assert.deepEqual([trust, neighbour], ['pinned', null]);
-    assert.deepEqual(vsis.map(({ vsiId }) => vsiId).toSorted(), [1, 2, 4, 5, 6].map(vsiId));
+    assert.deepEqual(vsis.map(({ vsiId }) => vsiId).toSorted(), [1, 2, 4, 5, 6, 7].map(vsiId));
     assert.equal((await site.agent.port('p2')).trust, 'first use');
 
     const config = join(site.wires.directory, 'bridge.yaml');
