@@ -5,13 +5,13 @@ import { fuzz } from './unit/protocol/fuzz.ts';
 /*
  * npm run fuzz [-- --frames N] [-- --seed S]
  *
- * Mutated frames against decoders and machines, in blocks of 100,000 with a seed each: S, S + 1 … A thread does it, so that
+ * Mutated frames, also signed ones, against decoders and machines, in blocks of 100,000 with a seed each: S, S + 1 … A thread does it, so that
  * this one sees it when a frame is never done with. What fails is replayed with its block's seed and --frames 100000, and
  * belongs into test/fixtures/crashers.
  */
 
 const block = 100_000;
-/** A block takes about 5 s. */
+/** A block takes about 7 s. */
 const patience = 120_000;
 /** In octets, from the first block to the last. */
 const mayGrow = 16e6;

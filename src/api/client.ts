@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { Invalid } from '../domain/invalid.ts';
 import type { Migration } from '../domain/migration.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import { ApiError } from './api-error.ts';
@@ -8,7 +9,7 @@ import { collections, writeSchemas } from './collections.ts';
 import type { CollectionName, Objects, WritableName, Writes } from './collections.ts';
 import { atRevision, cursorForm, cursorHeader, isCursor, type Cursor } from './cursor.ts';
 import { lineOf, problemsOf } from './explain.ts';
-import { stationKeysSchema, type StationKeys } from './key-file.ts';
+import { stationKeysOf, type StationKeys } from './key-file.ts';
 import { HttpTransport, type HttpAnswer, type HttpRequest } from './http.ts';
 import { migrationReportSchema, migrationSchema, type MigrationReport } from './migration.ts';
 import { SseParser } from './sse.ts';
@@ -127,7 +128,12 @@ export class ApiClient {
 
   /** What stations sign their control frames with. */
   async stationKeys(): Promise<StationKeys> {
-    return parse(stationKeysAnswer, (await this.#ask({ method: 'GET', path: '/v1/station-keys' })).body);
+    const { body } = await this.#ask({ method: 'GET', path: '/v1/station-keys' });
+    try {
+      return stationKeysOf(jsonOf(body), "the manager's answer");
+    } catch (error) {
+      throw error instanceof Invalid ? new ApiError(error.message, 200) : error;
+    }
   }
 
   /** The administrator says that the database is right as it is: bridges let go of what it lacks. */
@@ -261,8 +267,6 @@ function condition(revision: Revision | 'none' | undefined): Record<string, stri
   return revision === 'none' ? { 'if-none-match': '*' } : { 'if-match': `"${revision}"` };
 }
 
-const stationKeysAnswer = stationKeysSchema.transform((keys): StationKeys => new Map(Object.entries(keys)));
-
 const revision = z.int().nonnegative();
 
 function listing<Name extends CollectionName>(name: Name) {
@@ -303,13 +307,16 @@ function encode<T>(schema: z.ZodType<T>, value: T): string {
   throw new ApiError(lineOf(problem!), 400, problem!.field);
 }
 
-function parse<T>(schema: z.ZodType<T>, body: string): T {
-  let json: unknown;
+function jsonOf(body: string): unknown {
   try {
-    json = JSON.parse(body);
+    return JSON.parse(body);
   } catch {
     throw new ApiError("the manager's answer is not JSON; is it a manager?", 200);
   }
+}
+
+function parse<T>(schema: z.ZodType<T>, body: string): T {
+  const json = jsonOf(body);
   const parsed = readTolerantly(schema, json);
   if (parsed.success) return parsed.data;
   throw new ApiError(`the manager's answer: ${lineOf(problemsOf(parsed.error, json)[0]!)}`, 200);

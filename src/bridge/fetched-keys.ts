@@ -21,6 +21,7 @@ export class FetchedKeys {
   #keys: StationKeys;
   #problem: string | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #changed: (keys: StationKeys) => void = () => {};
   #isClosed = false;
 
   constructor(api: ApiClient, stateDirectory: string, warn: (message: string) => void) {
@@ -35,7 +36,16 @@ export class FetchedKeys {
   }
 
   follow(changed: (keys: StationKeys) => void): void {
-    void this.#ask(changed);
+    this.#changed = changed;
+    void this.#ask();
+  }
+
+  /** Asks at once, and not only when it is time. */
+  refresh(): void {
+    if (this.#timer === undefined) return; // the answer is on its way
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    void this.#ask();
   }
 
   close(): void {
@@ -44,12 +54,12 @@ export class FetchedKeys {
     this.#api.close();
   }
 
-  async #ask(changed: (keys: StationKeys) => void): Promise<void> {
+  async #ask(): Promise<void> {
     let wait = intervalMs;
     try {
       const keys = await this.#api.stationKeys();
       this.#problem = null;
-      if (!this.#isClosed && !isDeepStrictEqual(keys, this.#keys)) this.#take(keys, changed);
+      if (!this.#isClosed && !isDeepStrictEqual(keys, this.#keys)) this.#take(keys);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       // that the manager is away is told elsewhere
@@ -57,12 +67,16 @@ export class FetchedKeys {
       else if (error.message !== this.#problem) this.#warn(`station keys: ${error.message}`);
       this.#problem = error.message;
     }
-    if (!this.#isClosed) this.#timer = setTimeout(() => void this.#ask(changed), wait);
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#ask();
+    }, wait);
   }
 
-  #take(keys: StationKeys, changed: (keys: StationKeys) => void): void {
+  #take(keys: StationKeys): void {
     this.#keys = keys;
-    changed(keys);
+    this.#changed(keys);
     try {
       replaceFile(this.#path, JSON.stringify(stationKeysJson(keys)));
     } catch (error) {

@@ -159,7 +159,7 @@ export class ManagerDirectory implements Directory {
 
   close(): void {
     this.#stop.abort();
-    this.#file.close();
+    this.#file.write();
   }
 
   known(vsiId: VsiId, ref: ProfileRef): Entitlement | null {

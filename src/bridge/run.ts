@@ -111,12 +111,13 @@ export async function runBridge(config: BridgeConfig, logger: Logger): Promise<R
   return {
     reload(next) {
       refuseWhatIsFixed(inForce, next);
-      keys.reload();
+      const useKeys = keys.reload();
       const { removed, added, changed } = portChanges(inForce.ports, next.ports);
       agent.configure(settingsOf(next, ports));
       for (const name of removed) ports.remove(name);
       for (const [name, kind] of added) ports.add(name, kind);
       source.reload?.(next);
+      useKeys();
       inForce = next;
       const words = { added: [...added.keys()], removed, changed };
       for (const [what, names] of Object.entries(words))

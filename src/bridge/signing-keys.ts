@@ -11,8 +11,8 @@ export interface SigningKeys {
   readonly keyring: Keyring;
   /** The agent has started: tells of other keys from now on, and keeps the number of this start for the next one. */
   follow(changed: () => void): void;
-  /** Reads the bridge's own file of keys anew, if it has one. @throws Invalid, and nothing was changed */
-  reload(): void;
+  /** Reads the bridge's own file of keys anew. What it returns puts it in force; without a file, it asks the manager. @throws Invalid */
+  reload(): () => void;
   close(): void;
 }
 
@@ -41,9 +41,12 @@ export function signingKeys(where: Where, logger: Logger): SigningKeys {
         told = changed;
       },
       reload() {
-        if (stationKeys === undefined) return;
-        keyring.set(readStationKeys(stationKeys));
-        told();
+        const read = stationKeys === undefined ? null : readStationKeys(stationKeys);
+        return () => {
+          if (!read) return;
+          keyring.set(read);
+          told();
+        };
       },
       close() {},
     };
@@ -59,7 +62,7 @@ export function signingKeys(where: Where, logger: Logger): SigningKeys {
         changed();
       });
     },
-    reload() {},
+    reload: () => () => fetched.refresh(),
     close: () => fetched.close(),
   };
 }

@@ -34,15 +34,11 @@ export class StateFile<T> {
   /** Soon there is what `state` says then: many changes at once are one write. */
   changed(state: () => T): void {
     this.#state = state;
-    this.#timer ??= setTimeout(() => this.#save(), 50);
+    this.#timer ??= setTimeout(() => this.write(), 50);
   }
 
-  /** What waits is written. */
-  close(): void {
-    this.#save();
-  }
-
-  #save(): void {
+  /** What waits is written now. */
+  write(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (!this.#state) return;

@@ -35,6 +35,9 @@ export function rememberedStations(
 ): { readonly stations: Stations; readonly close: () => void } {
   const file = new StateFile(join(stateDirectory, 'stations.json'), stationsSchema, warn);
   const before = new Map(Object.entries<Station>(file.load() ?? {}).filter(([port]) => ports.includes(port)));
-  const stations = new Stations(before, (all) => file.changed(() => Object.fromEntries(all)));
-  return { stations, close: () => file.close() };
+  const stations = new Stations(before, (all, isUrgent) => {
+    file.changed(() => Object.fromEntries(all));
+    if (isUrgent) file.write();
+  });
+  return { stations, close: () => file.write() };
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { Neighbour } from '../protocol/lldp/neighbour.ts';
 import type { Speaker } from '../protocol/place.ts';
@@ -19,19 +20,19 @@ export interface Held {
   readonly verified: readonly VerifiedKey[];
 }
 
+/** `isUrgent`: an agent that forgot it would take for new what was taken already. */
+export type StationsChanged = (stations: ReadonlyMap<PortName, Station>, isUrgent: boolean) => void;
+
 /**
  * The station that was met last at each port. A station that is silent, or whose agent or bridge starts anew, is still
  * the one that its VMs are at, until another is met there.
  */
 export class Stations {
   readonly #met: Map<PortName, Station>;
-  readonly #changed: (stations: ReadonlyMap<PortName, Station>) => void;
+  readonly #changed: StationsChanged;
 
   /** @param before as they were told to `changed` last */
-  constructor(
-    before: ReadonlyMap<PortName, Station> = new Map(),
-    changed: (stations: ReadonlyMap<PortName, Station>) => void = () => {},
-  ) {
+  constructor(before: ReadonlyMap<PortName, Station> = new Map(), changed: StationsChanged = () => {}) {
     this.#met = new Map(before);
     this.#changed = changed;
   }
@@ -51,19 +52,21 @@ export class Stations {
   met(port: PortName, { mac, systemName: name }: Neighbour): boolean {
     const before = this.at(port);
     const isNews = before?.mac !== mac || before.name !== name;
-    if (isNews) this.#put(port, { place: null, verified: [], ...before, mac, name });
+    if (isNews) this.#put(port, { place: null, verified: [], ...before, mac, name }, false);
     return isNews;
   }
 
   /** What the port's machine has to know again. */
   held(port: PortName, { place, verified }: Held): void {
     const station = this.at(port);
-    if (station && JSON.stringify([station.place, station.verified]) !== JSON.stringify([place, verified]))
-      this.#put(port, { ...station, place, verified });
+    if (!station) return;
+    const isUrgent = !isDeepStrictEqual(station.verified, verified);
+    if (isUrgent || !isDeepStrictEqual(station.place, place))
+      this.#put(port, { ...station, place, verified }, isUrgent);
   }
 
-  #put(port: PortName, station: Station): void {
+  #put(port: PortName, station: Station, isUrgent: boolean): void {
     this.#met.set(port, station);
-    this.#changed(this.#met);
+    this.#changed(this.#met, isUrgent);
   }
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ControlReport } from '../bench/control/control.ts';
+import { round } from '../bench/report.ts';
 import { benchmark, conditionsText, finish, measured, type BenchOptions } from './benchmark.ts';
 import { Failure } from './failure.ts';
 import { table } from './output.ts';
@@ -20,7 +21,8 @@ export function controlBenchCommand(): Command {
 }
 
 function controlText(report: ControlReport): string {
-  const { answerMs, lldpadAnswerMs, sequential1000, burst1000, draft, scale10000 } = report;
+  const { answerMs, lldpadAnswerMs, signature, sequential1000, burst1000, draft, scale10000 } = report;
+  const { signedAnswerMs, unsignedAnswerMs, signUs, verifyUs } = signature;
   const many = (what: string, { ms, lost }: ControlReport['burst1000']) => [what, `${ms} ms`, `${lost} lost`];
   return [
     table(
@@ -30,6 +32,15 @@ function controlText(report: ControlReport): string {
         ['lldpad as the bridge', `${lldpadAnswerMs.p50} ms`, `${lldpadAnswerMs.p99} ms`],
       ],
     ),
+    table(
+      ['a station of ours, in turn', 'p50', 'p99'],
+      [
+        ['signed both ways', `${signedAnswerMs.p50} ms`, `${signedAnswerMs.p99} ms`],
+        ['unsigned', `${unsignedAnswerMs.p50} ms`, `${unsignedAnswerMs.p99} ms`],
+        ['what it costs', `${round(signedAnswerMs.p50 - unsignedAnswerMs.p50, 3)} ms`, ''],
+      ],
+    ),
+    `a signature costs ${signUs} µs to make and ${verifyUs} µs to verify`,
     table(
       ['associations by lldpad', 'in all', 'without an answer'],
       [

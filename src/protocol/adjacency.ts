@@ -259,7 +259,7 @@ export class Adjacency {
     this.#run(now);
   }
 
-  /** There are keys where there were none, or none any more: LLDP says so. */
+  /** There are other keys, some where there were none, or none any more: LLDP says so, and with which one it is signed now. */
   keysChanged(now: number): void {
     this.#lldp.changed(now);
     this.#run(now);
@@ -490,7 +490,9 @@ export class Adjacency {
     if (ecpdu.operation === 'request' && !this.#connected)
       return this.#ignore('not the neighbour', `from ${source}: EVB is not negotiated`, now);
     // Acknowledgements are not signed, and end no more than the repeats: what was asked is done by the answer.
+    const { holder } = this.gate;
     const taken = ecpdu.operation === 'request' ? this.gate.take(octets, ecpdu.payload, now) : 'fresh';
+    if (this.gate.holder !== holder) this.#user.emit({ kind: 'place' });
     if (taken === 'repeated') this.#ecp.repeated(ecpdu);
     else if (taken === 'fresh') this.#ecp.receive(ecpdu, now);
   }

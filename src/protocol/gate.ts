@@ -127,7 +127,11 @@ export class Gate {
     const holder = this.#place.holder!;
     const verdict = this.#signed.check('ecp', octets, payload, holder);
     if (!this.#isBelieved(verdict, holder.mac, now)) return 'refused';
-    return verdict.kind === 'repeated' ? 'repeated' : 'fresh';
+    if (verdict.kind === 'repeated') return 'repeated';
+    // The answer is signed with the key that the request has: its sender may know no other any more.
+    if (verdict.kind === 'fresh' && verdict.key.fingerprint !== holder.key)
+      this.#place.take({ ...holder, key: verdict.key.fingerprint });
+    return 'fresh';
   }
 
   /** As it leaves: signed, if there is somebody who verifies. Its payload is closed by an End TLV. */

@@ -155,6 +155,11 @@ export class StationAgent {
     this.#driver.do((machine, now) => (runs ? machine.linkUp(now) : machine.linkDown(now)));
   }
 
+  /** There is another key in the file. */
+  keysChanged(): void {
+    this.#driver.do((machine, now) => machine.keysChanged(now));
+  }
+
   /** Believes an unsigned bridge again. */
   unpin(): void {
     this.#parts.log('info', `uplink ${this.#parts.uplink.name}: unpin, by the administrator`);

@@ -123,8 +123,9 @@ export async function runStation(
   return {
     reload(next) {
       refuseFixed(config, next);
-      signing?.reload();
+      const useKey = signing?.reload();
       qemu.watch(next.qemu);
+      if (useKey?.()) agent.keysChanged();
       manager.follow(next);
       ({ setUpWhenArmed } = next);
       config = next;

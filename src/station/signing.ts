@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { keepEpoch, nextEpoch } from '../api/boot-epoch.ts';
 import { readStationKey } from '../api/key-file.ts';
 import { replaceFile } from '../api/replace-file.ts';
 import type { SigningOptions } from '../protocol/signed/control.ts';
 import type { VerifiedKey } from '../protocol/signed/counters.ts';
-import { signingKey } from '../protocol/signed/key.ts';
+import { signingKey, type SigningKey } from '../protocol/signed/key.ts';
 import { Numbering } from '../protocol/signed/numbering.ts';
 
 const count = z.int().min(0).max(0xffff_ffff);
@@ -14,8 +15,8 @@ const file = z.array(z.object({ fingerprint: z.string(), epoch: count, sequence:
 export interface StationSigning extends SigningOptions {
   /** The agent has started: keeps the number of this start for the next one. */
   started(): void;
-  /** Reads the key anew: there may be another one in the file. @throws Invalid, and nothing was changed */
-  reload(): void;
+  /** Reads the key anew. What it returns puts it in force, and says whether it is another one. @throws Invalid */
+  reload(): () => boolean;
   /** for the next agent */
   remember(verified: readonly VerifiedKey[]): void;
 }
@@ -40,7 +41,12 @@ export function stationSigning(
     verified: load(path, warn),
     started: () => keepEpoch(`${control}.epoch`, epoch, warn),
     reload() {
-      keys = readStationKey(key).map(signingKey);
+      const read = readStationKey(key).map(signingKey);
+      return () => {
+        const isOther = !isDeepStrictEqual(names(read), names(keys));
+        keys = read;
+        return isOther;
+      };
     },
     remember(verified) {
       try {
@@ -51,6 +57,8 @@ export function stationSigning(
     },
   };
 }
+
+const names = (keys: readonly SigningKey[]) => keys.map(({ fingerprint }) => fingerprint);
 
 function load(path: string, warn: (message: string) => void): readonly VerifiedKey[] {
   try {

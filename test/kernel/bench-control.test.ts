@@ -10,6 +10,10 @@ it('hairpin bench control measures all that it says, and leaves nothing behind',
   const report = JSON.parse(stdout) as Record<string, unknown>;
   for (const name of ['answerMs', 'lldpadAnswerMs'])
     assert.deepEqual(Object.keys(report[name] as object), ['p50', 'p99']);
+  const signature = report['signature'] as Record<string, object | number>;
+  for (const name of ['signedAnswerMs', 'unsignedAnswerMs'])
+    assert.deepEqual(Object.keys(signature[name] as object), ['p50', 'p99']);
+  for (const name of ['signUs', 'verifyUs']) assert.ok((signature[name] as number) > 0, name);
   for (const many of [report, report['draft'] as Record<string, unknown>])
     for (const name of ['sequential1000', 'burst1000']) {
       const { ms, lost } = many[name] as { ms: number; lost: number };

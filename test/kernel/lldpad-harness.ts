@@ -210,7 +210,7 @@ export class Agent {
 
   static async start(
     wires: Wires,
-    book: Book | { manager: string },
+    book: Book | { manager: string; stationKeys?: string },
     timers: EvbTimers = quick,
   ): Promise<Agent> {
     const stateDirectory = join(wires.directory, 'state');
@@ -294,14 +294,15 @@ export class Agent {
   }
 }
 
-/** Asks again until `is` holds, for 15 s at most. */
+/** Asks again until `is` holds, for 15 s at most unless said otherwise. */
 export async function until<T>(
   what: string,
   ask: () => Promise<T> | T,
   is: (value: T) => boolean,
   everyMs = 20,
+  withinMs = 15_000,
 ): Promise<T> {
-  const end = Date.now() + 15_000;
+  const end = Date.now() + withinMs;
   for (;;) {
     const value = await ask();
     if (is(value)) return value;

@@ -19,11 +19,11 @@ export class Manager implements Disposable {
     this.api = new ApiClient(url);
   }
 
-  /** Ends with the wires. */
-  static async start(wires: Wires): Promise<Manager> {
+  /** Ends with the wires. `more`: of its file. */
+  static async start(wires: Wires, more: object = {}): Promise<Manager> {
     const url = `unix:${join(wires.directory, 'manager.sock')}`;
     const path = join(wires.directory, 'manager.yaml');
-    writeFileSync(path, JSON.stringify({ database: ':memory:', listen: [url] }));
+    writeFileSync(path, JSON.stringify({ database: ':memory:', listen: [url], ...more }));
     await wires.processes.start('manager', null, ['manager', '--config', path]);
     const manager = new Manager(url);
     await manager.api.put('tenants', { name: profile.tenant, ...unlimited });

@@ -1,10 +1,16 @@
 import { BenchError, median, note, percentile, round } from '../report.ts';
 import { Answers } from './answers.ts';
-import { Bed, benchVsi, until, type Link } from './bed.ts';
+import { Bed, until, type Link } from './bed.ts';
+import { benchVsi } from './bridge.ts';
 
 export interface AnswerTimes {
   readonly p50: number;
   readonly p99: number;
+}
+
+/** Of one round. */
+export function answerTimes(ms: readonly number[]): AnswerTimes {
+  return { p50: percentile(ms, 0.5), p99: percentile(ms, 0.99) };
 }
 
 /** Longer than lldpad's acknowledgement timer, before which it sends nothing more, and than an answer takes. */
@@ -44,7 +50,7 @@ export async function measureAnswerTime(
     for (const link of links) {
       const times: number[] = [];
       for (let i = 1; i <= samples; i++) times.push(await ask(link, warmUp + round * samples + i));
-      measured[link].push({ p50: percentile(times, 0.5), p99: percentile(times, 0.99) });
+      measured[link].push(answerTimes(times));
       const { p50, p99 } = measured[link].at(-1)!;
       const who = link === 'eth0' ? 'hairpin' : 'lldpad';
       note(`round ${round + 1} of ${rounds}, ${who}: p50 ${p50.toFixed(3)} ms, p99 ${p99.toFixed(3)} ms`);
@@ -52,7 +58,8 @@ export async function measureAnswerTime(
   return { answerMs: overRounds(measured.eth0), lldpadAnswerMs: overRounds(measured.eth1) };
 }
 
-function overRounds(rounds: readonly AnswerTimes[]): AnswerTimes {
+/** The medians over the rounds. */
+export function overRounds(rounds: readonly AnswerTimes[]): AnswerTimes {
   return {
     p50: round(median(rounds.map(({ p50 }) => p50)), 3),
     p99: round(median(rounds.map(({ p99 }) => p99)), 3),

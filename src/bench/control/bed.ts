@@ -1,26 +1,17 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callLocal } from '../../api/local-socket.ts';
 import type { ShownBridge } from '../../bridge/show.ts';
 import type { DialectName } from '../../domain/dialect.ts';
-import { parseMac } from '../../domain/mac-address.ts';
-import { parseVsiId, type VsiId } from '../../domain/vsi-id.ts';
 import { Processes } from '../../lab/processes.ts';
-import { libc } from '../../linux/libc.ts';
 import { createQuietNamespace, deleteNamespace } from '../../linux/namespace.ts';
 import { ip } from '../../linux/run.ts';
-import type { EvbTimers } from '../../protocol/evb/timers.ts';
-import { LldpadNetlink, type NetlinkVsi } from '../peers/lldpad-netlink.ts';
+import { LldpadNetlink } from '../peers/lldpad-netlink.ts';
 import { Lldpad } from '../peers/lldpad.ts';
+import { startBridge, timers } from './bridge.ts';
 
-/** No keep-alive falls into a run of minutes: an association is measured, and nothing beside it. */
-export const timers: EvbTimers = { retries: 3, rte: 8, rwd: 20, rka: 26 };
-
-const vlan = 100;
-const managerId = 12;
 const port = 'p1';
-const detached = 2; // MNT_DETACH
 
 /** A host whose links lead to a switch each: eth0 to Hairpin's bridge agent, eth1 to lldpad in the bridge's role. */
 export type Link = 'eth0' | 'eth1';
@@ -120,46 +111,10 @@ export class Bed implements AsyncDisposable {
   }
 
   async #startAgent(vsis: number): Promise<void> {
-    const stateDirectory = join(this.#directory, 'state');
-    mkdirSync(stateDirectory, { mode: 0o700 });
-    const path = join(this.#directory, 'bridge.yaml');
-    const profile = { managerId: `0x0${managerId.toString(16)}`, typeId: 17, typeVersion: 1 };
-    const config = {
-      name: 'leaf1',
-      stateDirectory,
-      evb: timers,
-      limits: { vsisPerPort: 16_383 },
-      ports: { [port]: { kind: 'station' } },
-      profiles: [{ ...profile, name: 'bench', tenant: 'red', vlan }],
-      vsis: Array.from({ length: vsis }, (_, i) => {
-        const { vsiId, mac } = benchVsi(i + 1);
-        return { vsiId, name: `vm${i + 1}`, tenant: 'red', macs: [mac], profile: '0x0c/17/1' };
-      }),
-    };
-    writeFileSync(path, JSON.stringify(config));
-    this.#cleanup.defer(() => {
-      libc().umount2(join(stateDirectory, 'bpf'), detached);
-    });
-    this.#cleanup.defer(() => this.#processes.stopAll());
-    await this.#processes.start('bridge', this.namespace('hairpin'), ['bridge', '--config', path]);
+    this.#cleanup.use(
+      await startBridge(this.namespace('hairpin'), this.#directory, this.#processes, [port], vsis),
+    );
   }
-}
-
-/** VSI n as libvirt names it to lldpad. */
-export function benchVsi(n: number): NetlinkVsi {
-  const [high, low] = [n >> 8, n & 0xff].map((octet) => octet.toString(16).padStart(2, '0'));
-  return {
-    vsiId: benchId(n),
-    managerId,
-    typeId: 17,
-    typeVersion: 1,
-    mac: parseMac(`52:54:00:b0:${high}:${low}`),
-    vid: vlan,
-  };
-}
-
-export function benchId(n: number): VsiId {
-  return parseVsiId(`b0000000-0000-4000-8000-${String(n).padStart(12, '0')}`);
 }
 
 /** Asks again until `is` holds; false after `withinMs`. @throws what `stop` was aborted with */

@@ -3,11 +3,13 @@ import { conditions, type Conditions } from '../report.ts';
 import { measureAnswerTime, type AnswerTimes } from './answer-time.ts';
 import { measureMany, type Many } from './many.ts';
 import { measureScale, type Scale } from './scale.ts';
+import { measureSignature, type SignatureCost } from './signature.ts';
 
 /** What `hairpin bench control` finds; libvirt's and lldpad's default dialect beside the ratified one. */
 export interface ControlReport extends Conditions {
   readonly answerMs: AnswerTimes;
   readonly lldpadAnswerMs: AnswerTimes;
+  readonly signature: SignatureCost;
   readonly sequential1000: Many;
   readonly burst1000: Many;
   readonly draft: { readonly sequential1000: Many; readonly burst1000: Many };
@@ -27,11 +29,13 @@ export async function benchControl(quick: boolean, stop: AbortSignal): Promise<C
   const { rounds, samples, many, vsis, ports } = quick ? small : whole;
   const found = await conditions(['lldpad']);
   const times = await measureAnswerTime(rounds, samples, stop);
+  const signature = await measureSignature(rounds, samples, stop);
   const ratified = await measureMany(many, 'ratified', stop);
   const draft = await measureMany(many, 'draft', stop);
   const scale10000 = await measureScale(vsis, ports, stop);
   return {
     ...times,
+    signature,
     sequential1000: ratified.sequential,
     burst1000: ratified.burst,
     draft: { sequential1000: draft.sequential, burst1000: draft.burst },

@@ -1,7 +1,8 @@
 import type { DialectName } from '../../domain/dialect.ts';
 import { unheard, type NetlinkVsi } from '../peers/lldpad-netlink.ts';
 import { note, round } from '../report.ts';
-import { Bed, benchVsi, until } from './bed.ts';
+import { Bed, until } from './bed.ts';
+import { benchVsi } from './bridge.ts';
 
 export interface Many {
   readonly ms: number;

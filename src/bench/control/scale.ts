@@ -17,7 +17,7 @@ import { noHints, type VdpMode } from '../../protocol/vdp/association.ts';
 import { EbpfRelay } from '../../relay/ebpf/relay.ts';
 import { defaultAgeingTime } from '../../relay/relay.ts';
 import { BenchError, median, note, round } from '../report.ts';
-import { benchId, timers } from './bed.ts';
+import { benchId, timers } from './bridge.ts';
 import { ScriptedStation } from './scripted-station.ts';
 import { VirtualClock } from './virtual-clock.ts';
 

@@ -153,7 +153,7 @@ export class SimulatedLab implements Lab {
     const toStation = new Map(
       hosts.map(({ name, port }) => [port as string, this.#cable((frame) => this.#atHost(name, frame))]),
     );
-    const keys = new Map(hosts.map(({ name }) => [name, signingKey(randomBytes(32))]));
+    const keys = new Map(hosts.map(({ name }) => [name, randomBytes(32)]));
     const agent: BridgeAgent = new BridgeAgent({
       name: bridgeName,
       evb,
@@ -170,7 +170,7 @@ export class SimulatedLab implements Lab {
       ageingTime: defaultAgeingTime,
       relay: this.#relay,
       directory,
-      signing: new Keyring(1, new Map([...keys].map(([name, key]) => [name, [key.octets]]))),
+      signing: new Keyring(1, new Map([...keys].map(([name, key]) => [name, [key]]))),
       clock: systemClock,
       timestamp,
       stampOf: (ns) => timestamp() - Math.round(Number(process.hrtime.bigint() - ns) / 1000),
@@ -197,13 +197,14 @@ export class SimulatedLab implements Lab {
         else if (emission.port !== null) toStation.get(emission.port)?.send(emission.frame);
     };
     for (const [i, { name, port }] of hosts.entries()) {
+      const key = signingKey(keys.get(name)!);
       const cable = this.#cable((frame) => this.#toSwitch(port, frame));
       const known = new VsiDirectory(api, () => {});
       const reports = this.#reporter();
       const station = new StationAgent({
         name,
         evb,
-        signing: { numbering: new Numbering(1), canSign: () => true, keysOf: () => [keys.get(name)!] },
+        signing: { numbering: new Numbering(1), canSign: () => true, keysOf: () => [key] },
         firstSequence: randomInt(1, 65_536),
         uplink: {
           name: uplink,

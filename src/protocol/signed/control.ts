@@ -89,7 +89,7 @@ export class SignedControl {
     const head = signatureHead(this.#options.numbering.next());
     const unclosed = concat([frame.payload.subarray(0, -end.length), head]);
     const signed = encodeFrame({ ...frame, payload: unclosed }).subarray(0, 14 + unclosed.length);
-    const mac = hmac(key.octets, context(this.#role, this.#own(), to.id), signed);
+    const mac = hmac(key.hmac, context(this.#role, this.#own(), to.id), signed);
     return encodeFrame({ ...frame, payload: concat([unclosed, mac, end]) });
   }
 
@@ -104,7 +104,7 @@ export class SignedControl {
     const { mac } = signature;
     const signed = octets.subarray(0, mac.byteOffset - octets.byteOffset);
     const about = context(otherRole[this.#role], from.id, this.#own());
-    const key = keys.find(({ octets }) => sameMac(hmac(octets, about, signed), mac));
+    const key = keys.find((each) => sameMac(hmac(each.hmac, about, signed), mac));
     if (!key) return { kind: 'forged' };
     const { order, restarted } = this.#counters.take(channel, key.fingerprint, signature);
     return { kind: order, key, restarted };

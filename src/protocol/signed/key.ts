@@ -1,8 +1,8 @@
-import { fingerprint } from './hmac.ts';
+import { fingerprint, hmacKey, type HmacKey } from './hmac.ts';
 
 /** A secret that a station and the bridges share. */
 export interface SigningKey {
-  readonly octets: Uint8Array;
+  readonly hmac: HmacKey;
   /** the key's name in files and messages */
   readonly fingerprint: string;
 }
@@ -11,5 +11,5 @@ export interface SigningKey {
 export const keyLength = 32;
 
 export function signingKey(octets: Uint8Array): SigningKey {
-  return { octets, fingerprint: fingerprint(octets) };
+  return { hmac: hmacKey(octets), fingerprint: fingerprint(octets) };
 }

@@ -83,6 +83,17 @@ test('stations are remembered in a file, of the ports that there are', () => {
   assert.equal(fewer.stations.at('p2'), null);
 });
 
+test('what was verified is in the file at once: an agent that is killed takes no frame for new that it had taken', () => {
+  const directory = temporaryDirectory();
+  const { stations } = remembered(directory);
+  stations.met('p1', h1);
+  for (const sequence of [42, 43]) {
+    const verified = [{ fingerprint: '0123456789abcdef', epoch: 7, sequence }];
+    stations.held('p1', { place: null, verified });
+    assert.deepEqual(remembered(directory).stations.at('p1')?.verified, verified);
+  }
+});
+
 test('of a file of an older version, or a newer one, what is known is read', () => {
   const directory = temporaryDirectory();
   writeFileSync(file(directory), `{"p1":{"mac":"${mac}","name":"h1","pinned":true}}`);

@@ -3,19 +3,31 @@ import { parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import type { DialectName } from '../../../src/domain/dialect.ts';
 import type { BridgePort } from '../../../src/protocol/bridge-port.ts';
+import { ownIdentity } from '../../../src/protocol/announcement.ts';
 import { dialects } from '../../../src/protocol/dialect.ts';
 import { decodeFrame, etherTypes } from '../../../src/protocol/ethernet.ts';
 import { decodeCdcpTlv } from '../../../src/protocol/evb/cdcp.ts';
 import { decodeDraftEvbTlv } from '../../../src/protocol/evb/draft.ts';
 import { decodeEvbTlv, type EvbRole } from '../../../src/protocol/evb/ratified.ts';
 import { decodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
+import type { IgnoreReason } from '../../../src/protocol/ignored.ts';
+import { concat } from '../../../src/protocol/octets.ts';
 import type { Result } from '../../../src/protocol/result.ts';
+import {
+  SignedControl,
+  type Counterpart,
+  type SigningOptions,
+} from '../../../src/protocol/signed/control.ts';
+import type { PortIdentity } from '../../../src/protocol/signed/identity.ts';
+import { keyLength, signingKey, type SigningKey } from '../../../src/protocol/signed/key.ts';
+import { Numbering } from '../../../src/protocol/signed/numbering.ts';
 import { vdpErrorCodes, vdpModes, type VdpErrorCode } from '../../../src/protocol/vdp/association.ts';
 import { encodeDraftVdp } from '../../../src/protocol/vdp/draft.ts';
 import { decodeVdpdu, encodeVdpdu } from '../../../src/protocol/vdp/ratified.ts';
 import { bridgePort, evb, filled, stationPort, vsi } from './fixtures.ts';
-import { bridgeEvb, draftLldp, Peer, stationEvb } from './peer.ts';
-import { allCaptures } from './pcap.ts';
+import { bridgeEvb, draftLldp, must, Peer, stationEvb } from './peer.ts';
+import { allCaptures, ownCapture } from './pcap.ts';
+import { recordedKey } from './recording.ts';
 import { Chance } from './simulated-link.ts';
 
 /** The captures' station and bridge. */
@@ -108,6 +120,41 @@ function assertStable(frame: Uint8Array): void {
 
 type Port = ReturnType<typeof bridgePort> | ReturnType<typeof stationPort>;
 
+/** The other end of a signed target: it has the key, or another one. */
+class Signer {
+  readonly #control: SignedControl;
+  readonly #to: Counterpart;
+
+  /** `role`: its own */
+  constructor(role: EvbRole, epoch: number, key: SigningKey) {
+    const self = identities[role];
+    this.#control = new SignedControl(role, signingOf(epoch, key), () => self);
+    this.#to = { id: identities[role === 'bridge' ? 'station' : 'bridge'], name: null };
+  }
+
+  /** A new signature in place of the last TLV but the End TLV, be that one or not; what is too short stays as it is. */
+  sign(octets: Uint8Array): Uint8Array {
+    const frame = decodeFrame(octets);
+    if (!frame.ok || frame.value.payload.length < 2) return octets;
+    const { payload } = frame.value;
+    const at = Buffer.from(payload.buffer, payload.byteOffset, payload.length).lastIndexOf(signatureHeader);
+    const unsigned = at < 0 ? payload : concat([payload.subarray(0, at), new Uint8Array(2)]);
+    return this.#control.sign({ ...frame.value, payload: unsigned }, this.#to, null);
+  }
+}
+
+const signatureHeader = Buffer.from('fe1c02485002', 'hex');
+const [rightKey, wrongKey] = [signingKey(recordedKey), signingKey(new Uint8Array(keyLength))];
+/** what the recordings' ends call themselves */
+const identities: Readonly<Record<EvbRole, PortIdentity>> = {
+  station: ownIdentity({ mac: macs.station, portId: 'eth0' }),
+  bridge: ownIdentity({ mac: macs.bridge, portId: 'swp1' }),
+};
+
+function signingOf(epoch: number, key: SigningKey): SigningOptions {
+  return { numbering: new Numbering(epoch), canSign: () => true, keysOf: () => [key] };
+}
+
 /** A machine under fire, and what its agent would do. */
 class Target {
   readonly role: EvbRole;
@@ -117,11 +164,12 @@ class Target {
   readonly #tokens: Extract<ReturnType<BridgePort['receive']>[number], { kind: 'request' }>[] = [];
   requests = 0;
 
-  constructor(role: EvbRole, dialect: DialectName, chance: Chance) {
+  constructor(role: EvbRole, dialect: DialectName, chance: Chance, signing?: SigningOptions) {
     this.role = role;
     this.dialect = dialect;
     this.#chance = chance;
-    const options = { mac: macs[role], evb: { ...evb, dialects: [dialect] }, otherNeighbours };
+    const evbOf = { ...evb, dialects: [dialect] };
+    const options = { mac: macs[role], evb: evbOf, otherNeighbours, ...(signing && { signing }) };
     this.port = role === 'bridge' ? bridgePort({ ...options, limits }) : stationPort(options);
     this.#handle(this.port.linkUp(0));
   }
@@ -193,12 +241,84 @@ class Target {
   }
 }
 
+/** A machine with a key, and the other end of its link: what that signs is right in all but what chance does to it. */
+class SignedTarget extends Target {
+  readonly #chance: Chance;
+  readonly #wrong: Signer;
+  #right: Signer;
+  #epoch = 1;
+  readonly #peer: EvbRole;
+  /** what the recording has of the other end */
+  readonly #frames: readonly Uint8Array[];
+  readonly #hellos: readonly Uint8Array[];
+  /** by the right key, lately */
+  readonly #sent: Uint8Array[] = [];
+
+  constructor(role: EvbRole, dialect: DialectName, chance: Chance) {
+    super(role, dialect, chance, signingOf(1, rightKey));
+    this.#chance = chance;
+    this.#peer = role === 'bridge' ? 'station' : 'bridge';
+    this.#right = new Signer(this.#peer, this.#epoch, rightKey);
+    this.#wrong = new Signer(this.#peer, this.#epoch, wrongKey);
+    const recorded = ownCapture(`${dialect}-signed`).frames.map(({ octets }) => octets);
+    this.#frames = recorded.filter((octets) => must(decodeFrame(octets)).source === macs[this.#peer]);
+    this.#hellos = this.#frames.filter((octets) => {
+      const { etherType, payload } = must(decodeFrame(octets));
+      return etherType === etherTypes.lldp && must(decodeLldpdu(payload)).ttl > 0;
+    });
+  }
+
+  override mend(now: number): void {
+    this.receive(this.#remember(this.#right.sign(this.#hellos.at(-1)!)), now);
+  }
+
+  /** The right key over anything, a wrong one, something else than was signed, or what was sent before. */
+  provoke(now: number): void {
+    const chance = this.#chance;
+    const octets = chance.pick(this.#frames);
+    switch (chance.below(8)) {
+      case 0:
+        return this.receive(mutate(this.#right.sign(octets), chance), now);
+      case 1:
+        return this.receive(this.#wrong.sign(mutate(octets, chance)), now);
+      case 2:
+        return this.receive(chance.pick(this.#sent), now);
+      case 3:
+        return this.receive(this.#remember(this.#right.sign(octets)), now);
+      default:
+        return this.receive(this.#remember(this.#right.sign(mutate(octets, chance))), now);
+    }
+  }
+
+  #remember(octets: Uint8Array): Uint8Array {
+    this.#sent.push(octets);
+    if (this.#sent.length > 16) this.#sent.shift();
+    return octets;
+  }
+
+  /** The other end starts anew. */
+  restart(): void {
+    this.#right = new Signer(this.#peer, ++this.#epoch, rightKey);
+  }
+
+  override assertBounded(): void {
+    super.assertBounded();
+    assert.ok(this.port.verified.length <= 1, 'one key has verified something');
+  }
+}
+
 export interface FuzzResult {
   /** of the frames, ECPDUs that were delivered to VDP */
   readonly ecpdus: number;
   /** requests that came through to the agent */
   readonly requests: number;
   readonly malformed: number;
+  /** of the targets that have a key: what was verified and delivered to VDP, and what was refused */
+  readonly signed: {
+    readonly ecpdus: number;
+    readonly requests: number;
+    readonly refused: Readonly<Record<'unsigned' | 'bad signature' | 'replayed', number>>;
+  };
 }
 
 /**
@@ -210,24 +330,41 @@ export function fuzz(seed: number, frames: number): FuzzResult {
   const targets = (['bridge', 'station'] as const).flatMap((role) =>
     (['ratified', 'draft'] as const).map((dialect) => new Target(role, dialect, chance)),
   );
+  const signed = targets.map(({ role, dialect }) => new SignedTarget(role, dialect, chance));
   for (let count = 1, now = 0; count <= frames; count++) {
     now += chance.pick([1, 10, 10, 40]);
     const frame = mutate(chance.pick(captured), chance);
     try {
-      if (count % 500 === 0) for (const target of targets) target.flap(now);
-      if (count % 20 === 1) for (const target of targets) target.mend(now);
+      if (count % 500 === 0) for (const target of [...targets, ...signed]) target.flap(now);
+      if (count % 700 === 0) for (const target of signed) target.restart();
+      if (count % 20 === 1) for (const target of [...targets, ...signed]) target.mend(now);
       attack(frame, targets, now, count % 8 === 0);
-      if (count % 1_000 === 0) for (const target of targets) target.assertBounded();
+      if (count % 2 === 0) chance.pick(signed).provoke(now);
+      if (count % 1_000 === 0) for (const target of [...targets, ...signed]) target.assertBounded();
     } catch (error) {
       const octets = Buffer.from(frame).toString('hex');
       throw new Error(`seed ${seed}, frame ${count}: ${octets}`, { cause: error });
     }
   }
-  const sum = (of: (target: Target) => number) => targets.reduce((total, target) => total + of(target), 0);
+  const sum = (of: readonly Target[], figure: (target: Target) => number) =>
+    of.reduce((total, target) => total + figure(target), 0);
+  const ecpdus = ({ port }: Target) => port.state().counters.ecp.rxFrameCount;
+  const requests = (target: Target) => target.requests;
+  const ignored = (of: readonly Target[], reason: IgnoreReason) =>
+    sum(of, ({ port }) => port.state().counters.ignored[reason] ?? 0);
   return {
-    ecpdus: sum(({ port }) => port.state().counters.ecp.rxFrameCount),
-    requests: sum(({ requests }) => requests),
-    malformed: sum(({ port }) => port.state().counters.ignored.malformed ?? 0),
+    ecpdus: sum(targets, ecpdus),
+    requests: sum(targets, requests),
+    malformed: ignored(targets, 'malformed'),
+    signed: {
+      ecpdus: sum(signed, ecpdus),
+      requests: sum(signed, requests),
+      refused: {
+        unsigned: ignored(signed, 'unsigned'),
+        'bad signature': ignored(signed, 'bad signature'),
+        replayed: ignored(signed, 'replayed'),
+      },
+    },
   };
 }
 

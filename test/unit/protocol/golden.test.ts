@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import { decodeEcpdu, encodeEcpdu } from '../../../src/protocol/ecp/ratified.ts';
 import { decodeFrame, encodeFrame, etherTypes, type Frame } from '../../../src/protocol/ethernet.ts';
@@ -18,7 +19,7 @@ import { encodeTlvs, type Tlv } from '../../../src/protocol/tlv.ts';
 import type { OtherTlv, VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
 import { cdcpOui, cdcpSubtype, decodeCdcpTlv, encodeCdcpTlv } from '../../../src/protocol/evb/cdcp.ts';
 import { draftCaptures, ownCapture, ratifiedCaptures, readCapture, type Capture } from './pcap.ts';
-import { recordings } from './recording.ts';
+import { recordedKey, recordings } from './recording.ts';
 
 function must<T>(result: Result<T>): T {
   assert.ok(result.ok, result.ok ? '' : result.error.message);
@@ -57,7 +58,7 @@ function again(frame: Frame): Uint8Array {
   const ecpdu = must(decodeEcpdu(frame.payload));
   if (ecpdu.operation === 'acknowledgement') return encodeEcpdu(ecpdu);
   const vdpdu = must(decodeVdpdu(ecpdu.payload));
-  for (const tlv of vdpdu.tlvs) assert.ok(tlv.kind === 'request' || tlv.kind === 'answer' || isReason(tlv));
+  for (const tlv of vdpdu.tlvs) assert.ok(tlv.kind === 'request' || tlv.kind === 'answer' || isOurs(tlv));
   return encodeEcpdu({ ...ecpdu, payload: encodeVdpdu(vdpdu) });
 }
 
@@ -83,16 +84,16 @@ function againInDraft({ payload, source }: Frame): Uint8Array {
   return encodeDraftEcpdu({ ...ecpdu, payload: encodeTlvs(tlvs) });
 }
 
-/** Our own TLV behind a refusal. */
-function isReason(tlv: VdpTlv): tlv is OtherTlv {
+/** Our own TLV: the reason behind a refusal, or the signature at the end. */
+function isOurs(tlv: VdpTlv): tlv is OtherTlv {
   return (
-    tlv.kind === 'other' && tlv.type === 127 && Buffer.from(tlv.info).toString('hex').startsWith('02485003')
+    tlv.kind === 'other' && tlv.type === 127 && /^024850(02|03)/.test(Buffer.from(tlv.info).toString('hex'))
   );
 }
 
 /** Every reason beyond 2 is an "other failure" to us; as such it is told with 4. */
 function encodeDraft(tlv: VdpTlv): Tlv {
-  if (isReason(tlv)) return { type: tlv.type, info: tlv.info };
+  if (isOurs(tlv)) return { type: tlv.type, info: tlv.info };
   assert.ok(tlv.kind === 'request' || tlv.kind === 'answer');
   const encoded = encodeDraftVdp(tlv);
   assert.ok(encoded);
@@ -130,6 +131,56 @@ for (const [name, record] of Object.entries(recordings))
     for (const capture of frames) {
       const frame = must(decodeFrame(capture.octets));
       assert.deepEqual(encodeFrame({ ...frame, payload: again(frame) }), capture.octets);
+    }
+  });
+
+/** By the words of docs/security.md, and by nothing of what signs and verifies. */
+for (const name of ['ratified-signed', 'draft-signed'])
+  test(`each LLDPDU and each request of ${name} but the first is signed: key, roles, both ports, all octets before it`, () => {
+    // length, subtype and octets of the chassis id (an address), and of the port id (an interface's name)
+    const identity = {
+      station: '0604020000000001040565746830',
+      bridge: '0604020000000002040573777031',
+    };
+    const seen = { station: [] as number[], bridge: [] as number[] };
+    let unsigned = 0;
+    for (const { octets, number } of ownCapture(name).frames) {
+      const frame = Buffer.from(octets);
+      const isLldp = frame.readUInt16BE(12) === etherTypes.lldp;
+      const from = frame[11] === 1 ? 'station' : 'bridge';
+      // type 127 and length 28, our OUI, subtype 2
+      const at = frame.lastIndexOf(Buffer.from('fe1c02485002', 'hex'));
+      if (at < 0) {
+        const isRequest = !isLldp && (octets[12] === 0x89 ? (octets[14]! & 0x0c) === 0 : octets[20] === 0);
+        assert.ok(!isRequest, `frame ${number}: a request without a signature`);
+        if (isLldp) unsigned++;
+        continue;
+      }
+      const [epoch, sequence] = [frame.readUInt32BE(at + 6), frame.readUInt32BE(at + 10)];
+      assert.equal(epoch, from === 'bridge' ? 1 : 2);
+      seen[from].push(sequence);
+      const to = from === 'bridge' ? 'station' : 'bridge';
+      const context = `hairpin signed control 1\n${from}\n${identity[from]}\n${identity[to]}\n`;
+      const mac = createHmac('sha256', recordedKey)
+        .update(context)
+        .update(frame.subarray(0, at + 14));
+      assert.equal(
+        frame.toString('hex', at + 14, at + 30),
+        mac.digest('hex').slice(0, 32),
+        `frame ${number}`,
+      );
+      assert.ok(
+        frame.subarray(at + 30).every((octet) => octet === 0),
+        'End TLV, and padding',
+      );
+    }
+    assert.equal(unsigned, 2, 'the first LLDPDU of each: nobody had said yet that it verifies');
+    for (const sequences of Object.values(seen)) {
+      assert.ok(sequences.length > 5);
+      assert.deepEqual(
+        sequences,
+        sequences.map((_, i) => i + 1),
+      );
     }
   });
 

@@ -8,10 +8,15 @@ const frames = 100_000;
 const seed = Number(process.env.HAIRPIN_SEED ?? 20_261_126);
 
 test(`${frames} mutated frames from the captures: decoders and machines live, and do not grow`, () => {
-  const { ecpdus, requests, malformed } = fuzz(seed, frames);
+  const { ecpdus, requests, malformed, signed } = fuzz(seed, frames);
   assert.ok(ecpdus > frames / 5, `only ${ecpdus} ECPDUs got in`);
   assert.ok(requests > frames / 100, `only ${requests} requests got through to the agent`);
   assert.ok(malformed > frames / 10, `only ${malformed} were malformed`);
+  // also behind a signature that is right
+  assert.ok(signed.ecpdus > frames / 40, `only ${signed.ecpdus} signed ECPDUs got in`);
+  assert.ok(signed.requests > frames / 200, `only ${signed.requests} signed requests got through`);
+  for (const [reason, count] of Object.entries(signed.refused))
+    assert.ok(count > frames / 400, `only ${count} were refused: ${reason}`);
 });
 
 test('what fuzzing found once does no harm again', () => {

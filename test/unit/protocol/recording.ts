@@ -6,6 +6,9 @@ import type { BridgePort, BridgePortOutput } from '../../../src/protocol/bridge-
 import { nearestBridge } from '../../../src/protocol/ethernet.ts';
 import { cdcpOui, cdcpSubtype, encodeCdcpTlv } from '../../../src/protocol/evb/cdcp.ts';
 import { managementIp } from '../../../src/protocol/lldp/management.ts';
+import type { SigningOptions } from '../../../src/protocol/signed/control.ts';
+import { keyLength, signingKey } from '../../../src/protocol/signed/key.ts';
+import { Numbering } from '../../../src/protocol/signed/numbering.ts';
 import type { StationPort, StationPortOutput } from '../../../src/protocol/station-port.ts';
 import { vdpErrorCodes, type VdpErrorCode, type VdpMode } from '../../../src/protocol/vdp/association.ts';
 import type { Verdict } from '../../../src/protocol/vdp/bridge.ts';
@@ -28,11 +31,13 @@ class Recording {
   readonly #station: End<StationPortOutput, StationPort>;
   #verdict: Verdict = accept;
 
-  constructor(dialect: DialectName) {
+  /** `isSigned`: both have the key of the recordings */
+  constructor(dialect: DialectName, isSigned = false) {
     const link = new SimulatedLink(this.#clock, new Chance(1));
     const options = { evb: { ...evb, groupIds: true, dialects: [dialect] }, managementAddresses };
-    this.#bridge = new End(link, bridgePort(options), (output) => this.#decide(output));
-    this.#station = new End(link, stationPort(options), () => {});
+    const signed = (epoch: number) => (isSigned ? { ...options, signing: signingOf(epoch) } : options);
+    this.#bridge = new End(link, bridgePort(signed(1)), (output) => this.#decide(output));
+    this.#station = new End(link, stationPort(signed(2)), () => {});
     const recorded = (to: (frame: Uint8Array) => void) => (frame: Uint8Array) => {
       this.frames.push({ at: this.#clock.now, octets: frame });
       to(frame);
@@ -73,6 +78,33 @@ class Recording {
       this.#verdict.kind === 'accept' ? { ...accept, filter: filled(filter, 42) } : this.#verdict;
     this.#bridge.do((machine, now) => machine.answer(token, verdict, now));
   }
+}
+
+/** Of the recordings that are signed. */
+export const recordedKey = new Uint8Array(keyLength).fill(0x5a);
+
+function signingOf(epoch: number): SigningOptions {
+  const keys = [signingKey(recordedKey)];
+  return { numbering: new Numbering(epoch), canSign: () => true, keysOf: () => keys };
+}
+
+/** Requests and answers of each kind, a renewal, what the bridge does of its own, and good-byes, with signatures. */
+function signed(dialect: DialectName): readonly TimedFrame[] {
+  const recording = new Recording(dialect, true);
+  for (const mode of ['pre-associate', 'pre-associate-rr', 'associate', 'de-associate'] as const)
+    recording.ask(vsi(1, 0), mode);
+  recording.ask(vsi(2), 'associate');
+  const refusal = {
+    kind: 'refuse',
+    code: 'insufficient resources',
+    keep: false,
+    reason: 'recorded',
+  } as const;
+  recording.ask(vsi(3), 'associate', refusal);
+  recording.pass(dialect === 'draft' ? 11_000 : 700);
+  recording.deassociate(vsi(2));
+  recording.goodbye();
+  return recording.frames;
 }
 
 const [mac, vid] = [vmMac(9), parseVid(300)];
@@ -130,5 +162,8 @@ function lldp(): readonly TimedFrame[] {
 /** What test/fixtures/hairpin holds, by name. `node test/fixtures/hairpin/record.ts` makes it anew. */
 export const recordings: Readonly<Record<string, () => Uint8Array>> = {
   ...Object.fromEntries(dialectNames.map((dialect) => [dialect, () => writePcap(everything(dialect))])),
+  ...Object.fromEntries(
+    dialectNames.map((dialect) => [`${dialect}-signed`, () => writePcap(signed(dialect))]),
+  ),
   lldp: () => writePcap(lldp()),
 };

@@ -13,6 +13,7 @@ import { findSignature, hairpinOui } from '../../../src/protocol/signed/tlv.ts';
 import { Numbering } from '../../../src/protocol/signed/numbering.ts';
 import type { StationPort, StationPortOptions } from '../../../src/protocol/station-port.ts';
 import { bridgePort, evb, stationMac, stationPort, vsi, vsiId } from './fixtures.ts';
+import { isLldp, isRequest, isSigned } from './signed-frames.ts';
 import { asked, freshStationEvb, must, Peer, stationEvb, told } from './peer.ts';
 
 const keyOf = (n: number) => signingKey(new Uint8Array(32).fill(n));
@@ -135,21 +136,6 @@ class Pair {
 
 const signed = (...keys: SigningKey[]) =>
   new Pair({ signing: keyring(100, { host1: keys }) }, { signing: signing(200, ...keys) });
-
-function isSigned(octets: Uint8Array): boolean {
-  const { etherType, payload } = must(decodeFrame(octets));
-  const tlvs = etherType === etherTypes.lldp ? payload : must(decodeEcpdu(payload)).payload;
-  return findSignature(tlvs) !== null;
-}
-
-function isRequest(octets: Uint8Array): boolean {
-  const { etherType, payload } = must(decodeFrame(octets));
-  return etherType === etherTypes.ecp && must(decodeEcpdu(payload)).operation === 'request';
-}
-
-function isLldp(octets: Uint8Array): boolean {
-  return must(decodeFrame(octets)).etherType === etherTypes.lldp;
-}
 
 const last = (frames: readonly Uint8Array[], which: (frame: Uint8Array) => boolean) =>
   frames.findLast(which) ?? assert.fail('no such frame');
@@ -463,6 +449,26 @@ test('a change of keys loses nothing: the bridge gets both, then the station the
   for (const frame of pair.toBridge.slice()) pair.inject(frame);
   assert.deepEqual(pair.bridge.verified, verified);
   assert.equal(pair.bridge.station?.key, k2.fingerprint);
+});
+
+test('a station that changes its key while it runs is answered with the new one at once, also if its LLDPDU is lost', () => {
+  const keys: Record<string, SigningKey[]> = { host1: [k1, k2] };
+  const own = [k1];
+  const pair = new Pair({ signing: keyring(100, keys) }, { signing: signing(200, ...own) });
+  const station = { ...signing(201), canSign: () => true, keysOf: () => own };
+  pair.restartStation({ signing: station });
+  pair.ask(1);
+  own[0] = k2;
+  pair.way = (frame) => (isLldp(frame) ? null : frame);
+  pair.ask(2);
+  assert.deepEqual(
+    pair.station.state().vsis.map(({ association }) => association),
+    ['associated', 'associated'],
+  );
+  assert.deepEqual([pair.bridge.station?.key, pair.bridge.trust], [k2.fingerprint, 'signed']);
+  assert.deepEqual(pair.told.at(-1)?.kind, 'granted');
+  assert.ok(pair.told.filter(({ kind }) => kind === 'place').length > 0, 'the next run knows it');
+  assert.deepEqual(pair.station.state().counters.ignored, {});
 });
 
 test('a station that signs takes the port from one that does not, at once, with its VSIs', () => {
