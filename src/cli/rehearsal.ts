@@ -30,7 +30,8 @@ const vm = {
   macs: [parseMac('02:00:00:00:00:0a')],
 };
 const evb = { reflectiveRelay: true, groupIds: false, timers: defaultTimers };
-const key = signingKey(new Uint8Array(32));
+const secret = new Uint8Array(32);
+const key = signingKey(secret);
 const start = 1_000_000;
 
 /**
@@ -102,7 +103,7 @@ class Stage implements Clock {
         [profile],
         [{ ...vm, tenant: profile.tenant, profile: profileKey(profile.ref) }],
       ),
-      signing: new Keyring(1, new Map(['h1', 'h2'].map((name) => [name, [key.octets]]))),
+      signing: new Keyring(1, new Map(['h1', 'h2'].map((name) => [name, [secret]]))),
       stampOf: (monotonic) => Math.round(Number(monotonic) / 1000),
       changed: () => {},
     });
@@ -129,13 +130,12 @@ class Stage implements Clock {
       macs: vm.macs,
       at: Math.round(this.#now * 1000),
     });
-    let isAnswered = false;
-    void said.then(() => (isAnswered = true));
-    for (let turn = 0; !isAnswered && turn < 100; turn++) {
+    // what the station does is done in a few turns, frames to and from the bridge between them
+    for (let turn = 0; turn < 4; turn++) {
       await setImmediate();
-      this.#pass(1);
+      this.#pass(50);
     }
-    this.#pass(200);
+    await said;
   }
 
   close(): number {
