@@ -8,10 +8,10 @@ import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
 import { parseVid } from '../domain/vid.ts';
 import { parseVsiId } from '../domain/vsi-id.ts';
 import type { HypervisorEventKind } from '../hypervisors/event.ts';
-import type { Clock } from '../protocol/driver.ts';
 import { defaultTimers } from '../protocol/evb/timers.ts';
 import { signingKey } from '../protocol/signed/key.ts';
 import { Numbering } from '../protocol/signed/numbering.ts';
+import { VirtualClock } from '../protocol/virtual-clock.ts';
 import { ReferenceRelay } from '../relay/reference/relay.ts';
 import { defaultAgeingTime } from '../relay/relay.ts';
 import { StationAgent } from '../station/agent.ts';
@@ -32,7 +32,6 @@ const vm = {
 const evb = { reflectiveRelay: true, groupIds: false, timers: defaultTimers };
 const secret = new Uint8Array(32);
 const key = signingKey(secret);
-const start = 1_000_000;
 
 /**
  * Plays a VM's moves between two hosts of a network that is not there, so that the first real migration finds the code of
@@ -52,16 +51,17 @@ export async function rehearse(moves: number): Promise<number> {
   return stage.close();
 }
 
-/** A bridge and two stations on links without delay; their time goes by when they have nothing to say. */
-class Stage implements Clock {
-  #now = start;
-  readonly #due = new Set<{ readonly time: number; readonly action: () => void }>();
-  readonly #frames: (() => void)[] = [];
+/** A bridge and two stations on links without delay. */
+class Stage {
+  readonly #clock = new VirtualClock();
   readonly #bridge: BridgeAgent;
   readonly #stations: Readonly<Record<'h1' | 'h2', StationAgent>>;
 
   constructor() {
-    const common = { evb, clock: this, timestamp: () => Math.round(this.#now * 1000), report: () => {} };
+    const clock = this.#clock;
+    const timestamp = () => Math.round(clock.now() * 1000);
+    const common = { evb, clock, timestamp, report: () => {} };
+    const arrive = (deliver: () => void) => void clock.at(clock.now(), deliver);
     const silent = { log: () => {}, firstSequence: 1 };
     const station = (name: 'h1' | 'h2', mac: string, port: string): StationAgent =>
       new StationAgent({
@@ -72,7 +72,7 @@ class Stage implements Clock {
         uplink: {
           name: 'uplink',
           mac: parseMac(mac),
-          send: (frame) => this.#frames.push(() => this.#bridge.receive(port, frame)),
+          send: (frame) => arrive(() => this.#bridge.receive(port, frame)),
         },
         vsisOf: () => [{ ...vm, profile: profile.ref }],
         remember: () => {},
@@ -90,13 +90,13 @@ class Stage implements Clock {
         name: `p${i + 1}`,
         mac: parseMac(`02:00:00:00:01:0${i + 1}`),
         egress: {},
-        send: (frame) => this.#frames.push(() => this.#stations[host].receive(frame)),
+        send: (frame) => arrive(() => this.#stations[host].receive(frame)),
       })),
       otherPorts: new Map([['n1', { kind: 'network', nativeVlan: profile.vlan, vlans: [] }]]),
       linkOf: () => 'up',
       ageingTime: defaultAgeingTime,
       relay: new ReferenceRelay(
-        () => BigInt(Math.round(this.#now * 1e6)),
+        () => BigInt(Math.round(clock.now() * 1e6)),
         () => {},
       ),
       directory: new FileDirectory(
@@ -109,17 +109,7 @@ class Stage implements Clock {
     });
     this.#bridge.start();
     for (const each of Object.values(this.#stations)) each.linkChanged(true);
-    this.#pass(5_000);
-  }
-
-  now(): number {
-    return this.#now;
-  }
-
-  at(time: number, action: () => void): () => void {
-    const entry = { time, action };
-    this.#due.add(entry);
-    return () => this.#due.delete(entry);
+    clock.pass(5_000);
   }
 
   /** Tells a station of the VM, and lets the frames of it pass. */
@@ -128,12 +118,12 @@ class Stage implements Clock {
       kind,
       vm: vm.name,
       macs: vm.macs,
-      at: Math.round(this.#now * 1000),
+      at: Math.round(this.#clock.now() * 1000),
     });
     // what the station does is done in a few turns, frames to and from the bridge between them
     for (let turn = 0; turn < 4; turn++) {
       await setImmediate();
-      this.#pass(50);
+      this.#clock.pass(50);
     }
     await said;
   }
@@ -143,19 +133,5 @@ class Stage implements Clock {
     for (const each of Object.values(this.#stations)) each.stop();
     this.#bridge.stop();
     return confirmed;
-  }
-
-  #pass(ms: number): void {
-    for (const end = this.#now + ms; ;) {
-      for (let deliver = this.#frames.shift(); deliver; deliver = this.#frames.shift()) deliver();
-      const [next] = [...this.#due].sort((a, b) => a.time - b.time);
-      if (!next || next.time > end) {
-        this.#now = end;
-        return;
-      }
-      this.#due.delete(next);
-      this.#now = Math.max(this.#now, next.time);
-      next.action();
-    }
   }
 }

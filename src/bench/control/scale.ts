@@ -14,12 +14,12 @@ import { threadMs } from '../../linux/clock.ts';
 import { createQuietNamespace, deleteNamespace, inNamespace } from '../../linux/namespace.ts';
 import { ip } from '../../linux/run.ts';
 import { noHints, type VdpMode } from '../../protocol/vdp/association.ts';
+import { VirtualClock } from '../../protocol/virtual-clock.ts';
 import { EbpfRelay } from '../../relay/ebpf/relay.ts';
 import { defaultAgeingTime } from '../../relay/relay.ts';
 import { BenchError, median, note, round } from '../report.ts';
 import { benchId, timers } from './bridge.ts';
 import { ScriptedStation } from './scripted-station.ts';
-import { VirtualClock } from './virtual-clock.ts';
 
 export interface Scale {
   /** the bridge's CPU time for all associations */

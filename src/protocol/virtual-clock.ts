@@ -1,4 +1,4 @@
-import type { Clock } from '../../protocol/driver.ts';
+import type { Clock } from './driver.ts';
 
 /** Time that passes only when it is told to. */
 export class VirtualClock implements Clock {
