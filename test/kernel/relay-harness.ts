@@ -60,6 +60,12 @@ export class KernelSwitch {
     this.reopen();
   }
 
+  /** Until the kernel has taken note of a new link's carrier, for which it takes up to 1 s, it drops what is sent there. */
+  async #carries(link: string): Promise<void> {
+    while (!(await run('ip', ['-n', this.namespace, '-o', 'link', 'show', link])).includes('state UP'))
+      await sleep(10);
+  }
+
   /** Makes a port's link, or makes it anew after it was deleted. */
   async addLink(name: string): Promise<void> {
     await ip(this.namespace, [
@@ -67,6 +73,7 @@ export class KernelSwitch {
       `link set ${name} up`,
       `link set far-${name} up`,
     ]);
+    for (const end of [name, `far-${name}`]) await this.#carries(end);
     this.#far.get(name)?.close();
     this.#near.get(name)?.close();
     this.inside(() => {
