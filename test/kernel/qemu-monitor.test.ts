@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { HypervisorEvent, HypervisorWatcher } from '../../src/hypervisors/event.ts';
@@ -252,10 +252,13 @@ for (const [how, end] of [
 
 test('a QEMU that stands still when it starts is waited for, with one line', async () => {
   expected = [/m1\.ev: no QMP greeting yet; it is waited for/];
-  const path = join(directory, 'm1.ev');
-  const child = qemu('m1', '-machine', 'none');
-  while (!listens(path)) await sleep(1);
+  // it is stopped before its monitor is seen: it may greet at once
+  mkdirSync(join(directory, 'unseen'));
+  const unseen = join(directory, 'unseen', 'm1.ev');
+  const child = named('unseen/m1', 'm1', '-machine', 'none');
+  while (!listens(unseen)) await sleep(1);
   child.kill('SIGSTOP');
+  renameSync(unseen, join(directory, 'm1.ev'));
   await sleep(2500);
   child.kill('SIGCONT');
   await until(1);
