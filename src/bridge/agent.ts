@@ -229,6 +229,7 @@ export class BridgeAgent {
         return links.get(name)?.hold ?? defaultHold;
       },
       isElsewhere: (vsiId) => this.#isElsewhere(vsiId, name),
+      isActive: (vsiId) => this.#book.get(vsiId)?.active === name,
       ...(otherNeighbours !== undefined && { otherNeighbours }),
       ...(managementAddresses && { managementAddresses }),
       systemName: parts.name,
@@ -746,6 +747,13 @@ export class BridgeAgent {
     });
   }
 
+  /** Who asks at a port. The name of a station that signs is nobody else's: what says it unsigned has none. */
+  #believed(port: PortName): { readonly name: string | null } {
+    const station = this.#stations.at(port) ?? nobody;
+    const isKeyed = (this.#parts.signing?.keysOf(station.name).length ?? 0) > 0;
+    return isKeyed && this.#ports.get(port)?.machine.trust === 'first use' ? nobody : station;
+  }
+
   #isSigned(port: PortName): boolean {
     return this.#ports.get(port)?.machine.trust === 'signed';
   }
@@ -814,7 +822,7 @@ export class BridgeAgent {
       vsiId: request.vsiId,
       profile: request.profile,
       filter: request.filter,
-      station: this.#stations.at(port) ?? nobody,
+      station: this.#believed(port),
     };
     const admission = this.#admit(application, { grant, profile });
     if (!admission.admitted) {
@@ -967,7 +975,7 @@ export class BridgeAgent {
       format: 'mac-vid',
       entries: (grant?.macs ?? []).map((mac) => ({ mac, vid: event.wireVid })),
     };
-    const application = { vsiId, profile: ref, filter, station: this.#stations.at(event.port) ?? nobody };
+    const application = { vsiId, profile: ref, filter, station: this.#believed(event.port) };
     const admission = this.#admit(application, { grant, profile });
     if (!admission.admitted) {
       this.#unheard(event, admission.reason);

@@ -128,9 +128,11 @@ export class Flips {
       const entry = this.#parts.entry(vsiId);
       this.#watched.delete(vsiId);
       this.#watched.set(vsiId, { source, moved });
-      // whose station has said stop says also when it goes on
-      if (!entry || (entry.flip === 'stop' && this.#parts.isSigned(source))) continue;
-      if (this.#moved(vsiId, source) > moved) this.#undo(entry, `it speaks at ${source}`);
+      const droppedNow = this.#moved(vsiId, source);
+      // whose station has said stop says also when it goes on; what came meanwhile says nothing once it is away
+      if (!entry || (entry.flip === 'stop' && this.#parts.isSigned(source)))
+        this.#watched.set(vsiId, { source, moved: droppedNow });
+      else if (droppedNow > moved) this.#undo(entry, `it speaks at ${source}`);
     }
   }
 

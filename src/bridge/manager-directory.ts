@@ -314,8 +314,12 @@ export class ManagerDirectory implements Directory {
 
   #migrationsChanged(event: WatchEvent<'migrations'>, listener: DirectoryListener): void {
     if (event.kind === 'list') {
+      const before = new Map(this.#migrations);
       this.#migrations.clear();
       for (const { value } of event.items) this.#migrations.set(value.id, value);
+      // what became of those that were under way is news; the others are of before this agent's time
+      for (const { value } of event.items)
+        if (before.has(value.id)) tellOf(before.get(value.id), value, listener);
     } else if (event.kind === 'put') {
       const before = this.#migrations.get(event.key);
       this.#migrations.set(event.key, event.value);

@@ -125,7 +125,7 @@ class Stage {
       await setImmediate();
       this.#clock.pass(50);
     }
-    await said;
+    if ((await Promise.race([said, setImmediate(null)])) === null) throw new Error(`${kind}: no answer`);
   }
 
   close(): number {

@@ -28,6 +28,8 @@ export interface BridgePortOptions extends AdjacencyOptions {
   readonly vsiHold?: Hold;
   /** whether another place has claimed the VSI, so that it is not held here; the default is that none has */
   readonly isElsewhere?: (vsiId: VsiId) => boolean;
+  /** whether the VM runs here though the station has only reserved the place; absent: never */
+  readonly isActive?: (vsiId: VsiId) => boolean;
 }
 
 /** `late answer`: the token is void, and what the agent has set up for it is to be undone. */
@@ -72,6 +74,7 @@ export class BridgePort {
         return options.vsiHold ?? defaultHold; // it may change
       },
       isElsewhere,
+      ...(options.isActive && { isActive: options.isActive }),
       operation: () => this.#adjacency.operation,
       put: (tlv) => this.#adjacency.put(inTheirWords(tlv, this.#adjacency.neighbour)),
       withdraw: (vsiId) => this.#adjacency.withdraw(vsiId),
