@@ -264,3 +264,36 @@ test('our stations say it all themselves: stop, resume at the source after a fai
   assert.deepEqual(network.moments().slice(-3), ['resume', 'active', 'release']);
   assert.deepEqual(network.bridge.flips, { flipped: 2, confirmed: 1, undone: 1, provisional: 0 });
 });
+
+test('what the source dropped while it was there and signed undoes nothing when it falls silent', async (t) => {
+  let trust: Trust = 'signed';
+  t.mock.getter(BridgePort.prototype, 'trust', () => trust);
+  const peers = new Peers(new TestNetwork());
+  peers.ask('p1', 'associate');
+  peers.ask('p2', 'pre-associate-rr');
+  await peers.settle();
+  const { network } = peers;
+  network.pass(1000);
+  peers.ask('p1', 'associate', { suspended: true });
+  network.pass(500);
+  assert.equal(network.speaks('p1'), false, 'it is dropped, and says nothing');
+  network.pass(500);
+  trust = 'pinned';
+  network.pass(500);
+  assert.equal(where(peers), 'active p2, released p1, provisional');
+  network.speaks('p1');
+  network.pass(500);
+  assert.equal(where(peers), 'active p1, armed p2', 'what comes after that does');
+});
+
+test('a VM that runs where its station died before it could say so stays there', async (t) => {
+  const peers = await prepared(t, 'signed');
+  const { network } = peers;
+  peers.ask('p1', 'associate', { suspended: true });
+  for (let i = 0; i < 12; i++) {
+    network.pass(5_000);
+    peers.ask('p1', 'associate', { suspended: true }); // the source's keep-alive
+  }
+  assert.equal(where(peers), 'active p2, released p1, provisional');
+  assert.deepEqual(network.hears(), ['p2']);
+});
