@@ -359,3 +359,14 @@ test('a port at which a second station speaks is of no use until its link was do
   await network.happens('p2', 'stopped');
   assert.ok(network.speaks('p1'));
 });
+
+test('a station that does not sign has not the name of one that does', async () => {
+  const network = new TestNetwork();
+  network.directory.grants.set(web1.vsiId, { ...web1, hosts: ['h1'] });
+  network.keys = new Map([['h1', [new Uint8Array(32)]]]);
+  network.restartBridge({ forgets: true });
+  network.pass(40_000);
+  const outcome = await network.happens('p1', 'started');
+  assert.equal(outcome.granted, false);
+  assert.equal(network.bridge.entries.size, 0);
+});

@@ -3,7 +3,9 @@ import type { Grant } from '../../../src/bridge/admission.ts';
 import type { Heed } from '../../../src/bridge/announcements.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from '../../../src/bridge/directory.ts';
 import type { Host } from '../../../src/bridge/host-vsi.ts';
+import { Keyring } from '../../../src/bridge/signing.ts';
 import { Stations, type Station } from '../../../src/bridge/stations.ts';
+import type { StationKeys } from '../../../src/api/key-file.ts';
 import type { MigrationReport } from '../../../src/api/migration.ts';
 import { macToBytes, parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
 import { plainForwarding, type PortProfile } from '../../../src/domain/port-profile.ts';
@@ -155,6 +157,8 @@ export class TestNetwork {
   readonly #otherPorts: ReadonlyMap<string, RelayPort>;
   /** the hosts' own traffic that is declared, by station port */
   hosts: Readonly<Record<string, Host>> = {};
+  /** the keys of stations, from the bridge's next start on */
+  keys: StationKeys | undefined = undefined;
   /** what the bridge's agent has kept over its restart */
   #met: ReadonlyMap<string, Station> = new Map();
 
@@ -281,6 +285,7 @@ export class TestNetwork {
       ageingTime: 300,
       relay: this.relay,
       directory: this.directory,
+      ...(this.keys && { signing: new Keyring(1, this.keys) }),
       stations: new Stations(this.#met, (met) => void (this.#met = new Map(met))),
       clock: this.#clock(() => agent === this.bridge),
       timestamp: () => Math.round(this.time.now * 1000),
