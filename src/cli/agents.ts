@@ -63,8 +63,7 @@ function bridgeCommand(): Command {
       const read = () => readConfig(config, bridgeConfig);
       await serve('bridge', read, async (parsed, logger) => {
         needRoot('the bridge agent loads the data plane into the kernel');
-        // at −10 it starved a station that shared its processors: lldpad took in 1,000 VSIs at once in 3.2 s instead of 0.8
-        await answerPromptly({ niceness: 0 });
+        await answerPromptly();
         const { runBridge } = await import('../bridge/run.ts');
         return runBridge(parsed, logger);
       });
@@ -79,8 +78,7 @@ function stationCommand(): Command {
     const read = () => readConfig(config, stationConfig);
     await serve('station', read, async (parsed, logger) => {
       needRoot('the station agent sends frames on the uplink');
-      // as Open vSwitch's daemons: it seldom has work, and frames are lost while it waits for a processor of the VMs'
-      await answerPromptly({ niceness: -10 });
+      await answerPromptly();
       const { runStation } = await import('../station/run.ts');
       return runStation(parsed, logger);
     });

@@ -1,6 +1,9 @@
 import { setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
+/** As Open vSwitch's daemons have it: an agent seldom has work, and frames are lost while it waits for a processor. */
+const niceness = -10;
+
 /** So many that what takes part has been compiled: more made the first migration no quicker. */
 const moves = 40;
 
@@ -8,7 +11,7 @@ const moves = 40;
  * Makes an agent quick at what it does seldom. Its code would be interpreted for its first hundreds of VSIs, and forgotten
  * again between two migrations. To be called before the agent's modules are loaded.
  */
-export async function answerPromptly({ niceness }: { readonly niceness: number }): Promise<void> {
+export async function answerPromptly(): Promise<void> {
   setFlagsFromString('--no-lazy-feedback-allocation');
   setFlagsFromString('--invocation-count-for-maglev=30');
   setFlagsFromString('--no-flush-bytecode');
