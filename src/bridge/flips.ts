@@ -126,13 +126,12 @@ export class Flips {
   #look(): void {
     for (const [vsiId, { source, moved }] of [...this.#watched].slice(0, look.most)) {
       const entry = this.#parts.entry(vsiId);
+      const movedNow = this.#moved(vsiId, source);
+      // a signed station that has said stop says also when it goes on; what came meanwhile says nothing once it is away
+      const counts = entry && !(entry.flip === 'stop' && this.#parts.isSigned(source));
       this.#watched.delete(vsiId);
-      this.#watched.set(vsiId, { source, moved });
-      const droppedNow = this.#moved(vsiId, source);
-      // whose station has said stop says also when it goes on; what came meanwhile says nothing once it is away
-      if (!entry || (entry.flip === 'stop' && this.#parts.isSigned(source)))
-        this.#watched.set(vsiId, { source, moved: droppedNow });
-      else if (droppedNow > moved) this.#undo(entry, `it speaks at ${source}`);
+      this.#watched.set(vsiId, { source, moved: counts ? moved : movedNow });
+      if (counts && movedNow > moved) this.#undo(entry, `it speaks at ${source}`);
     }
   }
 

@@ -318,8 +318,10 @@ export class ManagerDirectory implements Directory {
       this.#migrations.clear();
       for (const { value } of event.items) this.#migrations.set(value.id, value);
       // what became of those that were under way is news; the others are of before this agent's time
-      for (const { value } of event.items)
-        if (before.has(value.id)) tellOf(before.get(value.id), value, listener);
+      for (const { value } of event.items) {
+        const known = before.get(value.id);
+        if (known) tellOf(known, value, listener);
+      }
     } else if (event.kind === 'put') {
       const before = this.#migrations.get(event.key);
       this.#migrations.set(event.key, event.value);

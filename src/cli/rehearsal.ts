@@ -9,8 +9,8 @@ import { parseVid } from '../domain/vid.ts';
 import { parseVsiId } from '../domain/vsi-id.ts';
 import type { HypervisorEventKind } from '../hypervisors/event.ts';
 import { defaultTimers } from '../protocol/evb/timers.ts';
+import { signingWith } from '../protocol/signed/control.ts';
 import { signingKey } from '../protocol/signed/key.ts';
-import { Numbering } from '../protocol/signed/numbering.ts';
 import { VirtualClock } from '../protocol/virtual-clock.ts';
 import { ReferenceRelay } from '../relay/reference/relay.ts';
 import { defaultAgeingTime } from '../relay/relay.ts';
@@ -35,7 +35,7 @@ const key = signingKey(secret);
 
 /**
  * Plays a VM's moves between two hosts of a network that is not there, so that the first real migration finds the code of
- * an agent as the hundredth does: JavaScript is compiled when it first runs, and a first flip took 20 ms instead of 4.
+ * an agent as later ones do: JavaScript is compiled when it first runs, and a first flip took 20 ms and more instead of less than 10.
  * Nothing of it is seen or kept. Returns how many moves the bridge flipped at the source's word, and then confirmed.
  */
 export async function rehearse(moves: number): Promise<number> {
@@ -68,7 +68,7 @@ class Stage {
         ...common,
         ...silent,
         name,
-        signing: { numbering: new Numbering(1), canSign: () => true, keysOf: () => [key] },
+        signing: signingWith(1, key),
         uplink: {
           name: 'uplink',
           mac: parseMac(mac),

@@ -28,7 +28,7 @@ export interface BridgePortOptions extends AdjacencyOptions {
   readonly vsiHold?: Hold;
   /** whether another place has claimed the VSI, so that it is not held here; the default is that none has */
   readonly isElsewhere?: (vsiId: VsiId) => boolean;
-  /** whether the VM runs here though the station has only reserved the place; absent: never */
+  /** whether the VM runs here though the station has only reserved the place; the default is that it does not */
   readonly isActive?: (vsiId: VsiId) => boolean;
 }
 
@@ -56,7 +56,7 @@ export class BridgePort {
 
   constructor(options: BridgePortOptions) {
     const emit = (output: BridgePortOutput): void => void this.#outputs.push(output);
-    const { limits = defaultLimits, isElsewhere = () => false } = options;
+    const { limits = defaultLimits, isElsewhere = () => false, isActive = () => false } = options;
     // An answer and a de-associate for each VSI, and as many answers again to VSIs that are refused.
     this.#adjacency = new Adjacency('bridge', options, 3 * limits.vsis, {
       emit,
@@ -74,7 +74,7 @@ export class BridgePort {
         return options.vsiHold ?? defaultHold; // it may change
       },
       isElsewhere,
-      ...(options.isActive && { isActive: options.isActive }),
+      isActive,
       operation: () => this.#adjacency.operation,
       put: (tlv) => this.#adjacency.put(inTheirWords(tlv, this.#adjacency.neighbour)),
       withdraw: (vsiId) => this.#adjacency.withdraw(vsiId),

@@ -13,9 +13,8 @@ import { etherTypeFilter, PacketSocket } from '../../linux/packet-socket.ts';
 import { ip } from '../../linux/run.ts';
 import { Driver } from '../../protocol/driver.ts';
 import { etherTypes } from '../../protocol/ethernet.ts';
-import type { SigningOptions } from '../../protocol/signed/control.ts';
+import { signingWith, type SigningOptions } from '../../protocol/signed/control.ts';
 import { keyLength, signingKey } from '../../protocol/signed/key.ts';
-import { Numbering } from '../../protocol/signed/numbering.ts';
 import { StationPort, type StationPortOutput } from '../../protocol/station-port.ts';
 import { BenchError, note } from '../report.ts';
 import { answerTimes, overRounds, type AnswerTimes } from './answer-time.ts';
@@ -67,7 +66,7 @@ export async function measureSignature(
   cleanup.use(
     await startBridge(network!, directory, processes, Object.values(portOf), vsis, { stationKeys }),
   );
-  const signing = { numbering: new Numbering(1), canSign: () => true, keysOf: () => [key] };
+  const signing = signingWith(1, key);
   const stations = {
     signed: cleanup.use(new OwnStation(host!, 'signed', signing)),
     unsigned: cleanup.use(new OwnStation(host!, 'unsigned')),

@@ -6,10 +6,9 @@ import { threadMs } from '../../linux/clock.ts';
 import { dialects } from '../../protocol/dialect.ts';
 import { encodeFrame, nearestCustomerBridge, type Frame } from '../../protocol/ethernet.ts';
 import { concat } from '../../protocol/octets.ts';
-import { SignedControl } from '../../protocol/signed/control.ts';
+import { SignedControl, signingWith } from '../../protocol/signed/control.ts';
 import type { PortIdentity } from '../../protocol/signed/identity.ts';
 import { keyLength, signingKey } from '../../protocol/signed/key.ts';
-import { Numbering } from '../../protocol/signed/numbering.ts';
 import { noHints, type VdpRequest } from '../../protocol/vdp/association.ts';
 import { BenchError, median, round } from '../report.ts';
 import { benchVsi } from './bridge.ts';
@@ -28,10 +27,9 @@ const { ecp, vdp } = dialects.ratified;
 /** What is compiled by then counts: medians over turns, after two that do not count. */
 export function measureFrames(): FrameCost {
   const key = signingKey(randomBytes(keyLength));
-  const side = () => ({ numbering: new Numbering(1), canSign: () => true, keysOf: () => [key] });
   const names = { station: 'aa' as PortIdentity, bridge: 'bb' as PortIdentity };
-  const station = new SignedControl('station', side(), () => names.station);
-  const bridge = new SignedControl('bridge', side(), () => names.bridge);
+  const station = new SignedControl('station', signingWith(1, key), () => names.station);
+  const bridge = new SignedControl('bridge', signingWith(1, key), () => names.bridge);
   const frame = request();
   const plain: number[] = [];
   const signing: number[] = [];

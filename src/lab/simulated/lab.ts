@@ -14,8 +14,8 @@ import { systemClock } from '../../linux/clock.ts';
 import { managerConfigSchema } from '../../manager/config.ts';
 import { startManager, type Manager } from '../../manager/manager.ts';
 import { defaultTimers } from '../../protocol/evb/timers.ts';
+import { signingWith } from '../../protocol/signed/control.ts';
 import { signingKey } from '../../protocol/signed/key.ts';
-import { Numbering } from '../../protocol/signed/numbering.ts';
 import { ReferenceRelay } from '../../relay/reference/relay.ts';
 import { defaultAgeingTime } from '../../relay/relay.ts';
 import { StationAgent } from '../../station/agent.ts';
@@ -204,7 +204,7 @@ export class SimulatedLab implements Lab {
       const station = new StationAgent({
         name,
         evb,
-        signing: { numbering: new Numbering(1), canSign: () => true, keysOf: () => [key] },
+        signing: signingWith(1, key),
         firstSequence: randomInt(1, 65_536),
         uplink: {
           name: uplink,

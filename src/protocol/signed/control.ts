@@ -5,7 +5,7 @@ import { Counters, type Channel, type VerifiedKey } from './counters.ts';
 import { hmac, sameMac } from './hmac.ts';
 import type { PortIdentity } from './identity.ts';
 import type { SigningKey } from './key.ts';
-import type { Numbering } from './numbering.ts';
+import { Numbering } from './numbering.ts';
 import { findSignature, signatureHead, signatureTlvLength } from './tlv.ts';
 
 export interface SigningOptions {
@@ -16,6 +16,11 @@ export interface SigningOptions {
   readonly keysOf: (systemName: string | null) => readonly SigningKey[];
   /** What was verified here in earlier runs (`SignedControl.keys`). */
   readonly verified?: readonly VerifiedKey[];
+}
+
+/** Of an agent that has, and takes from its peer, these keys and no others. @param epoch as `Numbering` has it */
+export function signingWith(epoch: number, ...keys: readonly SigningKey[]): SigningOptions {
+  return { numbering: new Numbering(epoch), canSign: () => true, keysOf: () => keys };
 }
 
 /** Whom a frame is for, or from. */

@@ -122,8 +122,8 @@ export interface VdpBridgeOptions {
   readonly hold: Hold;
   /** whether another place has claimed the VSI, so that it is not held here */
   readonly isElsewhere: (vsiId: VsiId) => boolean;
-  /** whether the VM runs here by another's word than its station's, which has only reserved the place; default: never */
-  readonly isActive?: (vsiId: VsiId) => boolean;
+  /** whether the VM runs here by another's word than its station's, which has only reserved the place */
+  readonly isActive: (vsiId: VsiId) => boolean;
   /** what EVB has agreed on at the moment */
   readonly operation: () => EvbOperation;
   /** Hands a TLV over to ECP; false if it cannot be sent. */
@@ -400,7 +400,7 @@ export class VdpBridge {
     const { hold, isElsewhere, isActive } = this.#options;
     const { association } = this.#vsis.get(vsiId)!.held!;
     const holds = (this.#downSince === null ? hold.linkUp : hold.linkDown) > 0;
-    const runs = association === 'associated' || isActive?.(vsiId) === true;
+    const runs = association === 'associated' || isActive(vsiId);
     if (!holds || !runs || isElsewhere(vsiId)) {
       this.#release(vsiId, 'keep-alive expired');
       return;

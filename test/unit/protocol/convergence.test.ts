@@ -10,7 +10,7 @@ import { draftTiming, timingOf } from '../../../src/protocol/evb/timers.ts';
 import type { Speaker } from '../../../src/protocol/place.ts';
 import type { VerifiedKey } from '../../../src/protocol/signed/counters.ts';
 import { signingKey } from '../../../src/protocol/signed/key.ts';
-import { Numbering } from '../../../src/protocol/signed/numbering.ts';
+import { signingWith } from '../../../src/protocol/signed/control.ts';
 import { interval } from '../../../src/protocol/lldp/transmitter.ts';
 import { vdpModes } from '../../../src/protocol/vdp/association.ts';
 import { bridgePort, evb, filled, stationPort, vsi, vsiId } from './fixtures.ts';
@@ -170,7 +170,7 @@ class World {
   #signing(who: 'bridge' | 'station', verified: readonly VerifiedKey[]) {
     if (this.signs !== 'both' && this.signs !== who) return {};
     return {
-      signing: { numbering: new Numbering(++this.epoch), canSign: () => true, keysOf: () => [key], verified },
+      signing: { ...signingWith(++this.epoch, key), verified },
     };
   }
 

@@ -16,11 +16,11 @@ import type { Result } from '../../../src/protocol/result.ts';
 import {
   SignedControl,
   type Counterpart,
+  signingWith,
   type SigningOptions,
 } from '../../../src/protocol/signed/control.ts';
 import type { PortIdentity } from '../../../src/protocol/signed/identity.ts';
 import { keyLength, signingKey, type SigningKey } from '../../../src/protocol/signed/key.ts';
-import { Numbering } from '../../../src/protocol/signed/numbering.ts';
 import { vdpErrorCodes, vdpModes, type VdpErrorCode } from '../../../src/protocol/vdp/association.ts';
 import { encodeDraftVdp } from '../../../src/protocol/vdp/draft.ts';
 import { decodeVdpdu, encodeVdpdu } from '../../../src/protocol/vdp/ratified.ts';
@@ -128,7 +128,7 @@ class Signer {
   /** `role`: its own */
   constructor(role: EvbRole, epoch: number, key: SigningKey) {
     const self = identities[role];
-    this.#control = new SignedControl(role, signingOf(epoch, key), () => self);
+    this.#control = new SignedControl(role, signingWith(epoch, key), () => self);
     this.#to = { id: identities[role === 'bridge' ? 'station' : 'bridge'], name: null };
   }
 
@@ -150,10 +150,6 @@ const identities: Readonly<Record<EvbRole, PortIdentity>> = {
   station: ownIdentity({ mac: macs.station, portId: 'eth0' }),
   bridge: ownIdentity({ mac: macs.bridge, portId: 'swp1' }),
 };
-
-function signingOf(epoch: number, key: SigningKey): SigningOptions {
-  return { numbering: new Numbering(epoch), canSign: () => true, keysOf: () => [key] };
-}
 
 /** A machine under fire, and what its agent would do. */
 class Target {
@@ -255,7 +251,7 @@ class SignedTarget extends Target {
   readonly #sent: Uint8Array[] = [];
 
   constructor(role: EvbRole, dialect: DialectName, chance: Chance) {
-    super(role, dialect, chance, signingOf(1, rightKey));
+    super(role, dialect, chance, signingWith(1, rightKey));
     this.#chance = chance;
     this.#peer = role === 'bridge' ? 'station' : 'bridge';
     this.#right = new Signer(this.#peer, this.#epoch, rightKey);

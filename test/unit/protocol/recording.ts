@@ -6,9 +6,8 @@ import type { BridgePort, BridgePortOutput } from '../../../src/protocol/bridge-
 import { nearestBridge } from '../../../src/protocol/ethernet.ts';
 import { cdcpOui, cdcpSubtype, encodeCdcpTlv } from '../../../src/protocol/evb/cdcp.ts';
 import { managementIp } from '../../../src/protocol/lldp/management.ts';
-import type { SigningOptions } from '../../../src/protocol/signed/control.ts';
+import { signingWith } from '../../../src/protocol/signed/control.ts';
 import { keyLength, signingKey } from '../../../src/protocol/signed/key.ts';
-import { Numbering } from '../../../src/protocol/signed/numbering.ts';
 import type { StationPort, StationPortOutput } from '../../../src/protocol/station-port.ts';
 import { vdpErrorCodes, type VdpErrorCode, type VdpMode } from '../../../src/protocol/vdp/association.ts';
 import type { Verdict } from '../../../src/protocol/vdp/bridge.ts';
@@ -83,10 +82,7 @@ class Recording {
 /** Of the recordings that are signed. */
 export const recordedKey = new Uint8Array(keyLength).fill(0x5a);
 
-function signingOf(epoch: number): SigningOptions {
-  const keys = [signingKey(recordedKey)];
-  return { numbering: new Numbering(epoch), canSign: () => true, keysOf: () => keys };
-}
+const signingOf = (epoch: number) => signingWith(epoch, signingKey(recordedKey));
 
 /** Requests and answers of each kind, a renewal, what the bridge does of its own, and good-byes, with signatures. */
 function signed(dialect: DialectName): readonly TimedFrame[] {
