@@ -26,10 +26,15 @@ export interface Expected {
    * destination: the release then comes behind the cut-over, but not always behind the resume.
    */
   readonly watched?: boolean;
+  /**
+   * How many frames QEMU may lose by itself: it takes one frame from the tap before it finds that the VM does not run yet,
+   * and does not always give that one to the VM later (net.c, `net_vm_change_state_handler`). The switch sent it.
+   */
+  readonly queueFull?: 0 | 1;
 }
 
 /** What holds of every migration that succeeded. */
-export function assertMigrated(run: MigrationRun, { strategy, from, to, watched = false }: Expected): void {
+export function assertMigrated(run: MigrationRun, { strategy, from, to, watched = false, queueFull = 0 }: Expected): void {
   const told = JSON.stringify(run);
   const { report } = run;
   assert.ok(report, told);
@@ -52,8 +57,9 @@ export function assertMigrated(run: MigrationRun, { strategy, from, to, watched 
   assert.ok(run.stopMs > 0 && run.gapMs! > 0, told);
   assert.equal(run.duplicated, 0, told);
   if (strategy === 'profile-first') {
-    const { fromVm, queueFull, afterFlip } = run.lost;
-    assert.deepEqual([run.droppedAtSwitch, fromVm, queueFull, afterFlip], [0, 0, 0, 0], told);
+    const { fromVm, afterFlip } = run.lost;
+    assert.deepEqual([run.droppedAtSwitch, fromVm, afterFlip], [0, 0, 0], told);
+    assert.ok(run.lost.queueFull <= queueFull, told);
     // counted from the reservation on: at the source until the flip, at the destination from then on
     const { source, destination } = report.counts;
     assert.ok(source && source.framesToVm > 0 && destination && destination.framesToVm > 0, told);

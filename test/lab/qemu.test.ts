@@ -16,7 +16,8 @@ describe('the lab with QEMU guests', () => {
     ['garp', 'h2', 'h1'],
   ] as const)
     it(`migrates one live by ${strategy}, with its memory and all`, async () => {
-      assertMigrated(await lab.migrate('a', to, strategy), { strategy, from, to, watched: true });
+      const run = await lab.migrate('a', to, strategy);
+      assertMigrated(run, { strategy, from, to, watched: true, queueFull: 1 });
       await until('its status', async () => (await statusOf(lab, a))?.station === to);
       assert.equal(lab.vm('a').host, to);
     });
