@@ -34,7 +34,10 @@ export interface Expected {
 }
 
 /** What holds of every migration that succeeded. */
-export function assertMigrated(run: MigrationRun, { strategy, from, to, watched = false, queueFull = 0 }: Expected): void {
+export function assertMigrated(
+  run: MigrationRun,
+  { strategy, from, to, watched = false, queueFull = 0 }: Expected,
+): void {
   const told = JSON.stringify(run);
   const { report } = run;
   assert.ok(report, told);
