@@ -74,7 +74,10 @@ __noinline int send_clone(struct __sk_buff *skb, struct work *w)
 	return 0;
 }
 
-/* One copy is always held back, because the last one is the frame itself and costs no clone. */
+/*
+ * One copy is always held back, because the last one is the frame itself and costs no clone. Its redirect comes after the
+ * program: where a queue is full, it is counted as sent although the device drops it. All other copies are counted right.
+ */
 static __always_inline void send_cut(struct __sk_buff *skb, struct work *w, __u32 port, __u16 vid, __u64 destination, __u16 truncate, __u32 vsi)
 {
 	if (w->last.port)

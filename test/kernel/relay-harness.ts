@@ -32,7 +32,11 @@ export class KernelSwitch {
   /** what the protocol stack hears at each port */
   readonly #ears = new Map<string, PacketSocket[]>();
   #out = new Map<string, Uint8Array[]>();
-  #marks = new Map<string, number>();
+  /** frames that came out of the far ends ever */
+  #heard = 0;
+  /** markers made so far, and the last that came over each link */
+  #markers = 0;
+  readonly #marks = new Map<string, string>();
   #marked: () => void = () => {};
 
   static async open(names: readonly string[]): Promise<KernelSwitch> {
@@ -175,27 +179,39 @@ export class KernelSwitch {
 
   /**
    * All that came out so far. What is on its way is waited for: a marker passes each link after the frames before it,
-   * and a second one after what those frames caused.
+   * a second one after what those frames caused. A group frame to many VSIs goes in portions, each of which causes the
+   * next one; so there is another round as long as the last one brought something.
    */
   async drain(names: readonly string[] = this.#names): Promise<Map<string, Uint8Array[]>> {
-    for (let round = 1; round <= 2; round++) {
-      const all = new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error('a marker did not arrive')), 5000);
+    let heard: number;
+    let rounds = 0;
+    do {
+      heard = this.#heard;
+      await this.#mark(names);
+    } while (++rounds < 2 || this.#heard > heard);
+    for (const ear of [...this.#ears.values()].flat()) ear.take((frame) => this.#receive('host', frame));
+    const out = this.#out;
+    this.#out = new Map();
+    return out;
+  }
+
+  /** Waits until a new marker came over each of the links; one that the kernel drops among many others is sent again. */
+  async #mark(names: readonly string[]): Promise<void> {
+    const number = String(++this.#markers).padStart(8, '0');
+    const missing = () => names.filter((name) => this.#marks.get(name) !== number);
+    const frame = plain('02:00:00:00:00:01', '02:00:00:00:00:02', `${marker}${number}`);
+    for (let tries = 0; missing().length > 0; tries++) {
+      if (tries === 500) throw new Error(`no marker arrives at ${missing().join(', ')}`);
+      for (const name of missing()) this.#near.get(name)!.send(frame);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 10);
         this.#marked = () => {
-          if (names.some((name) => (this.#marks.get(name) ?? 0) < round)) return;
+          if (missing().length > 0) return;
           clearTimeout(timer);
           resolve();
         };
       });
-      for (const name of names)
-        this.#near.get(name)!.send(plain('02:00:00:00:00:01', '02:00:00:00:00:02', marker));
-      await all;
     }
-    for (const ear of [...this.#ears.values()].flat()) ear.take((frame) => this.#receive('host', frame));
-    const out = this.#out;
-    this.#out = new Map();
-    this.#marks = new Map();
-    return out;
   }
 
   /** Waits, and a little longer than the clocks differ. */
@@ -204,11 +220,13 @@ export class KernelSwitch {
   }
 
   #receive(port: string, frame: Uint8Array): void {
-    if (Buffer.from(frame.subarray(14, 14 + marker.length)).toString() === marker) {
-      this.#marks.set(port, (this.#marks.get(port) ?? 0) + 1);
+    const text = Buffer.from(frame.subarray(14, 14 + marker.length + 8)).toString();
+    if (text.startsWith(marker)) {
+      this.#marks.set(port, text.slice(marker.length));
       this.#marked();
       return;
     }
+    this.#heard++;
     const frames = this.#out.get(port) ?? [];
     frames.push(frame.slice());
     this.#out.set(port, frames);

@@ -72,7 +72,10 @@ describe('a VLAN of more VSIs than frames may wait for a CPU', () => {
     for (let n = 1; n <= count; n++) {
       const now = counters(n);
       const frames = now.toVm.frames - before[n - 1]!.toVm.frames;
-      assert.equal(heard.get(macOf(n).replaceAll(':', '')) ?? 0, frames, `VSI ${n}`);
+      const copies = heard.get(macOf(n).replaceAll(':', '')) ?? 0;
+      // the last copy is the frame itself, whose redirect the kernel does after the program: nobody learns of its loss
+      if (n === 1) assert.ok(copies <= frames, `VSI ${n}: ${copies} of ${frames}`);
+      else assert.equal(copies, frames, `VSI ${n}`);
       assert.equal(frames + now.dropped.error, framesIn() - came, `VSI ${n}`);
     }
   });
