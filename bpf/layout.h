@@ -231,7 +231,7 @@ struct text {
 	__u8 octets[508];
 };
 
-/* src/relay/ebpf/layout.ts counts on these. */
+/* src/relay/ebpf/memory/layout.ts counts on these. */
 _Static_assert(sizeof(struct port) == 648 && __builtin_offsetof(struct port, carries) == 40, "port");
 _Static_assert(sizeof(struct profile) == 640 && __builtin_offsetof(struct profile, rate) == 40, "profile");
 _Static_assert(sizeof(struct slot) == 1536 && __builtin_offsetof(struct slot, storms) == 320, "slot");

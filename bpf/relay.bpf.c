@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The relay's data plane: at tc ingress of every port. The contract is in src/relay/relay.ts, its executable
+ * The relay's data plane: at tc ingress of every port. The contract is in src/relay/contract/relay.ts, its executable
  * specification in src/relay/reference/. Loads on Linux 6.1 and later.
  *
  * Of the sk_buff only these are used: reading octets, the tag beside the frame, writing octets and sending copies, all
@@ -238,7 +238,7 @@ static __always_inline bool from_station(struct __sk_buff *skb, struct work *w, 
 
 /* ---- from the network ---- */
 
-/* Bits of `host_protocols`; src/relay/ebpf/layout.ts has them in this order. */
+/* Bits of `host_protocols`; src/relay/ebpf/memory/layout.ts has them in this order. */
 static __always_inline __u32 protocol_bit(__u32 ether_type)
 {
 	return ether_type == ETH_P_LLDP ? 1 : ether_type == ETH_P_SLOW ? 2 : ether_type == ETH_P_PAE ? 4 : 0;

@@ -105,7 +105,7 @@ static __always_inline __u16 vlan_at(const struct profile *profile, __u32 place,
 	return is_trunk(profile, vid) ? vid : 0;
 }
 
-/* src/relay/ebpf/layout.ts does the same. */
+/* src/relay/ebpf/memory/layout.ts does the same. */
 #define HINT_FACTOR 0x9e3779b97f4a7c15ULL
 #define HINT_PORT_FACTOR 0xc2b2ae3d27d4eb4fULL
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Timestamp } from '../domain/migration.ts';
-import { name, reason, timestamp, title } from './forms.ts';
-import { optional, strict } from './strict.ts';
+import { name, reason, timestamp, title } from '../forms/fields.ts';
+import { optional, strict } from '../forms/strict.ts';
 
 export type Json = z.core.util.JSONType;
 

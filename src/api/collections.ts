@@ -4,7 +4,7 @@ import type { PortProfile } from '../domain/port-profile.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
 import { parseVsiId } from '../domain/vsi-id.ts';
 import { bridgeSchema, type Bridge } from './bridge.ts';
-import { parseName } from './forms.ts';
+import { parseName } from '../forms/fields.ts';
 import { migrationSchema, parseMigrationId } from './migration.ts';
 import { profileSchema } from './profile.ts';
 import { tenantSchema, type Tenant } from './tenant.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Invalid } from '../domain/invalid.ts';
+import { Invalid } from '../base/invalid.ts';
 import {
   losses,
   migrationStates,
@@ -14,8 +14,8 @@ import {
   type Timestamp,
 } from '../domain/migration.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
-import { name, reason, timestamp, title, vsiId } from './forms.ts';
-import { optional, strict } from './strict.ts';
+import { name, reason, timestamp, title, vsiId } from '../forms/fields.ts';
+import { optional, strict } from '../forms/strict.ts';
 
 /** One moment of a VSI's migration, as the agent that saw it tells the manager; it need not know the migration's id. */
 export interface MigrationReport {

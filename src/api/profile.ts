@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { parseTypeId, parseTypeVersion, type ProfileRef } from '../domain/profile-ref.ts';
 import { unmarked, type PortProfile, type StormLimit } from '../domain/port-profile.ts';
 import type { Vid } from '../domain/vid.ts';
-import { accessList, noRules } from './access-list.ts';
-import { direction, managerId, name, title, vlan } from './forms.ts';
-import { rates } from './rate.ts';
-import { optional, strict } from './strict.ts';
+import { accessList, noRules } from '../forms/access-list.ts';
+import { direction, managerId, name, title, vlan } from '../forms/fields.ts';
+import { rates } from '../forms/rate.ts';
+import { optional, strict } from '../forms/strict.ts';
 
 const mirror = strict({
   session: name,

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { TenantLimits } from '../domain/port-profile.ts';
 import type { VlanRange } from '../domain/vlan-range.ts';
-import { name, vlanRange } from './forms.ts';
-import { bitRate, rates } from './rate.ts';
-import { optional, strict } from './strict.ts';
+import { name, vlanRange } from '../forms/fields.ts';
+import { bitRate, rates } from '../forms/rate.ts';
+import { optional, strict } from '../forms/strict.ts';
 
 /** Who owns port profiles and VSIs, and what all its VSIs on one bridge get together. */
 export interface Tenant extends TenantLimits {

@@ -4,8 +4,8 @@ import type { MacAddress } from '../domain/mac-address.ts';
 import type { Timestamp } from '../domain/migration.ts';
 import type { ProfileKey } from '../domain/profile-ref.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
-import { ipAddress, mac, name, profile, systemName, timestamp, title, vsiId } from './forms.ts';
-import { optional, strict } from './strict.ts';
+import { ipAddress, mac, name, profile, systemName, timestamp, title, vsiId } from '../forms/fields.ts';
+import { optional, strict } from '../forms/strict.ts';
 
 /** What the administrator says of one VM NIC, and thereby all that the bridges may grant it. */
 export interface VsiSpec {

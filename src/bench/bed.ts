@@ -1,4 +1,9 @@
-import { createQuietNamespace, deleteNamespace, inNamespace, listNamespaces } from '../linux/namespace.ts';
+import {
+  createQuietNamespace,
+  deleteNamespace,
+  inNamespace,
+  listNamespaces,
+} from '../linux/net/namespace.ts';
 import { ip } from '../linux/run.ts';
 import { Sink } from './sink.ts';
 

@@ -1,6 +1,6 @@
-import { BurstSocket } from '../linux/burst-socket.ts';
+import { BurstSocket } from '../linux/net/burst-socket.ts';
 import { libc } from '../linux/libc.ts';
-import { inNamespace } from '../linux/namespace.ts';
+import { inNamespace } from '../linux/net/namespace.ts';
 import { ownTimeOf, processTime } from './core.ts';
 import { BenchError } from './report.ts';
 import { Sink } from './sink.ts';

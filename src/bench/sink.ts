@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { interfaceIndex } from '../linux/interfaces.ts';
-import { BpfObject, MappedArray } from '../linux/libbpf.ts';
-import { holdIngress } from '../linux/tc-program.ts';
+import { interfaceIndex } from '../linux/net/interfaces.ts';
+import { BpfObject, MappedArray } from '../linux/bpf/library.ts';
+import { holdIngress } from '../linux/bpf/tc-program.ts';
 
 /** bpf/bench.bpf.c, compiled */
 export const benchObject = fileURLToPath(new URL('../../bpf/bench.bpf.o', import.meta.url));

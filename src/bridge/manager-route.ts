@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { Invalid } from '../domain/invalid.ts';
-import { interfaceTowards, stackedLinks, type StackedLink } from '../linux/route.ts';
+import { Invalid } from '../base/invalid.ts';
+import { interfaceTowards, stackedLinks, type StackedLink } from '../linux/net/route.ts';
 import { CommandError } from '../linux/run.ts';
 
 /** What matters here of a port's configuration. */

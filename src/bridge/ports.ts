@@ -1,12 +1,12 @@
 import type { MacAddress } from '../domain/mac-address.ts';
-import { interfaceAddress, interfaceIndex, interfaceMtu, interfaceRuns } from '../linux/interfaces.ts';
+import { interfaceAddress, interfaceIndex, interfaceMtu, interfaceRuns } from '../linux/net/interfaces.ts';
 import { SystemError } from '../linux/libc.ts';
-import type { LinkChange } from '../linux/link-monitor.ts';
-import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
+import type { LinkChange } from '../linux/net/link-monitor.ts';
+import { etherTypeFilter, PacketSocket } from '../linux/net/packet-socket.ts';
 import { etherTypes, groupAddresses } from '../protocol/ethernet.ts';
-import { RelayError, type PortName, type RelayPort } from '../relay/relay.ts';
-import { differingMtus } from './mtus.ts';
-import type { PortLink } from './port-link.ts';
+import { RelayError, type PortName, type RelayPort } from '../relay/contract/relay.ts';
+import { differingMtus } from './core/mtus.ts';
+import type { PortLink } from './core/port-link.ts';
 
 export interface PortsParts {
   /** Puts the data plane on the interface that has the port's name now. @throws RelayError */

@@ -1,12 +1,12 @@
 import { Argument, Command } from 'commander';
-import { bridgeConfig } from '../bridge/config.ts';
+import { bridgeConfig } from '../bridge/config/config.ts';
 import { hypervisorEventKinds } from '../hypervisors/event.ts';
 import { managerConfigSchema } from '../manager/config.ts';
 import { stationConfig } from '../station/config.ts';
 import type { Outcome } from '../station/agent.ts';
-import { callLocal } from '../api/local-socket.ts';
+import { callLocal } from '../local/socket-server.ts';
 import { parseUnicastMac } from '../domain/mac-address.ts';
-import { addBridgeQueries } from './bridge-queries.ts';
+import { addBridgeQueries } from './bridge/queries.ts';
 import { readConfig } from './config-file.ts';
 import { refuseUnknown } from './help.ts';
 import { withClient, withManager, type ManagerOptions } from './manager-client.ts';
@@ -35,7 +35,7 @@ function managerCommand(): Command {
     async (config, { init }: { init?: true }) => {
       const read = () => readConfig(config, managerConfigSchema);
       await serve('manager', read, async (parsed, logger) => {
-        const { startManager } = await import('../manager/manager.ts');
+        const { startManager } = await import('../manager/run.ts');
         return startManager(parsed, logger, { anew: init === true });
       });
     },

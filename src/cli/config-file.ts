@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { explainIssues } from '../api/explain.ts';
+import { explainIssues } from '../forms/explain.ts';
 import { Failure } from './failure.ts';
 import { readStandardInput } from './standard-input.ts';
 

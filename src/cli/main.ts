@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { agentCommands } from './agents.ts';
 import { benchCommand } from './bench.ts';
-import { clientCommands } from './clients.ts';
+import { clientCommands } from './objects.ts';
 import { explain } from './failure.ts';
 import { addHelp } from './help.ts';
 import { labCommand } from './lab.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ApiClient } from '../api/client.ts';
+import { ApiClient } from '../client/client.ts';
 import { defaultListen } from '../manager/config.ts';
 import { Failure } from './failure.ts';
 

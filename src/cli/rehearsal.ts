@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
-import { BridgeAgent } from '../bridge/agent.ts';
-import { FileDirectory } from '../bridge/file-directory.ts';
-import { Keyring } from '../bridge/signing.ts';
+import { BridgeAgent } from '../bridge/core/agent.ts';
+import { FileDirectory } from '../bridge/knowledge/file-directory.ts';
+import { Keyring } from '../bridge/core/signing.ts';
 import { parseMac } from '../domain/mac-address.ts';
 import { plainForwarding, type PortProfile } from '../domain/port-profile.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
@@ -11,9 +11,9 @@ import type { HypervisorEventKind } from '../hypervisors/event.ts';
 import { defaultTimers } from '../protocol/evb/timers.ts';
 import { signingWith } from '../protocol/signed/control.ts';
 import { signingKey } from '../protocol/signed/key.ts';
-import { VirtualClock } from '../protocol/virtual-clock.ts';
+import { VirtualClock } from '../base/virtual-clock.ts';
 import { ReferenceRelay } from '../relay/reference/relay.ts';
-import { defaultAgeingTime } from '../relay/relay.ts';
+import { defaultAgeingTime } from '../relay/contract/relay.ts';
 import { StationAgent } from '../station/agent.ts';
 
 const profile: PortProfile = {

@@ -1,4 +1,4 @@
-import { LocalSocketError } from '../api/local-socket.ts';
+import { LocalSocketError } from '../local/socket-server.ts';
 import { Failure } from './failure.ts';
 
 /** Who serves a local socket. */

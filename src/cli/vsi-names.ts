@@ -1,4 +1,4 @@
-import type { ApiClient } from '../api/client.ts';
+import type { ApiClient } from '../client/client.ts';
 import type { Vsi } from '../api/vsi.ts';
 import { parseVsiId, type VsiId } from '../domain/vsi-id.ts';
 import { Failure } from './failure.ts';

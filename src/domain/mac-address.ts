@@ -1,4 +1,4 @@
-import { Invalid } from './invalid.ts';
+import { Invalid } from '../base/invalid.ts';
 
 /** An EUI-48 in canonical text: six lower-case hexadecimal octets joined by colons. */
 export type MacAddress = string & { readonly __brand: 'MacAddress' };

@@ -1,4 +1,4 @@
-import { Invalid } from './invalid.ts';
+import { Invalid } from '../base/invalid.ts';
 
 /**
  * A VSI manager identifier: 16 octets on the wire, left aligned, filled with zeros (802.1Q clause 41.1).

@@ -82,3 +82,8 @@ export interface Migration {
   readonly counts: { readonly source: PortCount | null; readonly destination: PortCount | null };
   readonly lost: Losses;
 }
+
+/** Ended for good: neither the VM nor an agent has anything left to do for it. */
+export function isFinished({ state }: Pick<Migration, 'state'>): boolean {
+  return state === 'released' || state === 'aborted' || state === 'failed';
+}

@@ -1,4 +1,4 @@
-import { Invalid } from './invalid.ts';
+import { Invalid } from '../base/invalid.ts';
 import { parseManagerId, type ManagerId } from './manager-id.ts';
 
 /** What names a port profile on the wire: manager id, VSI type id (24 bits) and version (8 bits) (802.1Q 41.2). */

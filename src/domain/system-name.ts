@@ -1,4 +1,4 @@
-import { Invalid } from './invalid.ts';
+import { Invalid } from '../base/invalid.ts';
 
 /** LLDP's system name has so many octets at most (802.1AB 8.5.6). */
 const most = 255;

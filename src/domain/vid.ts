@@ -1,4 +1,4 @@
-import { Invalid } from './invalid.ts';
+import { Invalid } from '../base/invalid.ts';
 
 /** A VLAN identifier that names a VLAN: 1 to 4094 (0 is "no VLAN", 4095 is reserved; 802.1Q table 9-2). */
 export type Vid = number & { readonly __brand: 'Vid' };

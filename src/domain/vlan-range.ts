@@ -1,4 +1,4 @@
-import { Invalid } from './invalid.ts';
+import { Invalid } from '../base/invalid.ts';
 import { parseVid, type Vid } from './vid.ts';
 
 /** VLANs from one to another, both included. */

@@ -1,4 +1,4 @@
-import { Invalid } from './invalid.ts';
+import { Invalid } from '../base/invalid.ts';
 
 /** A VSIID of format UUID (802.1Q table 41-6, format 5), in canonical lower-case text with hyphens. */
 export type VsiId = string & { readonly __brand: 'VsiId' };

@@ -1,10 +1,10 @@
-import type { ApiClient } from '../api/client.ts';
-import type { Migration, Timestamp } from '../domain/migration.ts';
+import type { Migration } from '../domain/migration.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
 import type { Outcome } from '../station/agent.ts';
 import { watchEnding } from './ending.ts';
-import { LabError } from './lab.ts';
+import { LabError } from './lab-error.ts';
 import type { HostName } from './scenario.ts';
+import type { Toolstack } from './toolstack.ts';
 import type { LabVm, MigrationHooks } from './vm.ts';
 
 /** Who is told what of a migration, when. */
@@ -20,14 +20,6 @@ export interface Choreography {
   readonly report: () => Promise<Migration | null>;
   /** Nothing of it is asked for any more. */
   readonly close: () => void;
-}
-
-/** What the agents of a lab offer to a toolstack. */
-export interface Toolstack {
-  readonly api: ApiClient;
-  /** Tells a host's station of an event; resolves with the bridge's answer. */
-  announce(host: HostName, event: HypervisorEvent): Promise<Outcome>;
-  timestamp(): Timestamp;
 }
 
 /** The toolstack tells both stations what happens; where the stations watch the hypervisor, they know. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { explainIssues } from '../api/explain.ts';
-import { callLocal, serveLocal } from '../api/local-socket.ts';
-import { strict } from '../api/strict.ts';
-import { Invalid } from '../domain/invalid.ts';
+import { explainIssues } from '../forms/explain.ts';
+import { callLocal, serveLocal } from '../local/socket-server.ts';
+import { strict } from '../forms/strict.ts';
+import { Invalid } from '../base/invalid.ts';
 import { strategies } from '../domain/migration.ts';
 import type { Lab, LabStatus } from './lab.ts';
 import type { MigrationRun } from './migrate.ts';

@@ -1,6 +1,6 @@
-import type { ApiClient } from '../api/client.ts';
+import type { ApiClient } from '../client/client.ts';
 import type { Migration } from '../domain/migration.ts';
-import type { Toolstack } from './choreography.ts';
+import type { Toolstack } from './toolstack.ts';
 import type { LabVm } from './vm.ts';
 
 export interface Ending {

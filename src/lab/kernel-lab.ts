@@ -1,22 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { ApiClient } from '../api/client.ts';
-import { callLocal } from '../api/local-socket.ts';
+import { ApiClient } from '../client/client.ts';
+import { callLocal } from '../local/socket-server.ts';
 import type { Strategy } from '../domain/migration.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
 import { now } from '../linux/clock.ts';
 import type { Outcome } from '../station/agent.ts';
-import { garp, profileFirst, type Toolstack } from './choreography.ts';
+import { garp, profileFirst } from './choreography.ts';
+import type { Toolstack } from './toolstack.ts';
 import { bridgeConfig, filesOf, managerConfig, stationConfig, type LabFiles } from './agent-configs.ts';
 import { writeKeys } from './keys.ts';
-import {
-  endedText,
-  LabError,
-  refuseIfUp,
-  vmStatus,
-  type Lab,
-  type LabOptions,
-  type LabStatus,
-} from './lab.ts';
+import { endedText, refuseIfUp, vmStatus, type Lab, type LabOptions, type LabStatus } from './lab.ts';
+import { LabError } from './lab-error.ts';
 import { migrate, type MigrationGround, type MigrationRun } from './migrate.ts';
 import { labDirectory } from './place.ts';
 import { populate } from './populate.ts';

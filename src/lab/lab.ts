@@ -1,4 +1,5 @@
-import { answers } from '../api/local-socket.ts';
+import { LabError } from './lab-error.ts';
+import { answers } from '../local/socket-server.ts';
 import type { Strategy } from '../domain/migration.ts';
 import type { MigrationRun } from './migrate.ts';
 import { labName, labSocket } from './place.ts';
@@ -65,9 +66,4 @@ export async function refuseIfUp(id: string): Promise<void> {
     throw new LabError(
       `${labName(id)} is up already; "hairpin lab down" ends it, and "--id NAME --listen 127.0.0.1:0" makes another`,
     );
-}
-
-/** The lab cannot be what was asked for; one line. */
-export class LabError extends Error {
-  override name = 'LabError';
 }

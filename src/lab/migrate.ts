@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Migration, Timestamp } from '../domain/migration.ts';
-import { Invalid } from '../domain/invalid.ts';
+import { Invalid } from '../base/invalid.ts';
 import type { Choreography } from './choreography.ts';
 import { lossToVm, type LossToVm } from './loss.ts';
 import { hosts, type HostName, type LabVmPlan } from './scenario.ts';

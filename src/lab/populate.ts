@@ -1,4 +1,4 @@
-import type { ApiClient } from '../api/client.ts';
+import type { ApiClient } from '../client/client.ts';
 import { unlimited } from '../domain/port-profile.ts';
 import { profileKey } from '../domain/profile-ref.ts';
 import { profiles, vms } from './scenario.ts';

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync, closeSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import { nsenter } from '../linux/namespace.ts';
+import { nsenter } from '../linux/net/namespace.ts';
 import { endOf } from './ended.ts';
 
 const executable = fileURLToPath(new URL('../../hairpin', import.meta.url));

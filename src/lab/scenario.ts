@@ -1,4 +1,4 @@
-import { Invalid } from '../domain/invalid.ts';
+import { Invalid } from '../base/invalid.ts';
 import { parseMac, type MacAddress } from '../domain/mac-address.ts';
 import { parseManagerId } from '../domain/manager-id.ts';
 import { plainForwarding, type PortProfile } from '../domain/port-profile.ts';

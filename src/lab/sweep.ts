@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { libc } from '../linux/libc.ts';
-import { listNamespaces } from '../linux/namespace.ts';
+import { listNamespaces } from '../linux/net/namespace.ts';
 import { run } from '../linux/run.ts';
 import { bridgeName } from './scenario.ts';
 import { removeTopology, type LabNames } from './topology.ts';

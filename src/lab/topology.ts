@@ -1,4 +1,4 @@
-import { createQuietNamespace, deleteNamespace, listNamespaces } from '../linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace, listNamespaces } from '../linux/net/namespace.ts';
 import { ip } from '../linux/run.ts';
 import { hosts, mirrorPort, networkPort, peerAddress, prefixLength, uplink } from './scenario.ts';
 

@@ -1,8 +1,8 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
-import { absolutePath } from '../api/agent-config.ts';
-import { strict, optional } from '../api/strict.ts';
-import { Invalid } from '../domain/invalid.ts';
+import { absolutePath } from '../forms/agent-config.ts';
+import { strict, optional } from '../forms/strict.ts';
+import { Invalid } from '../base/invalid.ts';
 
 /** Where the manager listens: a TCP address, port 0 for one that is free, or a unix socket's path. */
 export type Listen =

@@ -1,7 +1,7 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
-import { openSqlite } from '../store/sqlite.ts';
+import { openSqlite } from '../store/sqlite/sqlite.ts';
 import { StoreError, type Store } from '../store/store.ts';
 import type { ManagerConfig } from './config.ts';
 import { ManagerError } from './manager-error.ts';

@@ -1,7 +1,7 @@
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import { announcedTlvs, announcement, ownSystemDescription } from './announcement.ts';
-import { earliest } from './deadline.ts';
+import { earliest } from '../base/deadline.ts';
 import { dialects, type Dialect } from './dialect.ts';
 import { droppedLayer, Ecp } from './ecp/ecp.ts';
 import type { Ecpdu } from './ecp/ratified.ts';
@@ -32,11 +32,11 @@ import { neighbourFrom, sameNeighbour, type Neighbour } from './lldp/neighbour.t
 import { findOrganizational } from './lldp/organizational.ts';
 import { decodeLldpdu, encodeLldpTlvs, type Lldpdu, type LldpTlv } from './lldp/packet.ts';
 import { LldpTransmitter, txTtl } from './lldp/transmitter.ts';
-import { equal } from './octets.ts';
+import { equal } from '../base/octets.ts';
 import { SourceShares } from './source-shares.ts';
 import type { Speaker } from './place.ts';
 import { offer } from './signed/tlv.ts';
-import { TokenBucket, type TokenRate } from './token-bucket.ts';
+import { TokenBucket, type TokenRate } from '../base/token-bucket.ts';
 import type { Trust } from './trust.ts';
 import { VdpCarrier } from './vdp/carrier.ts';
 import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';

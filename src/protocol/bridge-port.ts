@@ -1,7 +1,7 @@
 import type { VsiId } from '../domain/vsi-id.ts';
 import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
 import { ownSystemDescription } from './announcement.ts';
-import { earliest } from './deadline.ts';
+import { earliest } from '../base/deadline.ts';
 import { wasStopped } from './late.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
 import type { Speaker } from './place.ts';

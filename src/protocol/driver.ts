@@ -1,8 +1,4 @@
-/** Time as a machine's host has it: a monotonic now in ms, and a call at a later moment that can be taken back. */
-export interface Clock {
-  now(): number;
-  at(time: number, action: () => void): () => void;
-}
+import type { Clock } from '../base/clock.ts';
 
 /** What every machine here offers: it is fed frames and time, and says what to do and when it wants to be called. */
 export interface Machine<Output> {

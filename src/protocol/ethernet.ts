@@ -1,6 +1,6 @@
 import { macFromBytes, macToBytes, type MacAddress } from '../domain/mac-address.ts';
-import { u16 } from './octets.ts';
-import { malformed, ok, type Result } from './result.ts';
+import { u16 } from '../base/octets.ts';
+import { malformed, ok, type Result } from '../base/result.ts';
 
 /*
  *  0                 6                 12       14                      60 … 1514

@@ -1,5 +1,5 @@
 import type { MacAddress } from '../domain/mac-address.ts';
-import { TokenBucket, type TokenRate } from './token-bucket.ts';
+import { TokenBucket, type TokenRate } from '../base/token-bucket.ts';
 
 /** More than speak LLDP at one link. */
 const remembered = 64;

@@ -1,5 +1,5 @@
 import { Adjacency, type AdjacencyOptions, type AdjacencyOutput } from './adjacency.ts';
-import { earliest } from './deadline.ts';
+import { earliest } from '../base/deadline.ts';
 import { wasStopped } from './late.ts';
 import { portState, type PortState } from './port-state.ts';
 import type { VerifiedKey } from './signed/counters.ts';

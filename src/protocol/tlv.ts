@@ -1,5 +1,5 @@
-import { concat, u16 } from './octets.ts';
-import { malformed, ok, type Result } from './result.ts';
+import { concat, u16 } from '../base/octets.ts';
+import { malformed, ok, type Result } from '../base/result.ts';
 
 /*
  *  0            7                16

@@ -7,10 +7,10 @@ import {
   managementAddresses,
   managerUrl,
   socketPath,
-} from '../api/agent-config.ts';
-import * as form from '../api/forms.ts';
-import { strict } from '../api/strict.ts';
-import { Invalid } from '../domain/invalid.ts';
+} from '../forms/agent-config.ts';
+import * as form from '../forms/fields.ts';
+import { strict } from '../forms/strict.ts';
+import { Invalid } from '../base/invalid.ts';
 
 /** The configuration file of `hairpin station`. */
 export const stationConfig = strict({

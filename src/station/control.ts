@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { explainIssues } from '../api/explain.ts';
-import { LocalSocketError, serveLocal } from '../api/local-socket.ts';
-import * as form from '../api/forms.ts';
-import { strict } from '../api/strict.ts';
-import { Invalid } from '../domain/invalid.ts';
+import { explainIssues } from '../forms/explain.ts';
+import { LocalSocketError, serveLocal } from '../local/socket-server.ts';
+import * as form from '../forms/fields.ts';
+import { strict } from '../forms/strict.ts';
+import { Invalid } from '../base/invalid.ts';
 import { hypervisorEventKinds } from '../hypervisors/event.ts';
 import type { StationAgent } from './agent.ts';
 import type { VmFilterStatus } from './vm-filter.ts';

@@ -1,4 +1,4 @@
-import { ApiClient } from '../api/client.ts';
+import { ApiClient } from '../client/client.ts';
 import type { StationVsi } from './agent.ts';
 import type { StationConfig } from './config.ts';
 import { VsiDirectory } from './vsi-directory.ts';

@@ -1,12 +1,12 @@
 import { randomInt } from 'node:crypto';
 import type { Logger } from 'pino';
-import { Reporter } from '../api/reporter.ts';
+import { Reporter } from '../client/reporter.ts';
 import { now, systemClock } from '../linux/clock.ts';
-import { interfaceAddress, interfaceIndex, interfaceRuns, setInterfaceUp } from '../linux/interfaces.ts';
-import { monitorLinks } from '../linux/link-monitor.ts';
-import { readLinks } from '../linux/links.ts';
-import { etherTypeFilter, PacketSocket } from '../linux/packet-socket.ts';
-import { changeNetworkParameter } from '../linux/sysctl.ts';
+import { interfaceAddress, interfaceIndex, interfaceRuns, setInterfaceUp } from '../linux/net/interfaces.ts';
+import { monitorLinks } from '../linux/net/link-monitor.ts';
+import { readLinks } from '../linux/net/links.ts';
+import { etherTypeFilter, PacketSocket } from '../linux/net/packet-socket.ts';
+import { changeNetworkParameter } from '../linux/net/sysctl.ts';
 import { etherTypes, groupAddresses } from '../protocol/ethernet.ts';
 import { evbParameters } from '../protocol/evb/parameters.ts';
 import { managementIp } from '../protocol/lldp/management.ts';

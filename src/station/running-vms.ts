@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import * as form from '../api/forms.ts';
-import { replaceFile } from '../api/replace-file.ts';
+import * as form from '../forms/fields.ts';
+import { replaceFile } from '../local/replace-file.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
 import type { RunningVm } from './agent.ts';
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { keepEpoch, nextEpoch } from '../api/boot-epoch.ts';
-import { readStationKey } from '../api/key-file.ts';
-import { replaceFile } from '../api/replace-file.ts';
+import { keepEpoch, nextEpoch } from '../local/boot-epoch.ts';
+import { readStationKey } from '../forms/key-file.ts';
+import { replaceFile } from '../local/replace-file.ts';
 import type { SigningOptions } from '../protocol/signed/control.ts';
 import type { VerifiedKey } from '../protocol/signed/counters.ts';
 import { signingKey, type SigningKey } from '../protocol/signed/key.ts';

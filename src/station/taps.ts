@@ -1,5 +1,5 @@
 import type { MacAddress } from '../domain/mac-address.ts';
-import type { Link } from '../linux/links.ts';
+import type { Link } from '../linux/net/links.ts';
 import type { Taps } from './agent.ts';
 
 export interface TapsParts {

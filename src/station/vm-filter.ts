@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ControlFilter, droppedAt, removeFilter } from '../linux/control-filter.ts';
-import { interfaceExists } from '../linux/interfaces.ts';
-import { MissingLibrary } from '../linux/libbpf.ts';
+import { ControlFilter, droppedAt, removeFilter } from '../linux/bpf/control-filter.ts';
+import { interfaceExists } from '../linux/net/interfaces.ts';
+import { MissingLibrary } from '../linux/bpf/library.ts';
 import { SystemError } from '../linux/libc.ts';
-import { monitorLinks, type LinkChange } from '../linux/link-monitor.ts';
-import { numberOfNamespace, readLink, readLinks, type Link } from '../linux/links.ts';
-import { inNamespaceAt, otherNamespaces } from '../linux/namespace.ts';
+import { monitorLinks, type LinkChange } from '../linux/net/link-monitor.ts';
+import { numberOfNamespace, readLink, readLinks, type Link } from '../linux/net/links.ts';
+import { inNamespaceAt, otherNamespaces } from '../linux/net/namespace.ts';
 import { aboveFromElsewhere, aboveUplink, type AboveUplink, type VmInterface } from './vm-interfaces.ts';
 
 export interface FilteredInterface {

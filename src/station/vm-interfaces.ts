@@ -1,4 +1,4 @@
-import type { Link } from '../linux/links.ts';
+import type { Link } from '../linux/net/links.ts';
 
 /** An interface that VMs' frames pass. */
 export interface VmInterface {

@@ -1,4 +1,4 @@
-import type { ApiClient, Listing } from '../api/client.ts';
+import type { ApiClient, Listing } from '../client/client.ts';
 import type { VsiSpec } from '../api/vsi.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';

@@ -1,4 +1,5 @@
-import type { Revision } from './store.ts';
+/** Grows by one with each transaction that changes something. Never 0, which stands for "absent" in conditions. */
+export type Revision = number;
 
 /**
  * Which database this is, and what became of it. Revisions are numbers of one database, and of one *run* of it: when a

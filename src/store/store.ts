@@ -1,4 +1,4 @@
-import type { Lineage } from './lineage.ts';
+import type { Lineage, Revision } from './lineage.ts';
 
 /**
  * The store contract: keys, revisions, conditional transactions and a watch, as etcd has them, so that one machine can
@@ -27,9 +27,6 @@ export interface Store {
   compact(revision: Revision): Promise<void>;
   close(): Promise<void>;
 }
-
-/** Grows by one with each transaction that changes something. Never 0, which stands for "absent" in conditions. */
-export type Revision = number;
 
 export interface Entry {
   readonly key: string;

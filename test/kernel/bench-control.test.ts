@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { listNamespaces } from '../../src/linux/namespace.ts';
+import { listNamespaces } from '../../src/linux/net/namespace.ts';
 import { hairpin } from '../unit/cli/hairpin.ts';
 
 it('hairpin bench control measures all that it says, and leaves nothing behind', async () => {

@@ -11,7 +11,7 @@ import { algorithms, policedRates } from '../../src/bench/relay/policed.ts';
 import type { RelayReport } from '../../src/bench/relay/relay.ts';
 import { BenchError } from '../../src/bench/report.ts';
 import { frame, vm } from '../../src/bench/vms.ts';
-import { listNamespaces } from '../../src/linux/namespace.ts';
+import { listNamespaces } from '../../src/linux/net/namespace.ts';
 
 const hairpin = fileURLToPath(new URL('../../hairpin', import.meta.url));
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { nsenter } from '../../src/linux/namespace.ts';
+import { nsenter } from '../../src/linux/net/namespace.ts';
 import { run } from '../../src/linux/run.ts';
 import { mac, until, Wires } from './lldpad-harness.ts';
 import { controlFrames, Ear, links, Mouth, namesOf, ordinaryFrame, Tap } from './vm-filter-harness.ts';

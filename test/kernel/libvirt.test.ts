@@ -8,7 +8,7 @@ import { parseVsiId } from '../../src/domain/vsi-id.ts';
 import { guestImages, type GuestImages } from '../../src/lab/guest/images.ts';
 import type { StreamResult } from '../../src/lab/stream/accounting.ts';
 import { openStreams } from '../../src/lab/stream/peer.ts';
-import { createQuietNamespace, deleteNamespace } from '../../src/linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace } from '../../src/linux/net/namespace.ts';
 import { ip } from '../../src/linux/run.ts';
 import { domainXml, type DomainPlan } from '../peers/domain.ts';
 import { Host } from '../peers/host.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import { interfaceIndex } from '../../src/linux/interfaces.ts';
-import { monitorLinks, type LinkChange } from '../../src/linux/link-monitor.ts';
-import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
+import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
+import { monitorLinks, type LinkChange } from '../../src/linux/net/link-monitor.ts';
+import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/net/namespace.ts';
 import { ip } from '../../src/linux/run.ts';
 import { until } from '../peers/until.ts';
 

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { LldpadNetlink } from '../../src/bench/peers/lldpad-netlink.ts';
 import type { Lldpad } from '../../src/bench/peers/lldpad.ts';
 import { dialectNames } from '../../src/domain/dialect.ts';
-import type { PacketSocket } from '../../src/linux/packet-socket.ts';
+import type { PacketSocket } from '../../src/linux/net/packet-socket.ts';
 import type { VdpMode } from '../../src/protocol/vdp/association.ts';
 import { plain, rarp } from '../unit/relay/frames.ts';
 import { Agent, mac, until, vsiId, Wires } from './lldpad-harness.ts';

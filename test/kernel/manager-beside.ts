@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ApiClient } from '../../src/api/client.ts';
+import { ApiClient } from '../../src/client/client.ts';
 import { unlimited, type PortProfile } from '../../src/domain/port-profile.ts';
 import { parseProfileKey, profileKey } from '../../src/domain/profile-ref.ts';
 import { profile as web } from '../unit/bridge/network.ts';

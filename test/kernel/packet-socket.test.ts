@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
-import { batch, etherTypeFilter, PacketSocket } from '../../src/linux/packet-socket.ts';
+import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/net/namespace.ts';
+import { batch, etherTypeFilter, PacketSocket } from '../../src/linux/net/packet-socket.ts';
 import { ip, run } from '../../src/linux/run.ts';
 import { parseMac } from '../../src/domain/mac-address.ts';
 import {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { interfaceIndex } from '../../src/linux/interfaces.ts';
-import { inNamespace } from '../../src/linux/namespace.ts';
+import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
+import { inNamespace } from '../../src/linux/net/namespace.ts';
 import { ip } from '../../src/linux/run.ts';
-import { hasIngress } from '../../src/linux/tc-program.ts';
+import { hasIngress } from '../../src/linux/bpf/tc-program.ts';
 import { Agent, until, Wires } from './lldpad-harness.ts';
 
 const others = {

@@ -12,7 +12,7 @@ import { QemuGuest } from '../../src/lab/guest/qemu-guest.ts';
 import { openStreams } from '../../src/lab/stream/peer.ts';
 import type { MigrationHooks } from '../../src/lab/vm.ts';
 import { now } from '../../src/linux/clock.ts';
-import { createNamespace, deleteNamespace } from '../../src/linux/namespace.ts';
+import { createNamespace, deleteNamespace } from '../../src/linux/net/namespace.ts';
 import { ip, run } from '../../src/linux/run.ts';
 
 const prefix = `hp-qm${process.pid}`;

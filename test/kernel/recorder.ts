@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { interfaceIndex } from '../../src/linux/interfaces.ts';
-import { BpfObject, MappedArray, notGso, TestRun, type Gso } from '../../src/linux/libbpf.ts';
+import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
+import { BpfObject, MappedArray, notGso, TestRun, type Gso } from '../../src/linux/bpf/library.ts';
 import type { Emission } from '../../src/relay/reference/relay.ts';
 import type { KernelSwitch } from './relay-harness.ts';
 

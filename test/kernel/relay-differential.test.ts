@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { ReferenceRelay, type Emission } from '../../src/relay/reference/relay.ts';
-import type { RelayCounters, RelayState } from '../../src/relay/relay.ts';
+import type { RelayCounters, RelayState } from '../../src/relay/contract/relay.ts';
 import { aimed, type Aim, type Arrival } from '../unit/relay/aim.ts';
 import { anyAim, anyArrival, anyState, portNames, forRealLinks } from '../unit/relay/arbitrary.ts';
 import { macOf, network, state, station } from '../unit/relay/states.ts';

@@ -6,11 +6,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { VsiId } from '../../src/domain/vsi-id.ts';
-import { createQuietNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/namespace.ts';
-import { PacketSocket } from '../../src/linux/packet-socket.ts';
+import {
+  createQuietNamespace,
+  deleteNamespace,
+  inNamespace,
+  nsenter,
+} from '../../src/linux/net/namespace.ts';
+import { PacketSocket } from '../../src/linux/net/packet-socket.ts';
 import { ip, run } from '../../src/linux/run.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
-import { hostProtocols, type RelayState } from '../../src/relay/relay.ts';
+import { hostProtocols, type RelayState } from '../../src/relay/contract/relay.ts';
 import { plain } from '../unit/relay/frames.ts';
 import { sendSuperFrame } from './super-frame.ts';
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it, mock } from 'node:test';
-import { BpfMap } from '../../src/linux/libbpf.ts';
+import { BpfMap } from '../../src/linux/bpf/library.ts';
 import { run } from '../../src/linux/run.ts';
-import { Interfaces } from '../../src/relay/ebpf/interfaces.ts';
-import { PortTable } from '../../src/relay/ebpf/port-table.ts';
-import { Slot } from '../../src/relay/ebpf/slot.ts';
-import { VsiTable } from '../../src/relay/ebpf/vsi-table.ts';
-import type { RelayPort, RelayState } from '../../src/relay/relay.ts';
+import { Interfaces } from '../../src/relay/ebpf/memory/interfaces.ts';
+import { PortTable } from '../../src/relay/ebpf/tables/port-table.ts';
+import { Slot } from '../../src/relay/ebpf/memory/slot.ts';
+import { VsiTable } from '../../src/relay/ebpf/tables/vsi-table.ts';
+import type { RelayPort, RelayState } from '../../src/relay/contract/relay.ts';
 import { ethernet, ipv4, plain } from '../unit/relay/frames.ts';
 import { at, idOf, macOf, network, state, station, type VsiSpec } from '../unit/relay/states.ts';
 import { KernelSwitch } from './relay-harness.ts';

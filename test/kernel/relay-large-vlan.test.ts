@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ip } from '../../src/linux/run.ts';
-import type { VsiCounters } from '../../src/relay/relay.ts';
+import type { VsiCounters } from '../../src/relay/contract/relay.ts';
 import { broadcast, plain } from '../unit/relay/frames.ts';
 import { at, idOf, macOf, network, state, station, type VsiSpec } from '../unit/relay/states.ts';
 import { KernelSwitch } from './relay-harness.ts';

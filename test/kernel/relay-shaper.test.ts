@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { TenantLimits } from '../../src/domain/port-profile.ts';
 import { run } from '../../src/linux/run.ts';
-import { RelayError, type RelayPort } from '../../src/relay/relay.ts';
+import { RelayError, type RelayPort } from '../../src/relay/contract/relay.ts';
 import { broadcast, ethernet, plain } from '../unit/relay/frames.ts';
 import { at, macOf, network, state, station, type VsiSpec } from '../unit/relay/states.ts';
 import { KernelSwitch } from './relay-harness.ts';

@@ -3,9 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createQuietNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/namespace.ts';
+import {
+  createQuietNamespace,
+  deleteNamespace,
+  inNamespace,
+  nsenter,
+} from '../../src/linux/net/namespace.ts';
 import { ip, run } from '../../src/linux/run.ts';
-import type { RelayPort } from '../../src/relay/relay.ts';
+import type { RelayPort } from '../../src/relay/contract/relay.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
 import { at, idOf, macOf, state, station } from '../unit/relay/states.ts';
 

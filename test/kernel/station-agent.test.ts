@@ -5,7 +5,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, it } from 'node:test';
-import { createNamespace, deleteNamespace, nsenter } from '../../src/linux/namespace.ts';
+import { createNamespace, deleteNamespace, nsenter } from '../../src/linux/net/namespace.ts';
 import { ip } from '../../src/linux/run.ts';
 import { executable, hairpin } from '../unit/cli/hairpin.ts';
 

@@ -4,12 +4,12 @@ import { after, before, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { macToBytes, parseMac } from '../../src/domain/mac-address.ts';
 import { Macvtap } from '../../src/lab/guest/macvtap.ts';
-import { interfaceIndex, setInterfaceUp } from '../../src/linux/interfaces.ts';
-import { readLinks } from '../../src/linux/links.ts';
-import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
-import { PacketSocket } from '../../src/linux/packet-socket.ts';
+import { interfaceIndex, setInterfaceUp } from '../../src/linux/net/interfaces.ts';
+import { readLinks } from '../../src/linux/net/links.ts';
+import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/net/namespace.ts';
+import { PacketSocket } from '../../src/linux/net/packet-socket.ts';
 import { ip } from '../../src/linux/run.ts';
-import { changeNetworkParameter } from '../../src/linux/sysctl.ts';
+import { changeNetworkParameter } from '../../src/linux/net/sysctl.ts';
 import { HostTaps } from '../../src/station/taps.ts';
 
 const [host, outside] = [`hp-taps${process.pid}`, `hp-tapx${process.pid}`];

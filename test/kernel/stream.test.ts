@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { openStreams } from '../../src/lab/stream/peer.ts';
 import { vmSideCommand } from '../../src/lab/stream/vm-side-command.ts';
 import { now } from '../../src/linux/clock.ts';
-import { createNamespace, deleteNamespace, nsenter } from '../../src/linux/namespace.ts';
+import { createNamespace, deleteNamespace, nsenter } from '../../src/linux/net/namespace.ts';
 import { ip } from '../../src/linux/run.ts';
 
 const peer = `hp-stream-${process.pid}-peer`;

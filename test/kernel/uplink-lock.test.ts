@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { nsenter } from '../../src/linux/namespace.ts';
+import { nsenter } from '../../src/linux/net/namespace.ts';
 import { hairpin } from '../unit/cli/hairpin.ts';
 import { Wires } from './lldpad-harness.ts';
 import { links, StationAgent } from './vm-filter-harness.ts';

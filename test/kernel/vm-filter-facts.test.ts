@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { droppedAt } from '../../src/linux/control-filter.ts';
-import { heldProgram, holdAtClsact, holdProgram, releaseProgram } from '../../src/linux/held-program.ts';
-import { interfaceIndex } from '../../src/linux/interfaces.ts';
-import { BpfObject } from '../../src/linux/libbpf.ts';
-import { inNamespace, nsenter } from '../../src/linux/namespace.ts';
+import { droppedAt } from '../../src/linux/bpf/control-filter.ts';
+import { heldProgram, holdAtClsact, holdProgram, releaseProgram } from '../../src/linux/bpf/held-program.ts';
+import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
+import { BpfObject } from '../../src/linux/bpf/library.ts';
+import { inNamespace, nsenter } from '../../src/linux/net/namespace.ts';
 import { run } from '../../src/linux/run.ts';
 import {
   controlFrames,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { parseMac } from '../../src/domain/mac-address.ts';
-import { droppedAt, removeFilter } from '../../src/linux/control-filter.ts';
-import { interfaceIndex } from '../../src/linux/interfaces.ts';
-import { inNamespace, nsenter } from '../../src/linux/namespace.ts';
+import { droppedAt, removeFilter } from '../../src/linux/bpf/control-filter.ts';
+import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
+import { inNamespace, nsenter } from '../../src/linux/net/namespace.ts';
 import { hairpin } from '../unit/cli/hairpin.ts';
 import { mac, until, Wires } from './lldpad-harness.ts';
 import {

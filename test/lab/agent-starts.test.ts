@@ -3,10 +3,10 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Sink } from '../../src/bench/sink.ts';
-import { interfaceIndex } from '../../src/linux/interfaces.ts';
-import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/namespace.ts';
+import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
+import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/net/namespace.ts';
 import { ip, run } from '../../src/linux/run.ts';
-import { hasIngress } from '../../src/linux/tc-program.ts';
+import { hasIngress } from '../../src/linux/bpf/tc-program.ts';
 import { hairpin } from '../unit/cli/hairpin.ts';
 
 const directory = '/run/hp-t7';

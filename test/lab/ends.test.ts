@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
-import { callLocal, followLocal } from '../../src/api/local-socket.ts';
-import type { ShownBridge } from '../../src/bridge/show.ts';
+import { callLocal, followLocal } from '../../src/local/socket-server.ts';
+import type { ShownBridge } from '../../src/bridge/control/show.ts';
 import { parseMac } from '../../src/domain/mac-address.ts';
 import { KernelLab, type AgentName } from '../../src/lab/kernel-lab.ts';
 import { bridgeName, uplink } from '../../src/lab/scenario.ts';
-import { BurstSocket } from '../../src/linux/burst-socket.ts';
-import { inNamespace } from '../../src/linux/namespace.ts';
+import { BurstSocket } from '../../src/linux/net/burst-socket.ts';
+import { inNamespace } from '../../src/linux/net/namespace.ts';
 import { encodeFrame, etherTypes, nearestCustomerBridge } from '../../src/protocol/ethernet.ts';
 import { labOptions, planOf, statusOf, until } from './kit.ts';
 

@@ -5,7 +5,7 @@ import { policyOf, type PortProfile } from '../../src/domain/port-profile.ts';
 import type { KernelLab } from '../../src/lab/kernel-lab.ts';
 import type { LabOptions, VmKind } from '../../src/lab/lab.ts';
 import { vms, type LabVmPlan } from '../../src/lab/scenario.ts';
-import { listNamespaces, nsenter } from '../../src/linux/namespace.ts';
+import { listNamespaces, nsenter } from '../../src/linux/net/namespace.ts';
 import { run } from '../../src/linux/run.ts';
 import { hairpin } from '../unit/cli/hairpin.ts';
 import type { KernelView } from './kernel-view.ts';

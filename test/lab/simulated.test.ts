@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { ApiClient } from '../../src/api/client.ts';
+import { ApiClient } from '../../src/client/client.ts';
 import { strategies } from '../../src/domain/migration.ts';
 import { labDirectory } from '../../src/lab/place.ts';
 import { SimulatedLab } from '../../src/lab/simulated/lab.ts';

@@ -6,7 +6,7 @@ import { policyOf, type Direction } from '../../src/domain/port-profile.ts';
 import { KernelLab } from '../../src/lab/kernel-lab.ts';
 import { blue, mirrorSession, peerAddress, red, type HostName } from '../../src/lab/scenario.ts';
 import { now } from '../../src/linux/clock.ts';
-import { createQuietNamespace, deleteNamespace, inNamespace } from '../../src/linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace, inNamespace } from '../../src/linux/net/namespace.ts';
 import { ip } from '../../src/linux/run.ts';
 import { broadcast, plain } from '../unit/relay/frames.ts';
 import { Ear, earOfCollector, earOfPeer, earOfVm, type Heard } from './ear.ts';

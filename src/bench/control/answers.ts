@@ -1,6 +1,6 @@
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { inNamespace } from '../../linux/namespace.ts';
-import { etherTypeFilter, PacketSocket } from '../../linux/packet-socket.ts';
+import { inNamespace } from '../../linux/net/namespace.ts';
+import { etherTypeFilter, PacketSocket } from '../../linux/net/packet-socket.ts';
 import { dialects } from '../../protocol/dialect.ts';
 import { decodeFrame, etherTypes } from '../../protocol/ethernet.ts';
 

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { callLocal } from '../../api/local-socket.ts';
-import type { ShownBridge } from '../../bridge/show.ts';
+import { callLocal } from '../../local/socket-server.ts';
+import type { ShownBridge } from '../../bridge/control/show.ts';
 import type { DialectName } from '../../domain/dialect.ts';
 import { Processes } from '../../lab/processes.ts';
-import { createQuietNamespace, deleteNamespace } from '../../linux/namespace.ts';
+import { createQuietNamespace, deleteNamespace } from '../../linux/net/namespace.ts';
 import { ip } from '../../linux/run.ts';
 import { LldpadNetlink } from '../peers/lldpad-netlink.ts';
 import { Lldpad } from '../peers/lldpad.ts';

@@ -5,7 +5,7 @@ import { encodeEvbTlv, evbOui, evbSubtype } from '../../protocol/evb/ratified.ts
 import type { EvbTimers } from '../../protocol/evb/timers.ts';
 import { organizational } from '../../protocol/lldp/organizational.ts';
 import { encodeLldpdu } from '../../protocol/lldp/packet.ts';
-import { concat } from '../../protocol/octets.ts';
+import { concat } from '../../base/octets.ts';
 import type { VdpRequest } from '../../protocol/vdp/association.ts';
 
 const { ecp, vdp } = dialects.ratified;

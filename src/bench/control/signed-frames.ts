@@ -5,7 +5,7 @@ import { parseVid } from '../../domain/vid.ts';
 import { threadMs } from '../../linux/clock.ts';
 import { dialects } from '../../protocol/dialect.ts';
 import { encodeFrame, nearestCustomerBridge, type Frame } from '../../protocol/ethernet.ts';
-import { concat } from '../../protocol/octets.ts';
+import { concat } from '../../base/octets.ts';
 import { SignedControl, signingWith } from '../../protocol/signed/control.ts';
 import type { PortIdentity } from '../../protocol/signed/identity.ts';
 import { keyLength, signingKey } from '../../protocol/signed/key.ts';

@@ -1,6 +1,6 @@
-import { inNamespace } from '../../linux/namespace.ts';
+import { inNamespace } from '../../linux/net/namespace.ts';
 import { ip, run } from '../../linux/run.ts';
-import { setNetworkParameter } from '../../linux/sysctl.ts';
+import { setNetworkParameter } from '../../linux/net/sysctl.ts';
 import type { MacAddress } from '../../domain/mac-address.ts';
 
 export interface BridgeOptions {

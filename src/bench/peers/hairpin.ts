@@ -5,10 +5,15 @@ import type { Policy } from '../../domain/port-profile.ts';
 import { nullVid } from '../../domain/vid.ts';
 import { parseVsiId, type VsiId } from '../../domain/vsi-id.ts';
 import type { Endpoint } from '../../lab/stream/frames.ts';
-import { inNamespace } from '../../linux/namespace.ts';
+import { inNamespace } from '../../linux/net/namespace.ts';
 import { EbpfRelay } from '../../relay/ebpf/relay.ts';
-import { activeNetworkPorts } from '../../bridge/network-ports.ts';
-import { defaultAgeingTime, type RelayPort, type RelayState, type RelayVsi } from '../../relay/relay.ts';
+import { activeNetworkPorts } from '../../bridge/core/network-ports.ts';
+import {
+  defaultAgeingTime,
+  type RelayPort,
+  type RelayState,
+  type RelayVsi,
+} from '../../relay/contract/relay.ts';
 import { vm } from '../vms.ts';
 
 /** The relay in a namespace, without agent: what the agent would tell it is told it here. */

@@ -1,8 +1,8 @@
 import { macToBytes, type MacAddress } from '../../domain/mac-address.ts';
 import { vsiIdFromBytes, vsiIdToBytes, type VsiId } from '../../domain/vsi-id.ts';
-import { interfaceIndex } from '../../linux/interfaces.ts';
+import { interfaceIndex } from '../../linux/net/interfaces.ts';
 import { check, libc } from '../../linux/libc.ts';
-import { inNamespace } from '../../linux/namespace.ts';
+import { inNamespace } from '../../linux/net/namespace.ts';
 import { vdpModes, type VdpMode } from '../../protocol/vdp/association.ts';
 
 /** A VSI as libvirt hands it over: one address, and a manager id of one octet. */

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import type { DialectName } from '../../domain/dialect.ts';
 import { parseVsiId, type VsiId } from '../../domain/vsi-id.ts';
-import { nsenter } from '../../linux/namespace.ts';
+import { nsenter } from '../../linux/net/namespace.ts';
 import { run } from '../../linux/run.ts';
 import type { EvbTimers } from '../../protocol/evb/timers.ts';
 import type { VdpErrorCode, VdpMode } from '../../protocol/vdp/association.ts';

@@ -1,5 +1,5 @@
 import type { Endpoint } from '../../lab/stream/frames.ts';
-import { nsenter } from '../../linux/namespace.ts';
+import { nsenter } from '../../linux/net/namespace.ts';
 import { run } from '../../linux/run.ts';
 import { deniedHost } from '../policy.ts';
 import { vmNetwork } from '../vms.ts';

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, readFileSync, openSync, closeSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Endpoint } from '../../lab/stream/frames.ts';
-import { nsenter } from '../../linux/namespace.ts';
+import { nsenter } from '../../linux/net/namespace.ts';
 import { run } from '../../linux/run.ts';
 import { otherCore } from '../core.ts';
 import { deniedHost, rate } from '../policy.ts';

@@ -1,6 +1,6 @@
 import type { Policy } from '../../domain/port-profile.ts';
-import { inNamespace } from '../../linux/namespace.ts';
-import type { RelayPort } from '../../relay/relay.ts';
+import { inNamespace } from '../../linux/net/namespace.ts';
+import type { RelayPort } from '../../relay/contract/relay.ts';
 import { addCollector, collector, makeBed, port, uplink, type Bed, type Built } from '../bed.ts';
 import { Path } from '../path.ts';
 import { makeBridge } from '../peers/bridge.ts';

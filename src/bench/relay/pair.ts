@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Endpoint } from '../../lab/stream/frames.ts';
-import { nsenter } from '../../linux/namespace.ts';
+import { nsenter } from '../../linux/net/namespace.ts';
 import { ip, run } from '../../linux/run.ts';
 import { makeNamespace, uplink, type Bed } from '../bed.ts';
 import { core, otherCore } from '../core.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { rates } from '../../api/rate.ts';
+import { rates } from '../../forms/rate.ts';
 import { run } from '../../linux/run.ts';
 import { makeBed, port } from '../bed.ts';
 import type { RoundsOptions } from '../interleave.ts';

@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { plainForwarding, type Policy } from '../../domain/port-profile.ts';
-import { interfaceIndex } from '../../linux/interfaces.ts';
-import { BpfObject, TestRun } from '../../linux/libbpf.ts';
-import { inNamespace } from '../../linux/namespace.ts';
+import { interfaceIndex } from '../../linux/net/interfaces.ts';
+import { BpfObject, TestRun } from '../../linux/bpf/library.ts';
+import { inNamespace } from '../../linux/net/namespace.ts';
 import { addCollector, collector, makeBed, port } from '../bed.ts';
 import { Hairpin, stateOf, stationPort, vsisAt } from '../peers/hairpin.ts';
 import { policy } from '../policy.ts';
-import type { RelayPort } from '../../relay/relay.ts';
+import type { RelayPort } from '../../relay/contract/relay.ts';
 import { benchObject } from '../sink.ts';
 import { frame, vm } from '../vms.ts';
 import { ruleCounts } from './contenders.ts';

@@ -1,6 +1,6 @@
 import { readdirSync, statSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
-import { Invalid } from '../../domain/invalid.ts';
+import { Invalid } from '../../base/invalid.ts';
 import type { Timestamp } from '../../domain/migration.ts';
 import type { HypervisorEvent, HypervisorWatcher } from '../event.ts';
 import { Attendant } from './attendant.ts';

@@ -1,9 +1,9 @@
 import { constants, openSync, rmSync } from 'node:fs';
 import type { MacAddress } from '../../domain/mac-address.ts';
-import { setInterfaceUp } from '../../linux/interfaces.ts';
-import { inNamespace } from '../../linux/namespace.ts';
+import { setInterfaceUp } from '../../linux/net/interfaces.ts';
+import { inNamespace } from '../../linux/net/namespace.ts';
 import { ip, run } from '../../linux/run.ts';
-import { setNetworkParameter } from '../../linux/sysctl.ts';
+import { setNetworkParameter } from '../../linux/net/sysctl.ts';
 
 /**
  * A VM's NIC on its host: a macvtap in VEPA mode on the uplink. It is made down. While it is up, it takes frames and

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MacAddress } from '../../domain/mac-address.ts';
 import { QmpClient, QmpError } from '../../hypervisors/qemu/qmp-client.ts';
 import type { QmpEvent } from '../../hypervisors/qemu/qmp-message.ts';
-import { nsenter } from '../../linux/namespace.ts';
+import { nsenter } from '../../linux/net/namespace.ts';
 import { endOf } from '../ended.ts';
 import type { GuestImages } from './images.ts';
 import { upLine } from './initramfs.ts';

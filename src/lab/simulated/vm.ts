@@ -1,6 +1,6 @@
 import { isGroup, macFromBytes } from '../../domain/mac-address.ts';
 import type { Timestamp } from '../../domain/migration.ts';
-import { LabError } from '../lab.ts';
+import { LabError } from '../lab-error.ts';
 import { move } from '../move.ts';
 import type { HostName, LabVmPlan } from '../scenario.ts';
 import { decodeProbe, decodeQuery, encodeAnswer, encodeBeacon, vmPort } from '../stream/datagram.ts';

@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Timestamp } from '../../domain/migration.ts';
 import { now } from '../../linux/clock.ts';
-import { inNamespace } from '../../linux/namespace.ts';
-import { PacketSocket, type ClassicBpf } from '../../linux/packet-socket.ts';
+import { inNamespace } from '../../linux/net/namespace.ts';
+import { PacketSocket, type ClassicBpf } from '../../linux/net/packet-socket.ts';
 import { StreamAccount } from './accounting.ts';
 import {
   decodeAnswer,

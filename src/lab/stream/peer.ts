@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { nsenter } from '../../linux/namespace.ts';
-import { LabError } from '../lab.ts';
+import { nsenter } from '../../linux/net/namespace.ts';
+import { LabError } from '../lab-error.ts';
 import type { StreamResult } from './accounting.ts';
 import { siblingScript } from './sibling-script.ts';
 

@@ -1,6 +1,6 @@
 import type { Timing } from '../evb/timers.ts';
-import { earliest } from '../deadline.ts';
-import { equal } from '../octets.ts';
+import { earliest } from '../../base/deadline.ts';
+import { equal } from '../../base/octets.ts';
 
 /**
  * In ms, from an acknowledgement to the next ECPDU: lldpad acknowledges at once but reads what it received 2 ms later,

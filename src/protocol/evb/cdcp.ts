@@ -1,6 +1,6 @@
 import type { Vid } from '../../domain/vid.ts';
-import { bigEndian, u24 } from '../octets.ts';
-import { malformed, ok, type Result } from '../result.ts';
+import { bigEndian, u24 } from '../../base/octets.ts';
+import { malformed, ok, type Result } from '../../base/result.ts';
 
 /*
  *  0          3         4                                             8              11

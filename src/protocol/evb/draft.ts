@@ -1,5 +1,5 @@
-import { bigEndian, u16 } from '../octets.ts';
-import { malformed, ok, type Result } from '../result.ts';
+import { bigEndian, u16 } from '../../base/octets.ts';
+import { malformed, ok, type Result } from '../../base/result.ts';
 
 /*
  *  0          3      4            5            6            7            8            10           12

@@ -1,4 +1,4 @@
-import { malformed, ok, type Result } from '../result.ts';
+import { malformed, ok, type Result } from '../../base/result.ts';
 
 /*
  *  0          3         4           5           6           7            8           9

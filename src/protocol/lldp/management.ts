@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { macFromBytes, macToBytes, type MacAddress } from '../../domain/mac-address.ts';
-import { hex } from '../octets.ts';
+import { hex } from '../../base/octets.ts';
 import type { ManagementAddress } from './packet.ts';
 
 /** IANA address family numbers */

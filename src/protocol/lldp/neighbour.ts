@@ -1,7 +1,7 @@
 import { macFromBytes, type MacAddress } from '../../domain/mac-address.ts';
 import { cleanText } from '../../domain/system-name.ts';
 import { capabilitiesOf, type Capability } from './capabilities.ts';
-import { hex } from '../octets.ts';
+import { hex } from '../../base/octets.ts';
 import { managementText } from './management.ts';
 import type { Identifier, LldpTlv, Lldpdu } from './packet.ts';
 

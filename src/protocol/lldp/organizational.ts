@@ -1,4 +1,4 @@
-import type { Result } from '../result.ts';
+import type { Result } from '../../base/result.ts';
 import type { Lldpdu, LldpTlv } from './packet.ts';
 
 export function organizational(oui: number, subtype: number, info: Uint8Array): LldpTlv {

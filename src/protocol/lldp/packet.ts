@@ -1,5 +1,5 @@
-import { bigEndian, concat, u16, u24, u32 } from '../octets.ts';
-import { malformed, ok, type Result } from '../result.ts';
+import { bigEndian, concat, u16, u24, u32 } from '../../base/octets.ts';
+import { malformed, ok, type Result } from '../../base/result.ts';
 import { decodeTlvs, encodeTlvs, type Tlv } from '../tlv.ts';
 
 /*

@@ -1,4 +1,4 @@
-import { TokenBucket } from '../token-bucket.ts';
+import { TokenBucket } from '../../base/token-bucket.ts';
 
 /** All in milliseconds and at their recommended values (802.1AB 9.2.5). */
 export const interval = 30_000;

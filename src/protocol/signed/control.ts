@@ -1,6 +1,6 @@
 import { encodeFrame, longestPayload, type Frame } from '../ethernet.ts';
 import type { EvbRole } from '../evb/ratified.ts';
-import { concat } from '../octets.ts';
+import { concat } from '../../base/octets.ts';
 import { Counters, type Channel, type VerifiedKey } from './counters.ts';
 import { hmac, sameMac } from './hmac.ts';
 import type { PortIdentity } from './identity.ts';

@@ -1,4 +1,4 @@
-import { concat, hex } from '../octets.ts';
+import { concat, hex } from '../../base/octets.ts';
 import type { Identifier } from '../lldp/packet.ts';
 
 declare const brand: unique symbol;

@@ -1,6 +1,6 @@
 import { organizational } from '../lldp/organizational.ts';
 import type { LldpTlv, Lldpdu } from '../lldp/packet.ts';
-import { bigEndian, concat, u24, u32 } from '../octets.ts';
+import { bigEndian, concat, u24, u32 } from '../../base/octets.ts';
 import { decodeTlvs, encodeTlv } from '../tlv.ts';
 import { macLength } from './hmac.ts';
 

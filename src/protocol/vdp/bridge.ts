@@ -1,12 +1,12 @@
 import type { FilterInfo } from '../../domain/filter-info.ts';
-import { Invalid } from '../../domain/invalid.ts';
+import { Invalid } from '../../base/invalid.ts';
 import type { ProfileRef } from '../../domain/profile-ref.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { Aging } from '../aging.ts';
-import { earliest } from '../deadline.ts';
+import { Aging } from '../../base/aging.ts';
+import { earliest } from '../../base/deadline.ts';
 import type { EvbOperation } from '../evb/parameters.ts';
 import { txTtl } from '../lldp/transmitter.ts';
-import { TokenBucket, type TokenRate } from '../token-bucket.ts';
+import { TokenBucket, type TokenRate } from '../../base/token-bucket.ts';
 import {
   associationOf,
   modeOf,

@@ -4,8 +4,8 @@ import { managerIdFromBytes, managerIdToBytes, type ManagerId } from '../../doma
 import type { NullVid, Vid } from '../../domain/vid.ts';
 import { vsiIdFromBytes, vsiIdToBytes } from '../../domain/vsi-id.ts';
 import type { EvbRole } from '../evb/ratified.ts';
-import { bigEndian, u16, u24 } from '../octets.ts';
-import { malformed, ok, type Result } from '../result.ts';
+import { bigEndian, u16, u24 } from '../../base/octets.ts';
+import { malformed, ok, type Result } from '../../base/result.ts';
 import { decodeTlvs, longestInfo, type Tlv } from '../tlv.ts';
 import { noHints, vdpModes, type VdpErrorCode } from './association.ts';
 import { managerIdOf, type AssociationTlv, type UnusableRequest, type VdpTlv } from './tlv.ts';

@@ -1,5 +1,5 @@
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { Aging } from '../aging.ts';
+import { Aging } from '../../base/aging.ts';
 
 /**
  * What a station left at a port when another took its place. As long as that one has not shown that it is a station,

@@ -1,7 +1,7 @@
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type { Dialect } from '../dialect.ts';
 import { longestPayload } from '../ethernet.ts';
-import { concat, equal } from '../octets.ts';
+import { concat, equal } from '../../base/octets.ts';
 import { signatureTlvLength } from '../signed/tlv.ts';
 import type { AssociationTlv, UnusableRequest } from './tlv.ts';
 

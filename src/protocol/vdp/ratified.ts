@@ -8,8 +8,8 @@ import { macFromBytes, macToBytes } from '../../domain/mac-address.ts';
 import { managerIdFromBytes, managerIdToBytes, type ManagerId } from '../../domain/manager-id.ts';
 import type { NullVid, Vid } from '../../domain/vid.ts';
 import { vsiIdFromBytes, vsiIdToBytes } from '../../domain/vsi-id.ts';
-import { bigEndian, concat, u16, u24, u32 } from '../octets.ts';
-import { malformed, ok, type Result } from '../result.ts';
+import { bigEndian, concat, u16, u24, u32 } from '../../base/octets.ts';
+import { malformed, ok, type Result } from '../../base/result.ts';
 import { decodeTlvs, encodeTlvs, type Tlv } from '../tlv.ts';
 import {
   vdpErrorCodes,

@@ -1,6 +1,6 @@
 import { cleanText } from '../../domain/system-name.ts';
 import { vsiIdFromBytes, vsiIdToBytes } from '../../domain/vsi-id.ts';
-import { bigEndian, concat, u24 } from '../octets.ts';
+import { bigEndian, concat, u24 } from '../../base/octets.ts';
 import { encodeTlv } from '../tlv.ts';
 import type { VdpAnswer } from './association.ts';
 import type { AssociationTlv, OtherTlv, VdpTlv } from './tlv.ts';

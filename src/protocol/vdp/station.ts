@@ -2,8 +2,8 @@ import type { Association } from '../../domain/association.ts';
 import type { FilterInfo } from '../../domain/filter-info.ts';
 import type { ProfileRef } from '../../domain/profile-ref.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { Aging } from '../aging.ts';
-import { earliest } from '../deadline.ts';
+import { Aging } from '../../base/aging.ts';
+import { earliest } from '../../base/deadline.ts';
 import type { EvbOperation } from '../evb/parameters.ts';
 import {
   associationOf,

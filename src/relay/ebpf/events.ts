@@ -1,7 +1,7 @@
 import { macFromBytes } from '../../domain/mac-address.ts';
 import type { NullVid, Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { dropReasons, type DropSample, type PortName, type RelayEvent } from '../relay.ts';
+import { dropReasons, type DropSample, type PortName, type RelayEvent } from '../contract/relay.ts';
 
 /** Who is meant by the data plane's numbers; null for what is there no more. */
 export interface Names {

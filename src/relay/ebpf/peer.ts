@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { RelayError, type PortName } from '../relay.ts';
+import { RelayError, type PortName } from '../contract/relay.ts';
 
 /** What `ip` says of a veth, as far as it matters here. */
 interface Veth {

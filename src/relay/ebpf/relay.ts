@@ -1,11 +1,11 @@
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type { Vid } from '../../domain/vid.ts';
-import { FrameSender } from '../../linux/frame-sender.ts';
-import { waitForPrograms } from '../../linux/grace-period.ts';
+import { FrameSender } from '../../linux/net/frame-sender.ts';
+import { waitForPrograms } from '../../linux/bpf/grace-period.ts';
 import { SystemError } from '../../linux/libc.ts';
-import { features, type Capabilities } from '../capabilities.ts';
-import { checkBridge } from '../checks.ts';
-import { limits } from '../limits.ts';
+import { features, type Capabilities } from '../contract/capabilities.ts';
+import { checkBridge } from '../contract/checks.ts';
+import { limits } from '../../domain/limits.ts';
 import {
   defaultAgeingTime,
   RelayError,
@@ -17,13 +17,13 @@ import {
   type RelayEvent,
   type RelayState,
   type VsiCounters,
-} from '../relay.ts';
-import { readPortCounters, readStrangers } from './counters.ts';
-import { DataPlane } from './data-plane.ts';
+} from '../contract/relay.ts';
+import { readPortCounters, readStrangers } from './memory/counters.ts';
+import { DataPlane } from './memory/data-plane.ts';
 import { decodeAnnouncement, decodeDrop, type Names } from './events.ts';
-import { PortTable } from './port-table.ts';
-import { TenantTable } from './tenant-table.ts';
-import { VsiTable } from './vsi-table.ts';
+import { PortTable } from './tables/port-table.ts';
+import { TenantTable } from './tables/tenant-table.ts';
+import { VsiTable } from './tables/vsi-table.ts';
 import { Watch } from './watch.ts';
 
 /** The relay in the kernel: an eBPF program at tc ingress of every port, in the calling thread's network namespace. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { RelayError, type PortName } from '../relay.ts';
+import { RelayError, type PortName } from '../contract/relay.ts';
 
 /** A tenant's part of what may leave by a port. */
 export interface Share {

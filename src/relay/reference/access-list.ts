@@ -9,7 +9,7 @@ import type {
   MacMatch,
   PortRange,
 } from '../../domain/port-profile.ts';
-import { concerns } from '../policy.ts';
+import { concerns } from '../contract/policy.ts';
 import type { Frame } from './frame.ts';
 import { ipHeaderOf, type IpHeader } from './headers.ts';
 

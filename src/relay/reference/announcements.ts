@@ -1,6 +1,6 @@
 import { arp, icmpv6, ipv6, packetOf } from './headers.ts';
 import type { Frame } from './frame.ts';
-import { bucketOf } from '../policy.ts';
+import { bucketOf } from '../contract/policy.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 const rarp = 0x8035;

@@ -1,6 +1,6 @@
-import type { DropSample } from '../relay.ts';
+import type { DropSample } from '../contract/relay.ts';
 import { TokenBucket } from './token-bucket.ts';
-import { bucketOf } from '../policy.ts';
+import { bucketOf } from '../contract/policy.ts';
 
 const perSecond = 200;
 const atOnce = 100;

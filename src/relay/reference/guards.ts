@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { macToBytes, type MacAddress } from '../../domain/mac-address.ts';
-import type { DropReason, RelayVsi } from '../relay.ts';
+import type { DropReason, RelayVsi } from '../contract/relay.ts';
 import { isSnap, type Frame } from './frame.ts';
 import { arp, icmpv6, igmp, ipHeaderOf, ipv6, packetOf, udp, type IpHeader } from './headers.ts';
 

@@ -1,4 +1,4 @@
-import { hostProtocols, type HostProtocol, type RelayPort } from '../relay.ts';
+import { hostProtocols, type HostProtocol, type RelayPort } from '../contract/relay.ts';
 import { announcementBucket } from './announcements.ts';
 import { PortTally } from './tally.ts';
 import type { TokenBucket } from './token-bucket.ts';

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Direction, RateLimit, StormKind, StormLimit } from '../../domain/port-profile.ts';
-import { placesOf } from '../checks.ts';
-import { bucketOf, stormBucketOf } from '../policy.ts';
-import type { Place, PortName, RelayVsi } from '../relay.ts';
+import { placesOf } from '../contract/checks.ts';
+import { bucketOf, stormBucketOf } from '../contract/policy.ts';
+import type { Place, PortName, RelayVsi } from '../contract/relay.ts';
 import { announcementBucket } from './announcements.ts';
 import { OwnLinkLocals } from './link-locals.ts';
 import { Mirroring } from './mirror.ts';

@@ -1,4 +1,4 @@
-import { hostProtocols, type HostAccess } from '../relay.ts';
+import { hostProtocols, type HostAccess } from '../contract/relay.ts';
 import { isControl, isGroupFrame, type Frame } from './frame.ts';
 
 /** Whether the switch's own stack gets a frame that entered a network port with this access, in this VLAN. */

@@ -1,5 +1,5 @@
 import type { MacAddress } from '../../domain/mac-address.ts';
-import type { PortName } from '../relay.ts';
+import type { PortName } from '../contract/relay.ts';
 import { Recent } from './recent.ts';
 
 const mostAddresses = 16_384;

@@ -1,4 +1,4 @@
-import type { PortName } from '../relay.ts';
+import type { PortName } from '../contract/relay.ts';
 import { headerLength, type Frame } from './frame.ts';
 
 /** What each segment of a super-frame but the first has more on the link than in it: Ethernet, IPv4 and TCP headers. */

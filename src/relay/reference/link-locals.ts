@@ -1,6 +1,6 @@
 import { isLinkLocal } from './guards.ts';
 import { icmpv6, ipHeaderOf } from './headers.ts';
-import type { PortName } from '../relay.ts';
+import type { PortName } from '../contract/relay.ts';
 import type { Frame } from './frame.ts';
 import { Recent } from './recent.ts';
 

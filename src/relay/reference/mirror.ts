@@ -1,5 +1,5 @@
 import type { Direction, Mirror } from '../../domain/port-profile.ts';
-import { concerns } from '../policy.ts';
+import { concerns } from '../contract/policy.ts';
 import { judge } from './access-list.ts';
 import type { Frame } from './frame.ts';
 

@@ -2,10 +2,10 @@ import { isGroup, macToBytes } from '../../domain/mac-address.ts';
 import type { Direction, RateLimit } from '../../domain/port-profile.ts';
 import type { NullVid, Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { features, type Capabilities } from '../capabilities.ts';
-import { checkBridge, checkClaims, checkTenants, checkVsi } from '../checks.ts';
-import { limits } from '../limits.ts';
-import { bucketOf, occupancies, sharedVlan } from '../policy.ts';
+import { features, type Capabilities } from '../contract/capabilities.ts';
+import { checkBridge, checkClaims, checkTenants, checkVsi } from '../contract/checks.ts';
+import { limits } from '../../domain/limits.ts';
+import { bucketOf, occupancies, sharedVlan } from '../contract/policy.ts';
 import {
   defaultAgeingTime,
   type DropReason,
@@ -17,7 +17,7 @@ import {
   type RelayEvent,
   type RelayState,
   type VsiCounters,
-} from '../relay.ts';
+} from '../contract/relay.ts';
 import { judge } from './access-list.ts';
 import { isAnnouncement } from './announcements.ts';
 import { DropWatch, sampleOctets } from './drops.ts';

@@ -1,5 +1,5 @@
 import type { NullVid, Vid } from '../../domain/vid.ts';
-import type { PortName, Stranger } from '../relay.ts';
+import type { PortName, Stranger } from '../contract/relay.ts';
 import type { Frame } from './frame.ts';
 import { Recent } from './recent.ts';
 

@@ -1,4 +1,4 @@
-import { dropReasons, type DropReason, type PortCounters, type VsiCounters } from '../relay.ts';
+import { dropReasons, type DropReason, type PortCounters, type VsiCounters } from '../contract/relay.ts';
 import type { Direction } from '../../domain/port-profile.ts';
 
 function none(): Record<DropReason, number> {

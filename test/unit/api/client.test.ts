@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
-import { ApiError } from '../../../src/api/api-error.ts';
-import { ApiClient, type ClientOptions } from '../../../src/api/client.ts';
+import { ApiError } from '../../../src/client/api-error.ts';
+import { ApiClient, type ClientOptions } from '../../../src/client/client.ts';
 import { profileSchema } from '../../../src/api/profile.ts';
 
 /** A server that answers as told, and a client of it. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { z } from 'zod';
-import { explainIssues, lineOf, problemsOf } from '../../../src/api/explain.ts';
-import { optional, strict } from '../../../src/api/strict.ts';
+import { explainIssues, lineOf, problemsOf } from '../../../src/forms/explain.ts';
+import { optional, strict } from '../../../src/forms/strict.ts';
 
 const schema = strict({
   name: z.string().min(2),

@@ -13,7 +13,7 @@ import {
   title,
   vlan,
   vsiId,
-} from '../../../src/api/forms.ts';
+} from '../../../src/forms/fields.ts';
 
 const refuses = (schema: z.ZodType, value: unknown, message: RegExp) => {
   const { error } = schema.safeParse(value);

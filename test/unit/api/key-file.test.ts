@@ -7,8 +7,8 @@ import {
   readStationKeys,
   stationKeysJson,
   stationKeysOf,
-} from '../../../src/api/key-file.ts';
-import { Invalid } from '../../../src/domain/invalid.ts';
+} from '../../../src/forms/key-file.ts';
+import { Invalid } from '../../../src/base/invalid.ts';
 import { temporaryDirectory } from '../manager/support.ts';
 
 const [k1, k2] = ['0123456789abcdef'.repeat(4), '01'.repeat(32)];

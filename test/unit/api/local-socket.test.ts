@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { callLocal, followLocal, LocalSocketError, serveLocal } from '../../../src/api/local-socket.ts';
-import { Invalid } from '../../../src/domain/invalid.ts';
+import { callLocal, followLocal, LocalSocketError, serveLocal } from '../../../src/local/socket-server.ts';
+import { Invalid } from '../../../src/base/invalid.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'hp-socket-'));
 after(() => rmSync(directory, { recursive: true }));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError } from '../../../src/api/api-error.ts';
-import { Reporter } from '../../../src/api/reporter.ts';
+import { ApiError } from '../../../src/client/api-error.ts';
+import { Reporter } from '../../../src/client/reporter.ts';
 
 /** A reporter, and what it has told a manager that can be away. */
 function telling() {

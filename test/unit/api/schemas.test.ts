@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { z } from 'zod';
 import { collections, collectionNames } from '../../../src/api/collections.ts';
-import { lineOf, problemsOf } from '../../../src/api/explain.ts';
+import { lineOf, problemsOf } from '../../../src/forms/explain.ts';
 import { profileSchema } from '../../../src/api/profile.ts';
 import { tenantSchema } from '../../../src/api/tenant.ts';
 import { vsiSchema, vsiSpecSchema } from '../../../src/api/vsi.ts';
@@ -15,7 +15,7 @@ import {
 } from '../../../src/domain/port-profile.ts';
 import { parseManagerId } from '../../../src/domain/manager-id.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
-import { checkRates } from '../../../src/relay/policy-checks.ts';
+import { checkRates } from '../../../src/relay/contract/policy-checks.ts';
 
 const line = (schema: z.ZodType, input: unknown) => {
   const { error } = schema.safeParse(input);

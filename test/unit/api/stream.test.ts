@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { backoff } from '../../../src/api/backoff.ts';
-import { SseParser } from '../../../src/api/sse.ts';
+import { backoff } from '../../../src/base/backoff.ts';
+import { SseParser } from '../../../src/client/sse.ts';
 
 describe('server-sent events', () => {
   const text =

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { it } from 'node:test';
 import type { AddressInfo } from 'node:net';
-import { ApiClient, type WatchEvent } from '../../../src/api/client.ts';
+import { ApiClient, type WatchEvent } from '../../../src/client/client.ts';
 import { profileSchema } from '../../../src/api/profile.ts';
-import { readTolerantly } from '../../../src/api/tolerant.ts';
+import { readTolerantly } from '../../../src/forms/tolerant.ts';
 import { vsiSchema } from '../../../src/api/vsi.ts';
 
 const vsi = {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { sendingPort, stateOf, vsisAt } from '../../../src/bench/peers/hairpin.ts';
 import { forbidden, policy } from '../../../src/bench/policy.ts';
 import { frame, vm } from '../../../src/bench/vms.ts';
-import { limits } from '../../../src/relay/limits.ts';
+import { limits } from '../../../src/domain/limits.ts';
 import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
 
 describe("the benchmarks' policy", () => {

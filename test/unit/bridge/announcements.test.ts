@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Announcements } from '../../../src/bridge/announcements.ts';
+import { Announcements } from '../../../src/bridge/core/announcements.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { nullVid } from '../../../src/domain/vid.ts';
 import type { Neighbour } from '../../../src/protocol/lldp/neighbour.ts';
-import type { RelayEvent } from '../../../src/relay/relay.ts';
+import type { RelayEvent } from '../../../src/relay/contract/relay.ts';
 
 const on = (port: string): RelayEvent => ({
   kind: 'announcement',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lineOf, problemsOf } from '../../../src/api/explain.ts';
-import { bridgeConfig } from '../../../src/bridge/config.ts';
+import { lineOf, problemsOf } from '../../../src/forms/explain.ts';
+import { bridgeConfig } from '../../../src/bridge/config/config.ts';
 
 const tenant = { name: 'red', guaranteed: 1_000_000 };
 const profile = { managerId: 'dc1', typeId: 17, typeVersion: 1, name: 'web', tenant: 'red', vlan: 100 };

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bridgeConfig } from '../../../src/bridge/config.ts';
-import { portChanges, refuseWhatIsFixed } from '../../../src/bridge/reload.ts';
-import { standalone } from '../../../src/bridge/standalone.ts';
+import { bridgeConfig } from '../../../src/bridge/config/config.ts';
+import { portChanges, refuseWhatIsFixed } from '../../../src/bridge/config/reload.ts';
+import { standalone } from '../../../src/bridge/knowledge/standalone.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
-import { RelayError } from '../../../src/relay/relay.ts';
+import { RelayError } from '../../../src/relay/contract/relay.ts';
 import { profile, TestNetwork, web1 } from './network.ts';
 
 const network1 = { kind: 'network', nativeVlan: parseVid(100), vlans: [] } as const;

@@ -3,17 +3,22 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { callLocal, followLocal } from '../../../src/api/local-socket.ts';
-import { DropWatch, type DropFilter, type Lost, type ShownDrop } from '../../../src/bridge/drop-watch.ts';
-import { explanations } from '../../../src/bridge/drop-reasons.ts';
-import type { RuleCounts } from '../../../src/bridge/rule-counts.ts';
-import type { ShownBridge } from '../../../src/bridge/show.ts';
-import { bridgeStatus } from '../../../src/bridge/status.ts';
-import { VmNames } from '../../../src/bridge/vm-names.ts';
+import { callLocal, followLocal } from '../../../src/local/socket-server.ts';
+import {
+  DropWatch,
+  type DropFilter,
+  type Lost,
+  type ShownDrop,
+} from '../../../src/bridge/control/drop-watch.ts';
+import { explanations } from '../../../src/cli/bridge/drop-reasons.ts';
+import type { RuleCounts } from '../../../src/bridge/control/rule-counts.ts';
+import type { ShownBridge } from '../../../src/bridge/control/show.ts';
+import { bridgeStatus } from '../../../src/bridge/knowledge/status.ts';
+import { VmNames } from '../../../src/bridge/control/vm-names.ts';
 import { bridgeSchema } from '../../../src/api/bridge.ts';
 import type { PortProfile } from '../../../src/domain/port-profile.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
-import { dropReasons } from '../../../src/relay/relay.ts';
+import { dropReasons } from '../../../src/relay/contract/relay.ts';
 import { profile, TestNetwork, web1 } from './network.ts';
 import { frame, sample, servedBridge } from './served.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { rarp } from '../../../src/bridge/network-frames.ts';
-import { places } from '../../../src/bridge/vsi-entry.ts';
+import { rarp } from '../../../src/bridge/core/network-frames.ts';
+import { places } from '../../../src/bridge/core/vsi-entry.ts';
 import { BridgePort } from '../../../src/protocol/bridge-port.ts';
 import type { Trust } from '../../../src/protocol/trust.ts';
 import { TestNetwork, web1 } from './network.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { frameSummary } from '../../../src/bridge/frame-summary.ts';
+import { frameSummary } from '../../../src/bridge/control/frame-summary.ts';
 
 const addresses = '52540000000b 52540000000a';
 const v4 = (protocol: string, fragment = '0000') =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { standalone } from '../../../src/bridge/standalone.ts';
+import { standalone } from '../../../src/bridge/knowledge/standalone.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { profile, TestNetwork, web1 } from './network.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bridgeConfig, holdOf } from '../../../src/bridge/config.ts';
-import { Whereabouts } from '../../../src/bridge/status.ts';
+import { bridgeConfig, holdOf } from '../../../src/bridge/config/config.ts';
+import { Whereabouts } from '../../../src/bridge/knowledge/status.ts';
 import { noHold } from '../../../src/protocol/vdp/hold.ts';
 import { TestNetwork, web1 } from './network.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hostVsi, hostVsiId } from '../../../src/bridge/host-vsi.ts';
-import { shown } from '../../../src/bridge/show.ts';
-import { VmNames } from '../../../src/bridge/vm-names.ts';
-import { bridgeText } from '../../../src/cli/bridge-show.ts';
+import { hostVsi, hostVsiId } from '../../../src/bridge/core/host-vsi.ts';
+import { shown } from '../../../src/bridge/control/show.ts';
+import { VmNames } from '../../../src/bridge/control/vm-names.ts';
+import { bridgeText } from '../../../src/cli/bridge/show.ts';
 import { macFromBytes, parseMac } from '../../../src/domain/mac-address.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
 import { n1, TestNetwork, web1 } from './network.ts';

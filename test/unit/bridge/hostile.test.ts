@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Enquiries, TooManyEnquiries } from '../../../src/bridge/enquiries.ts';
-import { RequestLog } from '../../../src/bridge/request-log.ts';
-import type { Entitlement } from '../../../src/bridge/directory.ts';
+import { Enquiries, TooManyEnquiries } from '../../../src/bridge/core/enquiries.ts';
+import { RequestLog } from '../../../src/bridge/core/request-log.ts';
+import type { Entitlement } from '../../../src/bridge/core/directory.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { nullVid } from '../../../src/domain/vid.ts';
 import { parseVsiId } from '../../../src/domain/vsi-id.ts';

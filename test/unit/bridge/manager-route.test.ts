@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { closedPort, type PortAccess } from '../../../src/bridge/manager-route.ts';
-import type { StackedLink } from '../../../src/linux/route.ts';
+import type { StackedLink } from '../../../src/linux/net/route.ts';
 
 const link = (name: string, more: Partial<StackedLink> = {}): StackedLink => ({
   name,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bridgeStatus } from '../../../src/bridge/status.ts';
+import { bridgeStatus } from '../../../src/bridge/knowledge/status.ts';
 import { n1, profile, TestNetwork } from './network.ts';
 
 test('a mirror to a session that no port carries is said once, shown, and told to the manager', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { differingMtus } from '../../../src/bridge/mtus.ts';
+import { differingMtus } from '../../../src/bridge/core/mtus.ts';
 
 test('ports with different MTUs are named, the longest first', () => {
   const ports = [

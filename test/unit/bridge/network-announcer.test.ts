@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NetworkAnnouncer, type Saying, type Told } from '../../../src/bridge/network-announcer.ts';
-import { Moves } from '../../../src/bridge/moves.ts';
+import { NetworkAnnouncer, type Saying, type Told } from '../../../src/bridge/core/network-announcer.ts';
+import { Moves } from '../../../src/bridge/core/moves.ts';
 import { parseVid, type Vid } from '../../../src/domain/vid.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import { VirtualClock } from '../protocol/simulated-link.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressAnnouncement, rarp } from '../../../src/bridge/network-frames.ts';
+import { addressAnnouncement, rarp } from '../../../src/bridge/core/network-frames.ts';
 import { isAnnouncement } from '../../../src/relay/reference/announcements.ts';
 import { parseFrame } from '../../../src/relay/reference/frame.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressAnnouncement, rarp } from '../../../src/bridge/network-frames.ts';
+import { addressAnnouncement, rarp } from '../../../src/bridge/core/network-frames.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
 import { n1, profile, TestNetwork, web1 } from './network.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { activeNetworkPorts, takenOver } from '../../../src/bridge/network-ports.ts';
-import type { RelayPort } from '../../../src/relay/relay.ts';
+import { activeNetworkPorts, takenOver } from '../../../src/bridge/core/network-ports.ts';
+import type { RelayPort } from '../../../src/relay/contract/relay.ts';
 import { network } from '../relay/states.ts';
 
 const ports = new Map<string, RelayPort>([

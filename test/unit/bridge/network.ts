@@ -1,11 +1,11 @@
-import { BridgeAgent, type StationLink } from '../../../src/bridge/agent.ts';
-import type { Grant } from '../../../src/bridge/admission.ts';
-import type { Heed } from '../../../src/bridge/announcements.ts';
-import { ManagerUnreachable, type Directory, type Entitlement } from '../../../src/bridge/directory.ts';
-import type { Host } from '../../../src/bridge/host-vsi.ts';
-import { Keyring } from '../../../src/bridge/signing.ts';
-import { Stations, type Station } from '../../../src/bridge/stations.ts';
-import type { StationKeys } from '../../../src/api/key-file.ts';
+import { BridgeAgent, type StationLink } from '../../../src/bridge/core/agent.ts';
+import type { Grant } from '../../../src/bridge/core/admission.ts';
+import type { Heed } from '../../../src/bridge/core/announcements.ts';
+import { ManagerUnreachable, type Directory, type Entitlement } from '../../../src/bridge/core/directory.ts';
+import type { Host } from '../../../src/bridge/core/host-vsi.ts';
+import { Keyring } from '../../../src/bridge/core/signing.ts';
+import { Stations, type Station } from '../../../src/bridge/core/stations.ts';
+import type { StationKeys } from '../../../src/forms/key-file.ts';
 import type { MigrationReport } from '../../../src/api/migration.ts';
 import { macToBytes, parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
 import { plainForwarding, type PortProfile } from '../../../src/domain/port-profile.ts';
@@ -13,13 +13,13 @@ import { parseProfileKey, profileKey, type ProfileRef } from '../../../src/domai
 import { parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId, type VsiId } from '../../../src/domain/vsi-id.ts';
 import type { HypervisorEventKind } from '../../../src/hypervisors/event.ts';
-import type { Clock } from '../../../src/protocol/driver.ts';
+import type { Clock } from '../../../src/base/clock.ts';
 import { encodeFrame, etherTypes, nearestCustomerBridge } from '../../../src/protocol/ethernet.ts';
 import { localTlv } from '../../../src/protocol/evb/negotiation.ts';
 import { encodeEvbTlv, evbOui, evbSubtype } from '../../../src/protocol/evb/ratified.ts';
 import type { Hold } from '../../../src/protocol/vdp/hold.ts';
 import { defaultTimers } from '../../../src/protocol/evb/timers.ts';
-import { features, type Feature } from '../../../src/relay/capabilities.ts';
+import { features, type Feature } from '../../../src/relay/contract/capabilities.ts';
 import { encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
 import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
 import {
@@ -28,7 +28,7 @@ import {
   type RelayEvent,
   type RelayPort,
   type RelayState,
-} from '../../../src/relay/relay.ts';
+} from '../../../src/relay/contract/relay.ts';
 import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
 import { VirtualClock } from '../protocol/simulated-link.ts';
 

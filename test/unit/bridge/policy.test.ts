@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { policyFor } from '../../../src/bridge/admission.ts';
-import { toRelay } from '../../../src/bridge/label.ts';
+import { policyFor } from '../../../src/bridge/core/admission.ts';
+import { toRelay } from '../../../src/bridge/core/label.ts';
 import type { FilterInfo } from '../../../src/domain/filter-info.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { unguarded, type PortProfile, type TenantLimits } from '../../../src/domain/port-profile.ts';

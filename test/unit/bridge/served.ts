@@ -1,6 +1,6 @@
-import { serveControl } from '../../../src/bridge/control.ts';
+import { serveControl } from '../../../src/bridge/control/control.ts';
 import type { PortProfile } from '../../../src/domain/port-profile.ts';
-import type { DropSample } from '../../../src/relay/relay.ts';
+import type { DropSample } from '../../../src/relay/contract/relay.ts';
 import { profile, TestNetwork, web1 } from './network.ts';
 
 /** A bridge with web1 at p1, and its control socket. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bridgeText } from '../../../src/cli/bridge-show.ts';
-import { shown } from '../../../src/bridge/show.ts';
-import { bridgeStatus } from '../../../src/bridge/status.ts';
-import { VmNames } from '../../../src/bridge/vm-names.ts';
+import { bridgeText } from '../../../src/cli/bridge/show.ts';
+import { shown } from '../../../src/bridge/control/show.ts';
+import { bridgeStatus } from '../../../src/bridge/knowledge/status.ts';
+import { VmNames } from '../../../src/bridge/control/vm-names.ts';
 import { nearestBridge } from '../../../src/protocol/ethernet.ts';
 import { Peer } from '../protocol/peer.ts';
 import { outside, TestNetwork, web1 } from './network.ts';

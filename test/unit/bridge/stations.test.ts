@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { rememberedStations } from '../../../src/bridge/station-file.ts';
+import { rememberedStations } from '../../../src/bridge/knowledge/station-file.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import type { PortIdentity } from '../../../src/protocol/signed/identity.ts';
 import type { Neighbour } from '../../../src/protocol/lldp/neighbour.ts';

@@ -7,8 +7,8 @@ import { plainForwarding } from '../../../src/domain/port-profile.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { nullVid, parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId } from '../../../src/domain/vsi-id.ts';
-import { atPlace, filterOf, fromRelay, toRelay } from '../../../src/bridge/label.ts';
-import { passages } from '../../../src/bridge/passages.ts';
+import { atPlace, filterOf, fromRelay, toRelay } from '../../../src/bridge/core/label.ts';
+import { passages } from '../../../src/bridge/core/passages.ts';
 import {
   activate,
   detach,
@@ -19,7 +19,7 @@ import {
   reserve,
   undo,
   type VsiEntry,
-} from '../../../src/bridge/vsi-entry.ts';
+} from '../../../src/bridge/core/vsi-entry.ts';
 
 const nobody: VsiEntry = {
   vsiId: parseVsiId('fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f'),

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { writeSchemas } from '../../../src/api/collections.ts';
-import { accessRuleFields } from '../../../src/api/access-list.ts';
-import { bridgeConfig } from '../../../src/bridge/config.ts';
+import { accessRuleFields } from '../../../src/forms/access-list.ts';
+import { bridgeConfig } from '../../../src/bridge/config/config.ts';
 import { managerConfigSchema } from '../../../src/manager/config.ts';
 import { stationConfig } from '../../../src/station/config.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { Invalid } from '../../../src/domain/invalid.ts';
+import { Invalid } from '../../../src/base/invalid.ts';
 import {
   isGroup,
   macFromBytes,

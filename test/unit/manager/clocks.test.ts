@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { MigrationReport } from '../../../src/api/migration.ts';
-import { judged } from '../../../src/manager/agent-clock.ts';
+import { judged } from '../../../src/manager/migration/agent-clock.ts';
 import { profile, running, seed, vsi, vsiIdOf, type Running } from './support.ts';
 
 const second = 1_000_000;
@@ -102,7 +102,7 @@ describe("an agent's clock", () => {
     await seed(run.client);
     await tell(run, 'announce', {});
     await tell(run, 'active', {});
-    const { belongs } = await import('../../../src/manager/migration-machine.ts');
+    const { belongs } = await import('../../../src/manager/migration/machine.ts');
     const { value } = (await run.client.get('migrations', '1'))!;
     const wrong = { ...value, times: { announce: in2038, active: in2038 + 1 } };
     const report = { vsiId: vsiIdOf(1), moment: 'announce' as const, at: now(), by: 'h1' };

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { addressKey, Connections } from '../../../src/manager/connections.ts';
-import { tcpQuotas } from '../../../src/manager/gate.ts';
+import { addressKey, Connections } from '../../../src/manager/http/connections.ts';
+import { tcpQuotas } from '../../../src/manager/http/gate.ts';
 import { running } from './support.ts';
 
 function book(total: number, unproven: number, proven: number) {

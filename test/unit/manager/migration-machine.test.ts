@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import type { MigrationReport } from '../../../src/api/migration.ts';
 import { moments, repeatable, type Migration, type Moment } from '../../../src/domain/migration.ts';
-import { applyReport, belongs, newMigration, type Refused } from '../../../src/manager/migration-machine.ts';
+import { applyReport, belongs, newMigration, type Refused } from '../../../src/manager/migration/machine.ts';
 import { vsiIdOf } from './support.ts';
 
 const vsiId = vsiIdOf(1);

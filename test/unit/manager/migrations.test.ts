@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ApiError } from '../../../src/api/api-error.ts';
-import type { ApiClient } from '../../../src/api/client.ts';
+import type { ApiError } from '../../../src/client/api-error.ts';
+import type { ApiClient } from '../../../src/client/client.ts';
 import type { MigrationReport } from '../../../src/api/migration.ts';
 import { moments } from '../../../src/domain/migration.ts';
 import { profile, running, seed, vsi, vsiIdOf } from './support.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ApiError } from '../../../src/api/api-error.ts';
+import type { ApiError } from '../../../src/client/api-error.ts';
 import type { VsiStatus } from '../../../src/api/vsi.ts';
-import { Invalid } from '../../../src/domain/invalid.ts';
+import { Invalid } from '../../../src/base/invalid.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { parseManagerId } from '../../../src/domain/manager-id.ts';
 import { unguarded } from '../../../src/domain/port-profile.ts';

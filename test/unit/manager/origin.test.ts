@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { request, type RequestOptions } from 'node:http';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { foreign } from '../../../src/manager/origin.ts';
+import { foreign } from '../../../src/manager/http/origin.ts';
 import { acme, running, temporaryDirectory } from './support.ts';
 
 const names = new Set(['manager.example', 'rack7']);

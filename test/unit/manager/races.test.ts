@@ -6,12 +6,12 @@ import { parseMac } from '../../../src/domain/mac-address.ts';
 import { unguarded } from '../../../src/domain/port-profile.ts';
 import { profileKey } from '../../../src/domain/profile-ref.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
-import { addressKey, collectionPrefix } from '../../../src/manager/keys.ts';
-import { takeReport } from '../../../src/manager/migrations.ts';
-import { deleteObject, putObject, putStatus } from '../../../src/manager/objects.ts';
-import { Refusal } from '../../../src/manager/refusal.ts';
-import { objectOf } from '../../../src/manager/rules.ts';
-import { openSqlite } from '../../../src/store/sqlite.ts';
+import { addressKey, collectionPrefix } from '../../../src/manager/objects/keys.ts';
+import { takeReport } from '../../../src/manager/migration/migrations.ts';
+import { deleteObject, putObject, putStatus } from '../../../src/manager/objects/objects.ts';
+import { Refusal } from '../../../src/manager/objects/refusal.ts';
+import { objectOf } from '../../../src/manager/objects/rules.ts';
+import { openSqlite } from '../../../src/store/sqlite/sqlite.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { profile, tenant, vsi, vsiIdOf } from './support.ts';
 

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
 import { pino } from 'pino';
-import { ApiClient } from '../../../src/api/client.ts';
-import { startManager } from '../../../src/manager/manager.ts';
-import { depthOf } from '../../../src/manager/depth.ts';
-import { openSqlite } from '../../../src/store/sqlite.ts';
+import { ApiClient } from '../../../src/client/client.ts';
+import { startManager } from '../../../src/manager/run.ts';
+import { depthOf } from '../../../src/manager/http/depth.ts';
+import { openSqlite } from '../../../src/store/sqlite/sqlite.ts';
 import { acme, config, logger, profile, running, seed, temporaryDirectory, tenant, vsi } from './support.ts';
 
 describe('JSON of a request', () => {

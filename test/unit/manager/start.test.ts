@@ -5,11 +5,11 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { ApiClient } from '../../../src/api/client.ts';
-import { explainIssues } from '../../../src/api/explain.ts';
+import { ApiClient } from '../../../src/client/client.ts';
+import { explainIssues } from '../../../src/forms/explain.ts';
 import { managerConfigSchema } from '../../../src/manager/config.ts';
 import { ManagerError } from '../../../src/manager/manager-error.ts';
-import { startManager } from '../../../src/manager/manager.ts';
+import { startManager } from '../../../src/manager/run.ts';
 import { acme, config, logger, temporaryDirectory, tenant } from './support.ts';
 
 describe('the configuration', () => {

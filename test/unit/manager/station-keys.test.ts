@@ -4,8 +4,8 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { pino } from 'pino';
-import { ApiClient } from '../../../src/api/client.ts';
-import { startManager } from '../../../src/manager/manager.ts';
+import { ApiClient } from '../../../src/client/client.ts';
+import { startManager } from '../../../src/manager/run.ts';
 import { config, running, temporaryDirectory } from './support.ts';
 
 const [k1, k2] = ['0123456789abcdef'.repeat(4), '01'.repeat(32)];

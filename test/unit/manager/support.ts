@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { pino } from 'pino';
-import { ApiClient, type ClientOptions } from '../../../src/api/client.ts';
+import { ApiClient, type ClientOptions } from '../../../src/client/client.ts';
 import type { Tenant } from '../../../src/api/tenant.ts';
 import type { VsiSpec } from '../../../src/api/vsi.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
@@ -13,7 +13,7 @@ import { profileKey, type ProfileKey } from '../../../src/domain/profile-ref.ts'
 import { parseVid } from '../../../src/domain/vid.ts';
 import { parseVsiId, type VsiId } from '../../../src/domain/vsi-id.ts';
 import { managerConfigSchema, type ManagerConfig } from '../../../src/manager/config.ts';
-import { startManager, type Manager } from '../../../src/manager/manager.ts';
+import { startManager, type Manager } from '../../../src/manager/run.ts';
 
 export const logger = pino({ level: 'silent' });
 

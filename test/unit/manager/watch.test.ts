@@ -4,15 +4,15 @@ import { get, type IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
-import { ApiClient, type ApiClient as Client, type WatchEvent } from '../../../src/api/client.ts';
+import { ApiClient, type ApiClient as Client, type WatchEvent } from '../../../src/client/client.ts';
 import type { CollectionName } from '../../../src/api/collections.ts';
-import { createApp } from '../../../src/manager/app.ts';
-import { listen } from '../../../src/manager/listener.ts';
-import { startManager } from '../../../src/manager/manager.ts';
-import { openSqlite } from '../../../src/store/sqlite.ts';
-import { bearingOf } from '../../../src/manager/authentication.ts';
-import { Connections } from '../../../src/manager/connections.ts';
-import { quarantined, type ReadableStore } from '../../../src/manager/quarantine.ts';
+import { createApp } from '../../../src/manager/http/app.ts';
+import { listen } from '../../../src/manager/http/listener.ts';
+import { startManager } from '../../../src/manager/run.ts';
+import { openSqlite } from '../../../src/store/sqlite/sqlite.ts';
+import { bearingOf } from '../../../src/manager/access/tokens.ts';
+import { Connections } from '../../../src/manager/http/connections.ts';
+import { quarantined, type ReadableStore } from '../../../src/manager/objects/quarantine.ts';
 import {
   acme,
   config,

@@ -10,7 +10,7 @@ import { decodeEcpdu, encodeEcpdu } from '../../../src/protocol/ecp/ratified.ts'
 import { decodeFrame, encodeFrame } from '../../../src/protocol/ethernet.ts';
 import { decodeEvbTlv, encodeEvbTlv } from '../../../src/protocol/evb/ratified.ts';
 import { decodeLldpdu, encodeLldpdu, type LldpTlv } from '../../../src/protocol/lldp/packet.ts';
-import type { Result } from '../../../src/protocol/result.ts';
+import type { Result } from '../../../src/base/result.ts';
 import { vdpErrorCodes, vdpModes, type VdpErrorCode } from '../../../src/protocol/vdp/association.ts';
 import { decodeVdpdu, encodeVdpdu, mostEntries } from '../../../src/protocol/vdp/ratified.ts';
 import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';

@@ -11,8 +11,8 @@ import { decodeDraftEvbTlv } from '../../../src/protocol/evb/draft.ts';
 import { decodeEvbTlv, type EvbRole } from '../../../src/protocol/evb/ratified.ts';
 import { decodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
 import type { IgnoreReason } from '../../../src/protocol/ignored.ts';
-import { concat } from '../../../src/protocol/octets.ts';
-import type { Result } from '../../../src/protocol/result.ts';
+import { concat } from '../../../src/base/octets.ts';
+import type { Result } from '../../../src/base/result.ts';
 import {
   SignedControl,
   type Counterpart,

@@ -5,7 +5,7 @@ import { decodeEcpdu, encodeEcpdu } from '../../../src/protocol/ecp/ratified.ts'
 import { decodeFrame, encodeFrame, etherTypes, type Frame } from '../../../src/protocol/ethernet.ts';
 import { decodeEvbTlv, encodeEvbTlv, evbOui, evbSubtype } from '../../../src/protocol/evb/ratified.ts';
 import { decodeLldpdu, encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
-import type { Result } from '../../../src/protocol/result.ts';
+import type { Result } from '../../../src/base/result.ts';
 import { decodeVdpdu, encodeVdpdu } from '../../../src/protocol/vdp/ratified.ts';
 import { decodeDraftEcpdu, encodeDraftEcpdu } from '../../../src/protocol/ecp/draft.ts';
 import {

@@ -21,7 +21,7 @@ import {
   type EvbTlv,
 } from '../../../src/protocol/evb/ratified.ts';
 import { decodeLldpdu, encodeLldpdu, type LldpTlv } from '../../../src/protocol/lldp/packet.ts';
-import type { Result } from '../../../src/protocol/result.ts';
+import type { Result } from '../../../src/base/result.ts';
 import { decodeVdpdu, encodeVdpdu } from '../../../src/protocol/vdp/ratified.ts';
 import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
 import type { VdpMode, VdpRequest } from '../../../src/protocol/vdp/association.ts';

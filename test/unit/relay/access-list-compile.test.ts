@@ -6,7 +6,7 @@ import { compile } from '../../../src/relay/ebpf/access-list/compile.ts';
 import { encode } from '../../../src/relay/ebpf/access-list/image.ts';
 import { judge } from '../../../src/relay/reference/access-list.ts';
 import { parseFrame } from '../../../src/relay/reference/frame.ts';
-import { RelayError } from '../../../src/relay/relay.ts';
+import { RelayError } from '../../../src/relay/contract/relay.ts';
 import { anyFrame, anyRule, anyVlan, listOf } from './access-list-arbitrary.ts';
 import { evaluate, headersOf } from './access-list-evaluator.ts';
 import { differentRules, frameOfRule } from './access-list-rules.ts';

@@ -4,7 +4,7 @@ import type { AccessList, AccessRule } from '../../../src/domain/port-profile.ts
 import { Heap } from '../../../src/relay/ebpf/access-list/heap.ts';
 import { segmentSize } from '../../../src/relay/ebpf/access-list/image.ts';
 import { AccessLists, readList, type Memory } from '../../../src/relay/ebpf/access-list/lists.ts';
-import { RelayError } from '../../../src/relay/relay.ts';
+import { RelayError } from '../../../src/relay/contract/relay.ts';
 import { only } from './states.ts';
 
 describe('the heap of access lists', () => {

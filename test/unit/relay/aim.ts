@@ -1,5 +1,5 @@
 import { macToBytes } from '../../../src/domain/mac-address.ts';
-import type { RelayState, RelayVsi } from '../../../src/relay/relay.ts';
+import type { RelayState, RelayVsi } from '../../../src/relay/contract/relay.ts';
 
 export interface Arrival {
   readonly port: string;

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
-import { activeNetworkPorts } from '../../../src/bridge/network-ports.ts';
+import { activeNetworkPorts } from '../../../src/bridge/core/network-ports.ts';
 import { parseUnicastMac } from '../../../src/domain/mac-address.ts';
 import type { Policy } from '../../../src/domain/port-profile.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
-import type { Capabilities, Feature } from '../../../src/relay/capabilities.ts';
-import { claims } from '../../../src/relay/checks.ts';
+import type { Capabilities, Feature } from '../../../src/relay/contract/capabilities.ts';
+import { claims } from '../../../src/relay/contract/checks.ts';
 import {
   hostProtocols,
   type HostAccess,
@@ -13,7 +13,7 @@ import {
   type RelayPort,
   type RelayState,
   type RelayVsi,
-} from '../../../src/relay/relay.ts';
+} from '../../../src/relay/contract/relay.ts';
 import type { Aim } from './aim.ts';
 import { anyFrame } from './arbitrary-frame.ts';
 import { addresses4, addresses6, anyPolicy, rates, record, tenantNames } from './arbitrary-policy.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { Chains } from '../../../src/relay/ebpf/chains.ts';
+import { Chains } from '../../../src/relay/ebpf/tables/chains.ts';
 
 const slots = 6;
 const vlans = 3;

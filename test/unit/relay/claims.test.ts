@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Claims, type ClaimChange } from '../../../src/relay/ebpf/claims.ts';
-import { RelayError, type RelayVsi } from '../../../src/relay/relay.ts';
+import { Claims, type ClaimChange } from '../../../src/relay/ebpf/tables/claims.ts';
+import { RelayError, type RelayVsi } from '../../../src/relay/contract/relay.ts';
 import { at, idOf, macOf, vsi } from './states.ts';
 
 /** Of the n-th VSI, with two addresses in this VLAN. */

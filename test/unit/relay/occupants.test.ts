@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import * as fc from 'fast-check';
-import { Occupants } from '../../../src/relay/ebpf/occupants.ts';
-import { occupancies, sharedVlan } from '../../../src/relay/policy.ts';
+import { Occupants } from '../../../src/relay/ebpf/tables/occupants.ts';
+import { occupancies, sharedVlan } from '../../../src/relay/contract/policy.ts';
 import { at, only, vsi } from './states.ts';
 
 const kinds = [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Pool } from '../../../src/relay/ebpf/pool.ts';
-import { RelayError } from '../../../src/relay/relay.ts';
+import { Pool } from '../../../src/relay/ebpf/tables/pool.ts';
+import { RelayError } from '../../../src/relay/contract/relay.ts';
 
 describe('a pool of numbers', () => {
   it('gives out each number once, but not 0 and not what is in use', () => {

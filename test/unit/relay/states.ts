@@ -1,4 +1,4 @@
-import { activeNetworkPorts } from '../../../src/bridge/network-ports.ts';
+import { activeNetworkPorts } from '../../../src/bridge/core/network-ports.ts';
 import { parseUnicastMac } from '../../../src/domain/mac-address.ts';
 import {
   plainForwarding,
@@ -14,7 +14,7 @@ import {
   type RelayPort,
   type RelayState,
   type RelayVsi,
-} from '../../../src/relay/relay.ts';
+} from '../../../src/relay/contract/relay.ts';
 
 /** The n-th VSI's identity and address. */
 export function idOf(n: number): VsiId {

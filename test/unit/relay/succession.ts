@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
-import type { Capabilities } from '../../../src/relay/capabilities.ts';
-import type { Places, RelayState, RelayVsi } from '../../../src/relay/relay.ts';
+import type { Capabilities } from '../../../src/relay/contract/capabilities.ts';
+import type { Places, RelayState, RelayVsi } from '../../../src/relay/contract/relay.ts';
 import { anyState, stateOf } from './arbitrary.ts';
 import { record } from './arbitrary-policy.ts';
 import { idOf } from './states.ts';

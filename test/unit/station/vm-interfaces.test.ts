@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Link } from '../../../src/linux/links.ts';
+import type { Link } from '../../../src/linux/net/links.ts';
 import { aboveFromElsewhere, aboveUplink } from '../../../src/station/vm-interfaces.ts';
 
 const link = (index: number, name: string, kind: string | null, more: Partial<Link> = {}): Link => ({

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { ApiClient } from '../../../src/api/client.ts';
+import { ApiClient } from '../../../src/client/client.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { VsiDirectory } from '../../../src/station/vsi-directory.ts';

@@ -1,6 +1,6 @@
 import type { AccessList, AccessRule } from '../../../domain/port-profile.ts';
 import { directions } from '../../../domain/port-profile.ts';
-import { concerns } from '../../policy.ts';
+import { concerns } from '../../contract/policy.ts';
 import {
   addressCovers,
   isIpv6,

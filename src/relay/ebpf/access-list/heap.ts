@@ -1,4 +1,4 @@
-import { RelayError } from '../../relay.ts';
+import { RelayError } from '../../contract/relay.ts';
 
 export interface Run {
   readonly at: number;

@@ -1,4 +1,4 @@
-import { RelayError } from '../../relay.ts';
+import { RelayError } from '../../contract/relay.ts';
 import { isIpv6, keyNumbers } from './covers.ts';
 import type { Dimension, Tables } from './compile.ts';
 

@@ -1,4 +1,4 @@
-import { ArrayOfArrays, type MappedArray } from '../../../linux/libbpf.ts';
+import { ArrayOfArrays, type MappedArray } from '../../../linux/bpf/library.ts';
 import { segmentSize } from './image.ts';
 
 export const segmentCount = 512;

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import { Multiset } from '../../../domain/multiset.ts';
+import { Multiset } from '../../../base/multiset.ts';
 import type { AccessList } from '../../../domain/port-profile.ts';
 import { SystemError } from '../../../linux/libc.ts';
-import { RelayError } from '../../relay.ts';
+import { RelayError } from '../../contract/relay.ts';
 import { compile } from './compile.ts';
 import { Heap, type Run } from './heap.ts';
 import { encode, ListImage, segmentSize, unitSize } from './image.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { DropSample } from '../../../../src/relay/relay.ts';
+import type { DropSample } from '../../../../src/relay/contract/relay.ts';
 import { ethernet, plain } from '../frames.ts';
 import { at, idOf, macOf, only } from '../states.ts';
 import { a, b, hex, outside, type Bench } from './bench.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { unguarded, unmarked, type AccessList, type Policy } from '../../../../src/domain/port-profile.ts';
 import { parseVid } from '../../../../src/domain/vid.ts';
-import { features as all, type Feature } from '../../../../src/relay/capabilities.ts';
-import { RelayError } from '../../../../src/relay/relay.ts';
+import { features as all, type Feature } from '../../../../src/relay/contract/capabilities.ts';
+import { RelayError } from '../../../../src/relay/contract/relay.ts';
 import { at, state } from '../states.ts';
 import { ports, type Bench } from './bench.ts';
 

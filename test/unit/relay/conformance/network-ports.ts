@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseUnicastMac } from '../../../../src/domain/mac-address.ts';
 import { parseVid } from '../../../../src/domain/vid.ts';
-import type { HostAccess, RelayPort } from '../../../../src/relay/relay.ts';
+import type { HostAccess, RelayPort } from '../../../../src/relay/contract/relay.ts';
 import { broadcast, ethernet, plain } from '../frames.ts';
 import { at, macOf, network } from '../states.ts';
 import { a, b, outside, ports, type Bench } from './bench.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { unmarked, type AccessRule, type Policy } from '../../../../src/domain/port-profile.ts';
 import { parseVid, type Vid } from '../../../../src/domain/vid.ts';
-import { RelayError, type RelayState } from '../../../../src/relay/relay.ts';
+import { RelayError, type RelayState } from '../../../../src/relay/contract/relay.ts';
 import { plain } from '../frames.ts';
 import { at, network, only, state, station, type VsiSpec } from '../states.ts';
 import { a, b, type Bench } from './bench.ts';

@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { readStationKeys, stationKeysJson } from '../../forms/key-file.ts';
+import { Invalid } from '../../base/invalid.ts';
+import type { Bearing } from './tokens.ts';
+import { Refusal } from '../objects/refusal.ts';
+
+interface StationKeysParts {
+  /** the file; undefined: there are none */
+  readonly stationKeys?: () => string | undefined;
+  readonly bearing: (authorization: string | undefined) => Bearing;
+}
+
+/**
+ * `GET /v1/station-keys`: what stations sign with, for bridges. The file is read each time, so that a key that was changed
+ * there is known to all bridges soon. Whoever needs no token gets no keys, but over a unix socket.
+ */
+export function serveStationKeys(app: OpenAPIHono, { stationKeys, bearing }: StationKeysParts): void {
+  app.get('/v1/station-keys', (c) => {
+    const file = stationKeys?.();
+    if (bearing(c.req.header('authorization')) !== 'token' && !isLocal(c))
+      throw new Refusal(
+        403,
+        'station keys are given over a unix socket, or to who shows a token; a manager with `token` would be right',
+      );
+    try {
+      return c.json(file === undefined ? {} : stationKeysJson(readStationKeys(file)));
+    } catch (error) {
+      throw error instanceof Invalid ? new Refusal(503, error.message) : error;
+    }
+  });
+}
+
+/** A unix socket's peer has no address. */
+function isLocal(c: Context): boolean {
+  const { incoming } = (c.env ?? {}) as { readonly incoming?: IncomingMessage };
+  return incoming !== undefined && incoming.socket.remoteAddress === undefined;
+}
