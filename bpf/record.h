@@ -14,7 +14,7 @@ struct emission {
 	__u8 frame[2032];  /* without the tag */
 };
 
-/* test/kernel/test-run.ts counts on this. */
+/* test/kit/kernel/recorder.ts counts on this. */
 _Static_assert(sizeof(struct emission) == 2048, "emission");
 
 DECLARE(hp_now, BPF_MAP_TYPE_ARRAY, __u32, __u64, 1, MAPPED);

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { fuzz } from './unit/protocol/fuzz.ts';
+import { fuzz } from './kit/protocol/fuzz.ts';
 
 /*
  * npm run fuzz [-- --frames N] [-- --seed S]

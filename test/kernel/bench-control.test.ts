@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { listNamespaces } from '../../src/linux/net/namespace.ts';
-import { hairpin } from '../unit/cli/hairpin.ts';
+import { hairpin } from '../kit/cli/hairpin.ts';
 
 it('hairpin bench control measures all that it says, and leaves nothing behind', async () => {
   const before = await listNamespaces('hp-control-'); // somebody else's

@@ -6,10 +6,10 @@ import { inNamespace, nsenter } from '../../src/linux/net/namespace.ts';
 import { interfaceAddress } from '../../src/linux/net/interfaces.ts';
 import { PacketSocket } from '../../src/linux/net/packet-socket.ts';
 import { ip, run } from '../../src/linux/run.ts';
-import { hairpin } from '../unit/cli/hairpin.ts';
-import { ethernet, plain } from '../unit/relay/frames.ts';
-import { Agent, mac, until, Wires } from './lldpad-harness.ts';
-import { arpRequest, echoRequest, igmp, routerAdvertisement, snap, udp } from './stack-frames.ts';
+import { hairpin } from '../kit/cli/hairpin.ts';
+import { ethernet, plain } from '../kit/relay/frames.ts';
+import { Agent, mac, until, Wires } from '../kit/kernel/lldpad-harness.ts';
+import { arpRequest, echoRequest, igmp, routerAdvertisement, snap, udp } from '../kit/kernel/stack-frames.ts';
 
 const vm = mac(0x66);
 const management = '192.0.2.7';

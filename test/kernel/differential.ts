@@ -6,12 +6,12 @@ import { notGso, type Gso } from '../../src/linux/bpf/library.ts';
 import { parseFrame } from '../../src/relay/reference/frame.ts';
 import { ReferenceRelay, type Emission } from '../../src/relay/reference/relay.ts';
 import type { Relay, RelayCounters, RelayState } from '../../src/relay/contract/relay.ts';
-import { aimed, type Aim, type Arrival } from '../unit/relay/aim.ts';
-import { anyAim, anyArrival, portNames } from '../unit/relay/arbitrary.ts';
-import { state } from '../unit/relay/states.ts';
-import { anyHeir, inherit } from '../unit/relay/succession.ts';
-import { Recorder } from './recorder.ts';
-import { KernelSwitch } from './relay-harness.ts';
+import { aimed, type Aim, type Arrival } from '../kit/relay/aim.ts';
+import { anyAim, anyArrival, portNames } from '../kit/relay/arbitrary.ts';
+import { state } from '../kit/relay/states.ts';
+import { anyHeir, inherit } from '../kit/relay/succession.ts';
+import { Recorder } from '../kit/kernel/recorder.ts';
+import { KernelSwitch } from '../kit/kernel/relay-harness.ts';
 
 /**
  * ns from a frame to the next: none at all, and enough for a bucket to fill, or for an address or a router to be forgotten;

@@ -3,8 +3,16 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { nsenter } from '../../src/linux/net/namespace.ts';
 import { run } from '../../src/linux/run.ts';
-import { mac, until, Wires } from './lldpad-harness.ts';
-import { controlFrames, Ear, links, Mouth, namesOf, ordinaryFrame, Tap } from './vm-filter-harness.ts';
+import { mac, until, Wires } from '../kit/kernel/lldpad-harness.ts';
+import {
+  controlFrames,
+  Ear,
+  links,
+  Mouth,
+  namesOf,
+  ordinaryFrame,
+  Tap,
+} from '../kit/kernel/vm-filter-harness.ts';
 
 const document = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8');
 

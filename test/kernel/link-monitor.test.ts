@@ -5,7 +5,7 @@ import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
 import { monitorLinks, type LinkChange } from '../../src/linux/net/link-monitor.ts';
 import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/net/namespace.ts';
 import { ip } from '../../src/linux/run.ts';
-import { until } from '../peers/until.ts';
+import { until } from '../kit/peers/until.ts';
 
 const namespace = `hp-links-${process.pid}`;
 const indexOf = (name: string) => inNamespace(namespace, () => interfaceIndex(name));

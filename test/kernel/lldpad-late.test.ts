@@ -5,8 +5,8 @@ import type { Lldpad } from '../../src/bench/peers/lldpad.ts';
 import { dialectNames } from '../../src/domain/dialect.ts';
 import type { PacketSocket } from '../../src/linux/net/packet-socket.ts';
 import type { VdpMode } from '../../src/protocol/vdp/association.ts';
-import { plain, rarp } from '../unit/relay/frames.ts';
-import { Agent, mac, until, vsiId, Wires } from './lldpad-harness.ts';
+import { plain, rarp } from '../kit/relay/frames.ts';
+import { Agent, mac, until, vsiId, Wires } from '../kit/kernel/lldpad-harness.ts';
 
 const outside = '02:00:00:00:00:99';
 /** as libvirt asks: the VID is left to the bridge */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { unheard, type NetlinkVsi } from '../../src/bench/peers/lldpad-netlink.ts';
 import type { VdpMode } from '../../src/protocol/vdp/association.ts';
-import { Agent, mac, quick, until, vsiId, Wires } from './lldpad-harness.ts';
+import { Agent, mac, quick, until, vsiId, Wires } from '../kit/kernel/lldpad-harness.ts';
 
 const vlan = 100;
 // VSIs of their own each: lldpad lets go of the last of a sequence in its own time

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dialectNames } from '../../src/domain/dialect.ts';
 import type { VdpErrorCode } from '../../src/protocol/vdp/association.ts';
-import { Agent, mac, until, vsiId, Wires } from './lldpad-harness.ts';
+import { Agent, mac, until, vsiId, Wires } from '../kit/kernel/lldpad-harness.ts';
 
 const invalidArgument = -22;
 /** as libvirt asks */

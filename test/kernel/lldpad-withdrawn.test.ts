@@ -3,8 +3,8 @@ import { after, before, describe, it } from 'node:test';
 import type { LldpadNetlink } from '../../src/bench/peers/lldpad-netlink.ts';
 import { dialectNames } from '../../src/domain/dialect.ts';
 import { parseVid } from '../../src/domain/vid.ts';
-import { Agent, mac, until, vsiId, Wires } from './lldpad-harness.ts';
-import { Manager, profile } from './manager-beside.ts';
+import { Agent, mac, until, vsiId, Wires } from '../kit/kernel/lldpad-harness.ts';
+import { Manager, profile } from '../kit/kernel/manager-beside.ts';
 
 /** the VID is left to the bridge, or said */
 const vm = (n: number, vid = 0) => ({

@@ -7,9 +7,19 @@ import { decodeFrame, encodeFrame } from '../../src/protocol/ethernet.ts';
 import { decodeLldpdu, encodeLldpdu } from '../../src/protocol/lldp/packet.ts';
 import type { VdpErrorCode } from '../../src/protocol/vdp/association.ts';
 import type { Verdict } from '../../src/protocol/vdp/bridge.ts';
-import { rarp } from '../unit/relay/frames.ts';
-import { deassociateFrame, lldpFrame } from './control-frames.ts';
-import { Agent, asked, mac, quick, until, vsiId, Wires, type Book, type Request } from './lldpad-harness.ts';
+import { rarp } from '../kit/relay/frames.ts';
+import { deassociateFrame, lldpFrame } from '../kit/kernel/control-frames.ts';
+import {
+  Agent,
+  asked,
+  mac,
+  quick,
+  until,
+  vsiId,
+  Wires,
+  type Book,
+  type Request,
+} from '../kit/kernel/lldpad-harness.ts';
 
 const vlan = 100;
 const sixty = Array.from({ length: 60 }, (_, i) => mac(0x2000 + i));

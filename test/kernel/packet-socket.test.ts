@@ -10,7 +10,7 @@ import {
   groupAddresses,
   nearestCustomerBridge,
 } from '../../src/protocol/ethernet.ts';
-import { until } from '../peers/until.ts';
+import { until } from '../kit/peers/until.ts';
 
 const namespace = `hp-sock-${process.pid}`;
 const filter = etherTypeFilter(Object.values(etherTypes));

@@ -4,7 +4,7 @@ import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
 import { inNamespace } from '../../src/linux/net/namespace.ts';
 import { ip } from '../../src/linux/run.ts';
 import { hasIngress } from '../../src/linux/bpf/tc-program.ts';
-import { Agent, until, Wires } from './lldpad-harness.ts';
+import { Agent, until, Wires } from '../kit/kernel/lldpad-harness.ts';
 
 const others = {
   late: { kind: 'station' },

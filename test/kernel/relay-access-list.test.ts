@@ -8,10 +8,10 @@ import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
 import { BpfObject, TestRun } from '../../src/linux/bpf/library.ts';
 import { judge } from '../../src/relay/reference/access-list.ts';
 import { parseFrame } from '../../src/relay/reference/frame.ts';
-import { anyFrame, anyRule, listOf } from '../unit/relay/access-list-arbitrary.ts';
-import { differentRules, frameOfRule } from '../unit/relay/access-list-rules.ts';
-import { at, idOf, network, state, station } from '../unit/relay/states.ts';
-import { KernelSwitch } from './relay-harness.ts';
+import { anyFrame, anyRule, listOf } from '../kit/relay/access-list-arbitrary.ts';
+import { differentRules, frameOfRule } from '../kit/relay/access-list-rules.ts';
+import { at, idOf, network, state, station } from '../kit/relay/states.ts';
+import { KernelSwitch } from '../kit/kernel/relay-harness.ts';
 
 const object = fileURLToPath(new URL('../../bpf/relay.bpf.o', import.meta.url));
 const vlan = 10;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Policy } from '../../src/domain/port-profile.ts';
-import { ethernet, plain } from '../unit/relay/frames.ts';
-import { at, idOf, macOf, only, state, station, type VsiSpec } from '../unit/relay/states.ts';
-import { KernelSwitch } from './relay-harness.ts';
+import { ethernet, plain } from '../kit/relay/frames.ts';
+import { at, idOf, macOf, only, state, station, type VsiSpec } from '../kit/relay/states.ts';
+import { KernelSwitch } from '../kit/kernel/relay-harness.ts';
 
 const [a, b] = [macOf(1), macOf(2)];
 const ports = { s1: station, s2: station, s3: station };

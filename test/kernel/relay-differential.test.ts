@@ -3,12 +3,12 @@ import { after, before, describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { ReferenceRelay, type Emission } from '../../src/relay/reference/relay.ts';
 import type { RelayCounters, RelayState } from '../../src/relay/contract/relay.ts';
-import { aimed, type Aim, type Arrival } from '../unit/relay/aim.ts';
-import { anyAim, anyArrival, anyState, portNames, forRealLinks } from '../unit/relay/arbitrary.ts';
-import { macOf, network, state, station } from '../unit/relay/states.ts';
-import { plain } from '../unit/relay/frames.ts';
+import { aimed, type Aim, type Arrival } from '../kit/relay/aim.ts';
+import { anyAim, anyArrival, anyState, portNames, forRealLinks } from '../kit/relay/arbitrary.ts';
+import { macOf, network, state, station } from '../kit/relay/states.ts';
+import { plain } from '../kit/relay/frames.ts';
 import { compareRelays } from './differential.ts';
-import { KernelSwitch } from './relay-harness.ts';
+import { KernelSwitch } from '../kit/kernel/relay-harness.ts';
 
 const hours = 3600n * 10n ** 10n;
 

@@ -7,9 +7,9 @@ import { PortTable } from '../../src/relay/ebpf/tables/port-table.ts';
 import { Slot } from '../../src/relay/ebpf/memory/slot.ts';
 import { VsiTable } from '../../src/relay/ebpf/tables/vsi-table.ts';
 import type { RelayPort, RelayState } from '../../src/relay/contract/relay.ts';
-import { ethernet, ipv4, plain } from '../unit/relay/frames.ts';
-import { at, idOf, macOf, network, state, station, type VsiSpec } from '../unit/relay/states.ts';
-import { KernelSwitch } from './relay-harness.ts';
+import { ethernet, ipv4, plain } from '../kit/relay/frames.ts';
+import { at, idOf, macOf, network, state, station, type VsiSpec } from '../kit/relay/states.ts';
+import { KernelSwitch } from '../kit/kernel/relay-harness.ts';
 
 const [a, b] = [macOf(1), macOf(2)];
 const ports = { s1: station, s2: station };

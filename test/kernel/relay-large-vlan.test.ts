@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ip } from '../../src/linux/run.ts';
 import type { VsiCounters } from '../../src/relay/contract/relay.ts';
-import { broadcast, plain } from '../unit/relay/frames.ts';
-import { at, idOf, macOf, network, state, station, type VsiSpec } from '../unit/relay/states.ts';
-import { KernelSwitch } from './relay-harness.ts';
+import { broadcast, plain } from '../kit/relay/frames.ts';
+import { at, idOf, macOf, network, state, station, type VsiSpec } from '../kit/relay/states.ts';
+import { KernelSwitch } from '../kit/kernel/relay-harness.ts';
 
 const ports = { s1: station, s2: station, n1: network(null, 10) };
 const outside = '02:00:00:00:00:99';

@@ -13,10 +13,10 @@ import { ip, run } from '../../src/linux/run.ts';
 import { attachClsact, attachProgram, detachProgram, hasIngress } from '../../src/linux/bpf/tc-program.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
 import { RelayError, type RelayPort } from '../../src/relay/contract/relay.ts';
-import { anyState } from '../unit/relay/arbitrary.ts';
-import { broadcast, discovery, ethernet, gratuitousArp, ipv6, plain } from '../unit/relay/frames.ts';
-import { at, idOf, macOf, network, state, station } from '../unit/relay/states.ts';
-import { KernelSwitch } from './relay-harness.ts';
+import { anyState } from '../kit/relay/arbitrary.ts';
+import { broadcast, discovery, ethernet, gratuitousArp, ipv6, plain } from '../kit/relay/frames.ts';
+import { at, idOf, macOf, network, state, station } from '../kit/relay/states.ts';
+import { KernelSwitch } from '../kit/kernel/relay-harness.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const objectFile = join(root, 'bpf/relay.bpf.o');

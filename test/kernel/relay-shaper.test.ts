@@ -3,9 +3,9 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import type { TenantLimits } from '../../src/domain/port-profile.ts';
 import { run } from '../../src/linux/run.ts';
 import { RelayError, type RelayPort } from '../../src/relay/contract/relay.ts';
-import { broadcast, ethernet, plain } from '../unit/relay/frames.ts';
-import { at, macOf, network, state, station, type VsiSpec } from '../unit/relay/states.ts';
-import { KernelSwitch } from './relay-harness.ts';
+import { broadcast, ethernet, plain } from '../kit/relay/frames.ts';
+import { at, macOf, network, state, station, type VsiSpec } from '../kit/relay/states.ts';
+import { KernelSwitch } from '../kit/kernel/relay-harness.ts';
 
 const [red, blue, sink] = [macOf(1), macOf(2), macOf(3)];
 const shapedTo = (shaper: number): RelayPort => ({ kind: 'station', reflectiveRelay: true, shaper });

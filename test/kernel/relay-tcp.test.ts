@@ -12,7 +12,7 @@ import {
 import { ip, run } from '../../src/linux/run.ts';
 import type { RelayPort } from '../../src/relay/contract/relay.ts';
 import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
-import { at, idOf, macOf, state, station } from '../unit/relay/states.ts';
+import { at, idOf, macOf, state, station } from '../kit/relay/states.ts';
 
 const octets = 50_000_000;
 const receive = `

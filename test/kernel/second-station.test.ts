@@ -12,10 +12,10 @@ import { PacketSocket } from '../../src/linux/net/packet-socket.ts';
 import { ip } from '../../src/linux/run.ts';
 import { Driver } from '../../src/protocol/driver.ts';
 import { StationPort, type StationPortOutput } from '../../src/protocol/station-port.ts';
-import { LoneBridge } from '../peers/lone-bridge.ts';
-import { until } from '../peers/until.ts';
-import { evb, filter, vmMac, vsiId } from '../unit/protocol/fixtures.ts';
-import { freshStationEvb, Peer } from '../unit/protocol/peer.ts';
+import { LoneBridge } from '../kit/peers/lone-bridge.ts';
+import { until } from '../kit/peers/until.ts';
+import { evb, filter, vmMac, vsiId } from '../kit/protocol/fixtures.ts';
+import { freshStationEvb, Peer } from '../kit/protocol/peer.ts';
 
 test('a port that a second station disabled is back after ip link set down and up, and not before', async () => {
   const namespace = `hp-second-${process.pid}`;

@@ -12,12 +12,12 @@ import { decodeFrame, etherTypes } from '../../src/protocol/ethernet.ts';
 import type { EvbTimers } from '../../src/protocol/evb/timers.ts';
 import { hex } from '../../src/base/octets.ts';
 import { compareCounters, findSignature } from '../../src/protocol/signed/tlv.ts';
-import { hairpin } from '../unit/cli/hairpin.ts';
-import { must, Peer, freshStationEvb } from '../unit/protocol/peer.ts';
-import { isLldp, isRequest, isSigned } from '../unit/protocol/signed-frames.ts';
-import { Agent, mac, until, vsiId, Wires } from './lldpad-harness.ts';
-import { Manager } from './manager-beside.ts';
-import { OurStation } from './our-station.ts';
+import { hairpin } from '../kit/cli/hairpin.ts';
+import { must, Peer, freshStationEvb } from '../kit/protocol/peer.ts';
+import { isLldp, isRequest, isSigned } from '../kit/protocol/signed-frames.ts';
+import { Agent, mac, until, vsiId, Wires } from '../kit/kernel/lldpad-harness.ts';
+import { Manager } from '../kit/kernel/manager-beside.ts';
+import { OurStation } from '../kit/kernel/our-station.ts';
 
 /** Keep-alives, and repeats where nothing is lost, are far away. */
 const timers: EvbTimers = { retries: 3, rte: 13, rwd: 18, rka: 22 };

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { after, before, it } from 'node:test';
 import { createNamespace, deleteNamespace, nsenter } from '../../src/linux/net/namespace.ts';
 import { ip } from '../../src/linux/run.ts';
-import { executable, hairpin } from '../unit/cli/hairpin.ts';
+import { executable, hairpin } from '../kit/cli/hairpin.ts';
 
 const prefix = `hp-sa${process.pid}`;
 const directory = `/run/${prefix}`;

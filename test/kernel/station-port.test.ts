@@ -15,8 +15,8 @@ import { Driver } from '../../src/protocol/driver.ts';
 import { etherTypes } from '../../src/protocol/ethernet.ts';
 import { StationPort, type StationPortOutput } from '../../src/protocol/station-port.ts';
 import type { VdpMode } from '../../src/protocol/vdp/association.ts';
-import { Agent, mac, quick, until, vsiId, Wires } from './lldpad-harness.ts';
-import { Manager } from './manager-beside.ts';
+import { Agent, mac, quick, until, vsiId, Wires } from '../kit/kernel/lldpad-harness.ts';
+import { Manager } from '../kit/kernel/manager-beside.ts';
 
 const profile = parseProfileKey('mgr1/17/1');
 

@@ -9,9 +9,9 @@ import { vdpErrorCodes, vdpModes } from '../../src/protocol/vdp/association.ts';
 import { decodeDraftVdp } from '../../src/protocol/vdp/draft.ts';
 import { decodeVdpdu } from '../../src/protocol/vdp/ratified.ts';
 import { withReasons } from '../../src/protocol/vdp/reason.ts';
-import { stationMac } from '../unit/protocol/fixtures.ts';
-import { must } from '../unit/protocol/peer.ts';
-import { ownCapture } from '../unit/protocol/pcap.ts';
+import { stationMac } from '../kit/protocol/fixtures.ts';
+import { must } from '../kit/protocol/peer.ts';
+import { ownCapture } from '../kit/protocol/pcap.ts';
 
 /** What tshark makes of one of our captures: a row for each frame, a list for each field. */
 async function tshark(name: string, fields: readonly string[]): Promise<string[][][]> {

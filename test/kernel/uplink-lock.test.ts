@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { nsenter } from '../../src/linux/net/namespace.ts';
-import { hairpin } from '../unit/cli/hairpin.ts';
-import { Wires } from './lldpad-harness.ts';
-import { links, StationAgent } from './vm-filter-harness.ts';
+import { hairpin } from '../kit/cli/hairpin.ts';
+import { Wires } from '../kit/kernel/lldpad-harness.ts';
+import { links, StationAgent } from '../kit/kernel/vm-filter-harness.ts';
 
 test('a second station agent on an uplink is refused, until the first is gone, however it went', async () => {
   await using wires = await Wires.lay();

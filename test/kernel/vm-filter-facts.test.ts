@@ -14,8 +14,8 @@ import {
   namesOf,
   ordinaryFrame,
   vmNamespace,
-} from './vm-filter-harness.ts';
-import { mac, Wires } from './lldpad-harness.ts';
+} from '../kit/kernel/vm-filter-harness.ts';
+import { mac, Wires } from '../kit/kernel/lldpad-harness.ts';
 
 const object = new URL('../../bpf/vm-filter.bpf.o', import.meta.url).pathname;
 

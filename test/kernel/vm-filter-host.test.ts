@@ -8,9 +8,9 @@ import { macToBytes, parseMac } from '../../src/domain/mac-address.ts';
 import { inNamespace, nsenter } from '../../src/linux/net/namespace.ts';
 import { PacketSocket } from '../../src/linux/net/packet-socket.ts';
 import { CommandError, run } from '../../src/linux/run.ts';
-import { deassociateFrame, lldpFrame } from './control-frames.ts';
-import { Agent, asked, mac, until, vsiId, Wires } from './lldpad-harness.ts';
-import { links, ordinaryFrame, StationAgent, Tap } from './vm-filter-harness.ts';
+import { deassociateFrame, lldpFrame } from '../kit/kernel/control-frames.ts';
+import { Agent, asked, mac, until, vsiId, Wires } from '../kit/kernel/lldpad-harness.ts';
+import { links, ordinaryFrame, StationAgent, Tap } from '../kit/kernel/vm-filter-harness.ts';
 
 const paeGroup = parseMac('01:80:c2:00:00:03');
 const [eapPacket, eapolStart] = [0, 1];

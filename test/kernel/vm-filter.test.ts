@@ -4,8 +4,8 @@ import { parseMac } from '../../src/domain/mac-address.ts';
 import { droppedAt, removeFilter } from '../../src/linux/bpf/control-filter.ts';
 import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
 import { inNamespace, nsenter } from '../../src/linux/net/namespace.ts';
-import { hairpin } from '../unit/cli/hairpin.ts';
-import { mac, until, Wires } from './lldpad-harness.ts';
+import { hairpin } from '../kit/cli/hairpin.ts';
+import { mac, until, Wires } from '../kit/kernel/lldpad-harness.ts';
 import {
   controlFrames,
   Ear,
@@ -17,7 +17,7 @@ import {
   Tap,
   vmNamespace,
   type Named,
-} from './vm-filter-harness.ts';
+} from '../kit/kernel/vm-filter-harness.ts';
 
 describe("the filter at the VMs' interfaces", () => {
   let wires: Wires;

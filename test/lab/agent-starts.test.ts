@@ -7,7 +7,7 @@ import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
 import { createNamespace, deleteNamespace, inNamespace, nsenter } from '../../src/linux/net/namespace.ts';
 import { ip, run } from '../../src/linux/run.ts';
 import { hasIngress } from '../../src/linux/bpf/tc-program.ts';
-import { hairpin } from '../unit/cli/hairpin.ts';
+import { hairpin } from '../kit/cli/hairpin.ts';
 
 const directory = '/run/hp-t7';
 const namespace = 'hp-t7-sw';

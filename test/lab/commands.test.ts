@@ -7,10 +7,10 @@ import type { MigrationRun } from '../../src/lab/migrate.ts';
 import { answers } from '../../src/local/socket-server.ts';
 import { labDirectory, labSocket } from '../../src/lab/place.ts';
 import { listNamespaces } from '../../src/linux/net/namespace.ts';
-import { executable, hairpin } from '../unit/cli/hairpin.ts';
-import { assertComparison } from './comparison-asserts.ts';
-import { until } from './kit.ts';
-import { assertMigrated } from './migration-asserts.ts';
+import { executable, hairpin } from '../kit/cli/hairpin.ts';
+import { assertComparison } from '../kit/lab/comparison-asserts.ts';
+import { until } from '../kit/lab/kit.ts';
+import { assertMigrated } from '../kit/lab/migration-asserts.ts';
 
 const id = 't6';
 const own = ['--id', id];

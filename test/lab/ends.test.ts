@@ -11,7 +11,7 @@ import { bridgeName, uplink } from '../../src/lab/scenario.ts';
 import { BurstSocket } from '../../src/linux/net/burst-socket.ts';
 import { inNamespace } from '../../src/linux/net/namespace.ts';
 import { encodeFrame, etherTypes, nearestCustomerBridge } from '../../src/protocol/ethernet.ts';
-import { labOptions, planOf, statusOf, until } from './kit.ts';
+import { labOptions, planOf, statusOf, until } from '../kit/lab/kit.ts';
 
 const lab = new KernelLab(labOptions('t10'));
 const control = join(lab.directory, bridgeName, 'control.sock');

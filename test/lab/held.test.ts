@@ -7,9 +7,9 @@ import { KernelLab } from '../../src/lab/kernel-lab.ts';
 import { bridgeName } from '../../src/lab/scenario.ts';
 import { openStreams } from '../../src/lab/stream/peer.ts';
 import { peerLink } from '../../src/lab/topology.ts';
-import { hairpin } from '../unit/cli/hairpin.ts';
-import { KernelView } from './kernel-view.ts';
-import { labOptions, planOf, statusOf, until } from './kit.ts';
+import { hairpin } from '../kit/cli/hairpin.ts';
+import { KernelView } from '../kit/lab/kernel-view.ts';
+import { labOptions, planOf, statusOf, until } from '../kit/lab/kit.ts';
 
 const lab = new KernelLab(labOptions('t11'));
 const a = planOf('a');

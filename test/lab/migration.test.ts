@@ -5,9 +5,9 @@ import { profileKey } from '../../src/domain/profile-ref.ts';
 import { KernelLab } from '../../src/lab/kernel-lab.ts';
 import { openStreams } from '../../src/lab/stream/peer.ts';
 import { peerLink } from '../../src/lab/topology.ts';
-import { announce, labOptions, planOf, statusOf, until } from './kit.ts';
-import { KernelView } from './kernel-view.ts';
-import { assertMigrated } from './migration-asserts.ts';
+import { announce, labOptions, planOf, statusOf, until } from '../kit/lab/kit.ts';
+import { KernelView } from '../kit/lab/kernel-view.ts';
+import { assertMigrated } from '../kit/lab/migration-asserts.ts';
 
 const lab = new KernelLab(labOptions('t2'));
 const a = planOf('a');

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { KernelLab } from '../../src/lab/kernel-lab.ts';
-import { labOptions, planOf, statusOf, until } from './kit.ts';
-import { assertMigrated } from './migration-asserts.ts';
+import { labOptions, planOf, statusOf, until } from '../kit/lab/kit.ts';
+import { assertMigrated } from '../kit/lab/migration-asserts.ts';
 
 describe('the lab with QEMU guests', () => {
   const lab = new KernelLab(labOptions('t4', 'qemu'));

@@ -9,8 +9,8 @@ import { bridgeName } from '../../src/lab/scenario.ts';
 import { openStreams } from '../../src/lab/stream/peer.ts';
 import { peerLink } from '../../src/lab/topology.ts';
 import { ip, run } from '../../src/linux/run.ts';
-import { KernelView } from './kernel-view.ts';
-import { labOptions, planOf, until } from './kit.ts';
+import { KernelView } from '../kit/lab/kernel-view.ts';
+import { labOptions, planOf, until } from '../kit/lab/kit.ts';
 
 const lab = new KernelLab(labOptions('t9'));
 const [a, c] = [planOf('a'), planOf('c')];

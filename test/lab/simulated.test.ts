@@ -5,10 +5,10 @@ import { ApiClient } from '../../src/client/client.ts';
 import { strategies } from '../../src/domain/migration.ts';
 import { labDirectory } from '../../src/lab/place.ts';
 import { SimulatedLab } from '../../src/lab/simulated/lab.ts';
-import { asNobody, hairpin } from '../unit/cli/hairpin.ts';
-import { assertComparison } from './comparison-asserts.ts';
-import { labOptions, until } from './kit.ts';
-import { assertMigrated } from './migration-asserts.ts';
+import { asNobody, hairpin } from '../kit/cli/hairpin.ts';
+import { assertComparison } from '../kit/lab/comparison-asserts.ts';
+import { labOptions, until } from '../kit/lab/kit.ts';
+import { assertMigrated } from '../kit/lab/migration-asserts.ts';
 
 describe('the simulated lab', () => {
   const lab = new SimulatedLab(labOptions('t5'));

@@ -6,8 +6,8 @@ import { openStreams } from '../../src/lab/stream/peer.ts';
 import type { StreamResult } from '../../src/lab/stream/accounting.ts';
 import { peerLink } from '../../src/lab/topology.ts';
 import { now } from '../../src/linux/clock.ts';
-import { announce, labOptions, planOf, setProfile, statusOf, until } from './kit.ts';
-import { KernelView } from './kernel-view.ts';
+import { announce, labOptions, planOf, setProfile, statusOf, until } from '../kit/lab/kit.ts';
+import { KernelView } from '../kit/lab/kernel-view.ts';
 
 const lab = new KernelLab(labOptions('t3'));
 const [a, b] = [planOf('a'), planOf('b')];

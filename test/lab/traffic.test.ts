@@ -8,10 +8,10 @@ import { blue, mirrorSession, peerAddress, red, type HostName } from '../../src/
 import { now } from '../../src/linux/clock.ts';
 import { createQuietNamespace, deleteNamespace, inNamespace } from '../../src/linux/net/namespace.ts';
 import { ip } from '../../src/linux/run.ts';
-import { broadcast, plain } from '../unit/relay/frames.ts';
-import { Ear, earOfCollector, earOfPeer, earOfVm, type Heard } from './ear.ts';
-import { labOptions, planOf, setProfile, tcpLine, until } from './kit.ts';
-import { KernelView } from './kernel-view.ts';
+import { broadcast, plain } from '../kit/relay/frames.ts';
+import { Ear, earOfCollector, earOfPeer, earOfVm, type Heard } from '../kit/lab/ear.ts';
+import { labOptions, planOf, setProfile, tcpLine, until } from '../kit/lab/kit.ts';
+import { KernelView } from '../kit/lab/kernel-view.ts';
 
 const lab = new KernelLab(labOptions('t1'));
 const [a, b, c] = [planOf('a'), planOf('b'), planOf('c')];

@@ -7,8 +7,20 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const all = [
-  ...['manager', 'bridge', 'station', 'client', 'api', 'relay', 'forms', 'local'],
-  ...['protocol', 'hypervisors', 'linux', 'store', 'domain', 'base'],
+  'manager',
+  'bridge',
+  'station',
+  'client',
+  'api',
+  'relay',
+  'forms',
+  'local',
+  'protocol',
+  'hypervisors',
+  'linux',
+  'store',
+  'domain',
+  'base',
 ];
 
 /** What each room of src/ may import besides itself, the lowest floor last. */

@@ -12,7 +12,7 @@ import {
   type Application,
   type Grant,
 } from '../../../src/bridge/core/admission.ts';
-import { profile, web1 } from './network.ts';
+import { profile, web1 } from '../../kit/bridge/network.ts';
 
 const mac = web1.macs[0]!;
 const grant: Grant = { ...web1, hosts: ['h1', 'h2'] };

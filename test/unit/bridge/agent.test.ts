@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseVid } from '../../../src/domain/vid.ts';
-import { profile, TestNetwork, web1 } from './network.ts';
+import { profile, TestNetwork, web1 } from '../../kit/bridge/network.ts';
 
 const granted = { granted: true };
 

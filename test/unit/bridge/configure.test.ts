@@ -5,7 +5,7 @@ import { portChanges, refuseWhatIsFixed } from '../../../src/bridge/config/reloa
 import { standalone } from '../../../src/bridge/knowledge/standalone.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
 import { RelayError } from '../../../src/relay/contract/relay.ts';
-import { profile, TestNetwork, web1 } from './network.ts';
+import { profile, TestNetwork, web1 } from '../../kit/bridge/network.ts';
 
 const network1 = { kind: 'network', nativeVlan: parseVid(100), vlans: [] } as const;
 

@@ -19,8 +19,8 @@ import { bridgeSchema } from '../../../src/api/bridge.ts';
 import type { PortProfile } from '../../../src/domain/port-profile.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
 import { dropReasons } from '../../../src/relay/contract/relay.ts';
-import { profile, TestNetwork, web1 } from './network.ts';
-import { frame, sample, servedBridge } from './served.ts';
+import { profile, TestNetwork, web1 } from '../../kit/bridge/network.ts';
+import { frame, sample, servedBridge } from '../../kit/bridge/served.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'hp-control-'));
 after(() => rmSync(directory, { recursive: true }));

@@ -4,8 +4,8 @@ import { rarp } from '../../../src/bridge/core/network-frames.ts';
 import { places } from '../../../src/bridge/core/vsi-entry.ts';
 import { BridgePort } from '../../../src/protocol/bridge-port.ts';
 import type { Trust } from '../../../src/protocol/trust.ts';
-import { TestNetwork, web1 } from './network.ts';
-import { Peers } from './peers.ts';
+import { TestNetwork, web1 } from '../../kit/bridge/network.ts';
+import { Peers } from '../../kit/bridge/peers.ts';
 
 const { vsiId } = web1;
 

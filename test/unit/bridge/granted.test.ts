@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { standalone } from '../../../src/bridge/knowledge/standalone.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
-import { profile, TestNetwork, web1 } from './network.ts';
+import { profile, TestNetwork, web1 } from '../../kit/bridge/network.ts';
 
 const hosts = (...hosts: string[]) => ({ ...web1, hosts });
 

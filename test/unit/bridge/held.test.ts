@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { bridgeConfig, holdOf } from '../../../src/bridge/config/config.ts';
 import { Whereabouts } from '../../../src/bridge/knowledge/status.ts';
 import { noHold } from '../../../src/protocol/vdp/hold.ts';
-import { TestNetwork, web1 } from './network.ts';
+import { TestNetwork, web1 } from '../../kit/bridge/network.ts';
 
 test('a VM goes on when its station is heard no more: its VSI is held, and shown as held', async () => {
   const network = new TestNetwork();

@@ -6,7 +6,7 @@ import { VmNames } from '../../../src/bridge/control/vm-names.ts';
 import { bridgeText } from '../../../src/cli/bridge/show.ts';
 import { macFromBytes, parseMac } from '../../../src/domain/mac-address.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
-import { n1, TestNetwork, web1 } from './network.ts';
+import { n1, TestNetwork, web1 } from '../../kit/bridge/network.ts';
 
 const mac = parseMac('52:54:00:00:00:77');
 const host = { macs: [mac], vlan: parseVid(100), tagged: false };

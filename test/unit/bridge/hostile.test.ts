@@ -6,8 +6,8 @@ import type { Entitlement } from '../../../src/bridge/core/directory.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { nullVid } from '../../../src/domain/vid.ts';
 import { parseVsiId } from '../../../src/domain/vsi-id.ts';
-import { profile, TestDirectory, TestNetwork, web1 } from './network.ts';
-import { peerMacs, Peers, withMac } from './peers.ts';
+import { profile, TestDirectory, TestNetwork, web1 } from '../../kit/bridge/network.ts';
+import { peerMacs, Peers, withMac } from '../../kit/bridge/peers.ts';
 
 const other = parseProfileKey('dc1/18/1');
 const unknown = (n: number) =>

@@ -10,7 +10,7 @@ import { ManagerDirectory } from '../../../src/bridge/knowledge/manager-director
 import type { TenantLimits } from '../../../src/domain/port-profile.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
-import { acme, profile, running, seed, temporaryDirectory, vsi, vsiIdOf } from '../manager/support.ts';
+import { acme, profile, running, seed, temporaryDirectory, vsi, vsiIdOf } from '../../kit/manager/support.ts';
 
 const web = profile(17);
 const limited = { ...acme, rate: { 'to-vm': { max: 8000, burst: 20_000 } }, guaranteed: null };

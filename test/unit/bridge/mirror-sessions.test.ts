@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bridgeStatus } from '../../../src/bridge/knowledge/status.ts';
-import { n1, profile, TestNetwork } from './network.ts';
+import { n1, profile, TestNetwork } from '../../kit/bridge/network.ts';
 
 test('a mirror to a session that no port carries is said once, shown, and told to the manager', async () => {
   const mirror = { session: 'tap', direction: 'both' } as const;

@@ -4,8 +4,8 @@ import { NetworkAnnouncer, type Saying, type Told } from '../../../src/bridge/co
 import { Moves } from '../../../src/bridge/core/moves.ts';
 import { parseVid, type Vid } from '../../../src/domain/vid.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
-import { VirtualClock } from '../protocol/simulated-link.ts';
-import { idOf } from '../relay/states.ts';
+import { VirtualClock } from '../../kit/protocol/simulated-link.ts';
+import { idOf } from '../../kit/relay/states.ts';
 
 const vlans = [10, 20].map(parseVid);
 

@@ -4,7 +4,7 @@ import { addressAnnouncement, rarp } from '../../../src/bridge/core/network-fram
 import { isAnnouncement } from '../../../src/relay/reference/announcements.ts';
 import { parseFrame } from '../../../src/relay/reference/frame.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
-import { onesSum } from '../relay/frames.ts';
+import { onesSum } from '../../kit/relay/frames.ts';
 
 const mac = parseMac('52:54:00:00:00:0a');
 const hex = (frame: Uint8Array) => Buffer.from(frame).toString('hex');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addressAnnouncement, rarp } from '../../../src/bridge/core/network-frames.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
-import { n1, profile, TestNetwork, web1 } from './network.ts';
+import { n1, profile, TestNetwork, web1 } from '../../kit/bridge/network.ts';
 
 const mac = web1.macs[0]!;
 const hex = (frame: Uint8Array) => Buffer.from(frame).toString('hex');

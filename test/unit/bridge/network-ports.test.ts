@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { activeNetworkPorts, takenOver } from '../../../src/bridge/core/network-ports.ts';
 import type { RelayPort } from '../../../src/relay/contract/relay.ts';
-import { network } from '../relay/states.ts';
+import { network } from '../../kit/relay/states.ts';
 
 const ports = new Map<string, RelayPort>([
   ['s1', { kind: 'station', reflectiveRelay: true }],

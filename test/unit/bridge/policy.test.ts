@@ -6,7 +6,7 @@ import type { FilterInfo } from '../../../src/domain/filter-info.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { unguarded, type PortProfile, type TenantLimits } from '../../../src/domain/port-profile.ts';
 import { parseVid, type Vid } from '../../../src/domain/vid.ts';
-import { profile, TestNetwork, web1 } from './network.ts';
+import { profile, TestNetwork, web1 } from '../../kit/bridge/network.ts';
 
 const limits = (max: number): TenantLimits => ({
   rate: { 'from-vm': { max, burst: 20_000 } },

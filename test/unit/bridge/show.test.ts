@@ -5,8 +5,8 @@ import { shown } from '../../../src/bridge/control/show.ts';
 import { bridgeStatus } from '../../../src/bridge/knowledge/status.ts';
 import { VmNames } from '../../../src/bridge/control/vm-names.ts';
 import { nearestBridge } from '../../../src/protocol/ethernet.ts';
-import { Peer } from '../protocol/peer.ts';
-import { outside, TestNetwork, web1 } from './network.ts';
+import { Peer } from '../../kit/protocol/peer.ts';
+import { outside, TestNetwork, web1 } from '../../kit/bridge/network.ts';
 
 const show = ({ bridge, relay, directory, time }: TestNetwork) =>
   shown('sw', bridge, relay, new VmNames(bridge, directory), () => 1500, time.now);

@@ -6,8 +6,8 @@ import { rememberedStations } from '../../../src/bridge/knowledge/station-file.t
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import type { PortIdentity } from '../../../src/protocol/signed/identity.ts';
 import type { Neighbour } from '../../../src/protocol/lldp/neighbour.ts';
-import { temporaryDirectory } from '../manager/support.ts';
-import { outside, TestNetwork } from './network.ts';
+import { temporaryDirectory } from '../../kit/manager/support.ts';
+import { outside, TestNetwork } from '../../kit/bridge/network.ts';
 
 const mac = parseMac('02:00:00:00:02:01');
 const neighbourOf = (network: TestNetwork) => network.bridge.portStates()[0]!.state.neighbour?.mac;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { FileDirectory } from '../../../src/bridge/knowledge/file-directory.ts';
 import { withNames } from '../../../src/bridge/control/vm-names.ts';
-import { profile, vsi, vsiIdOf } from '../manager/support.ts';
+import { profile, vsi, vsiIdOf } from '../../kit/manager/support.ts';
 
 it('a message that names a VSI by its VSIID names its VM too, once', () => {
   const directory = new FileDirectory([profile(17)], [vsi(1, profile(17), { name: 'web1' })]);

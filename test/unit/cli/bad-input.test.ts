@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { asNobody, hairpin, type HairpinOptions } from './hairpin.ts';
+import { asNobody, hairpin, type HairpinOptions } from '../../kit/cli/hairpin.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'hp-cli-'));
 chmodSync(directory, 0o755);

@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
-import { profile, web1 } from '../bridge/network.ts';
-import { sample, servedBridge } from '../bridge/served.ts';
-import { executable, hairpin } from './hairpin.ts';
+import { profile, web1 } from '../../kit/bridge/network.ts';
+import { sample, servedBridge } from '../../kit/bridge/served.ts';
+import { executable, hairpin } from '../../kit/cli/hairpin.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'hp-queries-'));
 const config = join(directory, 'bridge.yaml');

@@ -4,7 +4,7 @@ import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../../../src/cli/failure.ts';
 import { interruptible } from '../../../src/cli/interrupt.ts';
-import { hairpin } from './hairpin.ts';
+import { hairpin } from '../../kit/cli/hairpin.ts';
 
 it('an answer that cannot be written is a failure, and says so', async () => {
   for (const [where, why] of [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { hairpin } from './hairpin.ts';
+import { hairpin } from '../../kit/cli/hairpin.ts';
 
 it('--help exits 0 at every level, and lists every level below', async () => {
   const seen: string[] = [];

@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { acme, profile, running, seed, temporaryDirectory, vsi } from '../manager/support.ts';
-import { hairpin } from './hairpin.ts';
+import { acme, profile, running, seed, temporaryDirectory, vsi } from '../../kit/manager/support.ts';
+import { hairpin } from '../../kit/cli/hairpin.ts';
 
 const docs = readFileSync(fileURLToPath(new URL('../../../docs/configuration.md', import.meta.url)), 'utf8');
 const directory = temporaryDirectory();

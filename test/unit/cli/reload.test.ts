@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { it } from 'node:test';
-import { executable } from './hairpin.ts';
+import { executable } from '../../kit/cli/hairpin.ts';
 
 it('SIGHUP ends no agent: a wrong file changes nothing and is one line, and SIGTERM still ends it', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'hp-reload-'));

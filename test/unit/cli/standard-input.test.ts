@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'node:test';
-import { executable } from './hairpin.ts';
+import { executable } from '../../kit/cli/hairpin.ts';
 
 for (const [what, args] of Object.entries({
   'hairpin vsi put -': ['vsi', 'put', '-'],

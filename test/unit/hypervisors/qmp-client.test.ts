@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { lineSplitter } from '../../../src/hypervisors/qemu/json-lines.ts';
 import { QmpClient, QmpError } from '../../../src/hypervisors/qemu/qmp-client.ts';
 import { decodeQmp, type QmpEvent } from '../../../src/hypervisors/qemu/qmp-message.ts';
-import { FakeMonitor, Refusal, scratch, type Answer } from './fake-monitor.ts';
+import { FakeMonitor, Refusal, scratch, type Answer } from '../../kit/hypervisors/fake-monitor.ts';
 
 let place: ReturnType<typeof scratch>;
 let monitor: FakeMonitor | undefined;

@@ -8,7 +8,7 @@ import {
   type DirectoryOptions,
   type DirectoryWatcher,
 } from '../../../src/hypervisors/qemu/directory-watcher.ts';
-import { FakeMonitor, Refusal, scratch, type Answer } from './fake-monitor.ts';
+import { FakeMonitor, Refusal, scratch, type Answer } from '../../kit/hypervisors/fake-monitor.ts';
 
 let place: ReturnType<typeof scratch>;
 let watcher: HypervisorWatcher | undefined;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { MigrationReport } from '../../../src/api/migration.ts';
 import { judged } from '../../../src/manager/migration/agent-clock.ts';
-import { profile, running, seed, vsi, vsiIdOf, type Running } from './support.ts';
+import { profile, running, seed, vsi, vsiIdOf, type Running } from '../../kit/manager/support.ts';
 
 const second = 1_000_000;
 const now = () => Date.now() * 1000;

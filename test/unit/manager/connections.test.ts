@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { addressKey, Connections } from '../../../src/manager/http/connections.ts';
 import { tcpQuotas } from '../../../src/manager/http/gate.ts';
-import { running } from './support.ts';
+import { running } from '../../kit/manager/support.ts';
 
 function book(total: number, unproven: number, proven: number) {
   const dropped: number[] = [];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { plainForwarding } from '../../../src/domain/port-profile.ts';
 import { describe, it } from 'node:test';
-import { acme, profile, running, seed, vsi } from './support.ts';
+import { acme, profile, running, seed, vsi } from '../../kit/manager/support.ts';
 
 async function send(url: string, method: string, body?: string, headers: Record<string, string> = {}) {
   const response = await fetch(url, {

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import type { MigrationReport } from '../../../src/api/migration.ts';
 import { moments, repeatable, type Migration, type Moment } from '../../../src/domain/migration.ts';
 import { applyReport, belongs, newMigration, type Refused } from '../../../src/manager/migration/machine.ts';
-import { vsiIdOf } from './support.ts';
+import { vsiIdOf } from '../../kit/manager/support.ts';
 
 const vsiId = vsiIdOf(1);
 const report = (moment: MigrationReport['moment'], at: number, more: Partial<MigrationReport> = {}) => ({

@@ -4,7 +4,7 @@ import type { ApiError } from '../../../src/client/api-error.ts';
 import type { ApiClient } from '../../../src/client/client.ts';
 import type { MigrationReport } from '../../../src/api/migration.ts';
 import { moments } from '../../../src/domain/migration.ts';
-import { profile, running, seed, vsi, vsiIdOf } from './support.ts';
+import { profile, running, seed, vsi, vsiIdOf } from '../../kit/manager/support.ts';
 
 let clock = 1000;
 const tell = (client: ApiClient, moment: MigrationReport['moment'], more: Partial<MigrationReport> = {}) =>

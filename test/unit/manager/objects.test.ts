@@ -8,7 +8,7 @@ import { parseManagerId } from '../../../src/domain/manager-id.ts';
 import { unguarded } from '../../../src/domain/port-profile.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
 import { parseVlanRange } from '../../../src/domain/vlan-range.ts';
-import { acme, keyOf, profile, running, seed, tenant, vsi, vsiIdOf } from './support.ts';
+import { acme, keyOf, profile, running, seed, tenant, vsi, vsiIdOf } from '../../kit/manager/support.ts';
 
 const web = profile(17);
 const other = profile(18, { vlan: parseVid(20) });

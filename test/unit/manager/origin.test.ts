@@ -3,7 +3,7 @@ import { request, type RequestOptions } from 'node:http';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { foreign } from '../../../src/manager/http/origin.ts';
-import { acme, running, temporaryDirectory } from './support.ts';
+import { acme, running, temporaryDirectory } from '../../kit/manager/support.ts';
 
 const names = new Set(['manager.example', 'rack7']);
 

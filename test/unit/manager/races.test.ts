@@ -13,7 +13,7 @@ import { Refusal } from '../../../src/manager/objects/refusal.ts';
 import { objectOf } from '../../../src/manager/objects/rules.ts';
 import { openSqlite } from '../../../src/store/sqlite/sqlite.ts';
 import type { Store } from '../../../src/store/store.ts';
-import { profile, tenant, vsi, vsiIdOf } from './support.ts';
+import { profile, tenant, vsi, vsiIdOf } from '../../kit/manager/support.ts';
 
 const tenantName = fc.constantFrom('red', 'red', 'blue');
 const type = fc.integer({ min: 1, max: 3 });

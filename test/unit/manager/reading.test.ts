@@ -8,7 +8,17 @@ import { ApiClient } from '../../../src/client/client.ts';
 import { startManager } from '../../../src/manager/run.ts';
 import { depthOf } from '../../../src/manager/http/depth.ts';
 import { openSqlite } from '../../../src/store/sqlite/sqlite.ts';
-import { acme, config, logger, profile, running, seed, temporaryDirectory, tenant, vsi } from './support.ts';
+import {
+  acme,
+  config,
+  logger,
+  profile,
+  running,
+  seed,
+  temporaryDirectory,
+  tenant,
+  vsi,
+} from '../../kit/manager/support.ts';
 
 describe('JSON of a request', () => {
   it('is refused where it is nested too deep, whatever else it is', async () => {

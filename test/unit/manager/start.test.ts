@@ -5,12 +5,15 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { ApiClient } from '../../../src/client/client.ts';
 import { explainIssues } from '../../../src/forms/explain.ts';
 import { managerConfigSchema } from '../../../src/manager/config.ts';
 import { ManagerError } from '../../../src/manager/manager-error.ts';
 import { startManager } from '../../../src/manager/run.ts';
-import { acme, config, logger, temporaryDirectory, tenant } from './support.ts';
+import { acme, config, logger, temporaryDirectory, tenant } from '../../kit/manager/support.ts';
+
+const managerProcess = fileURLToPath(new URL('../../kit/manager/manager-process.ts', import.meta.url));
 
 describe('the configuration', () => {
   it('has defaults for all but the database', () => {
@@ -111,7 +114,7 @@ describe('a manager', () => {
     const parts = JSON.stringify({ database: join(directory, 'hp.db'), listen: [socket] });
     const acknowledged: string[] = [];
     for (let life = 0; life < 4; life++) {
-      const child = spawn(process.execPath, [join(import.meta.dirname, 'manager-process.ts'), parts], {
+      const child = spawn(process.execPath, [managerProcess, parts], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       await once(child.stdout, 'data');

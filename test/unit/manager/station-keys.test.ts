@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { pino } from 'pino';
 import { ApiClient } from '../../../src/client/client.ts';
 import { startManager } from '../../../src/manager/run.ts';
-import { config, running, temporaryDirectory } from './support.ts';
+import { config, running, temporaryDirectory } from '../../kit/manager/support.ts';
 
 const [k1, k2] = ['0123456789abcdef'.repeat(4), '01'.repeat(32)];
 const octets = (key: string) => Uint8Array.from(Buffer.from(key, 'hex'));

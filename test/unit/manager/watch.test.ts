@@ -23,7 +23,7 @@ import {
   seed,
   temporaryDirectory,
   tenant,
-} from './support.ts';
+} from '../../kit/manager/support.ts';
 
 /** A watch whose events are taken one by one. */
 function watching<Name extends CollectionName>(client: Client, name: Name, from: number | null = null) {

@@ -7,8 +7,8 @@ import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import { vdpSubtype } from '../../../src/protocol/ecp/ratified.ts';
 import { timingOf } from '../../../src/protocol/evb/timers.ts';
 import type { VdpErrorCode } from '../../../src/protocol/vdp/association.ts';
-import { bridgePort, evb, filled, pass, stationMac, vmMac, vsi, vsiId } from './fixtures.ts';
-import { asked, freshStationEvb, Peer, sent, stationEvb, told, type Seen } from './peer.ts';
+import { bridgePort, evb, filled, pass, stationMac, vmMac, vsi, vsiId } from '../../kit/protocol/fixtures.ts';
+import { asked, freshStationEvb, Peer, sent, stationEvb, told, type Seen } from '../../kit/protocol/peer.ts';
 
 const station = new Peer(stationMac);
 const accept = { kind: 'accept' } as const;

@@ -13,8 +13,8 @@ import { signingKey } from '../../../src/protocol/signed/key.ts';
 import { signingWith } from '../../../src/protocol/signed/control.ts';
 import { interval } from '../../../src/protocol/lldp/transmitter.ts';
 import { vdpModes } from '../../../src/protocol/vdp/association.ts';
-import { bridgePort, evb, filled, stationPort, vsi, vsiId } from './fixtures.ts';
-import { Chance, End, SimulatedLink, VirtualClock, goodLink } from './simulated-link.ts';
+import { bridgePort, evb, filled, stationPort, vsi, vsiId } from '../../kit/protocol/fixtures.ts';
+import { Chance, End, SimulatedLink, VirtualClock, goodLink } from '../../kit/protocol/simulated-link.ts';
 
 type BridgeEnd = End<BridgePortOutput, BridgePort>;
 type StationEnd = End<StationPortOutput, StationPort>;

@@ -26,8 +26,17 @@ import { encodeTlvs } from '../../../src/protocol/tlv.ts';
 import { vdpErrorCodes, type VdpErrorCode } from '../../../src/protocol/vdp/association.ts';
 import { decodeDraftVdp, encodeDraftVdp } from '../../../src/protocol/vdp/draft.ts';
 import type { AssociationTlv, VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
-import { bridgeMac, bridgePort, evb, filled, stationMac, stationPort, vsi, vsiId } from './fixtures.ts';
-import { asked, must, stationEvb, told } from './peer.ts';
+import {
+  bridgeMac,
+  bridgePort,
+  evb,
+  filled,
+  stationMac,
+  stationPort,
+  vsi,
+  vsiId,
+} from '../../kit/protocol/fixtures.ts';
+import { asked, must, stationEvb, told } from '../../kit/protocol/peer.ts';
 
 const managerId = parseManagerId('0x0c');
 const ref = { managerId, typeId: 17, typeVersion: 1 };

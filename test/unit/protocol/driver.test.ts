@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import type { BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
 import { Driver, type Machine } from '../../../src/protocol/driver.ts';
 import { noHold } from '../../../src/protocol/vdp/hold.ts';
-import { bridgePort, stationMac, vsi } from './fixtures.ts';
-import { asked, Peer, sent, stationEvb } from './peer.ts';
+import { bridgePort, stationMac, vsi } from '../../kit/protocol/fixtures.ts';
+import { asked, Peer, sent, stationEvb } from '../../kit/protocol/peer.ts';
 
 /** A process whose timers fire when it runs, and which does not always run. */
 class Process {

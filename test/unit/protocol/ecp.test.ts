@@ -4,8 +4,8 @@ import { droppedLayer, Ecp, type UpperLayer } from '../../../src/protocol/ecp/ec
 import type { Ecpdu } from '../../../src/protocol/ecp/ratified.ts';
 import { timingOf } from '../../../src/protocol/evb/timers.ts';
 import { dialects } from '../../../src/protocol/dialect.ts';
-import { bridgePort, stationMac, vsi } from './fixtures.ts';
-import { asked, Peer, sent, stationEvb, told } from './peer.ts';
+import { bridgePort, stationMac, vsi } from '../../kit/protocol/fixtures.ts';
+import { asked, Peer, sent, stationEvb, told } from '../../kit/protocol/peer.ts';
 
 const timing = timingOf({ retries: 2, rte: 8, rwd: 16, rka: 16 });
 

@@ -18,8 +18,14 @@ import { decodeDraftVdp, encodeDraftVdp } from '../../../src/protocol/vdp/draft.
 import { encodeTlvs, type Tlv } from '../../../src/protocol/tlv.ts';
 import type { OtherTlv, VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
 import { cdcpOui, cdcpSubtype, decodeCdcpTlv, encodeCdcpTlv } from '../../../src/protocol/evb/cdcp.ts';
-import { draftCaptures, ownCapture, ratifiedCaptures, readCapture, type Capture } from './pcap.ts';
-import { recordedKey, recordings } from './recording.ts';
+import {
+  draftCaptures,
+  ownCapture,
+  ratifiedCaptures,
+  readCapture,
+  type Capture,
+} from '../../kit/protocol/pcap.ts';
+import { recordedKey, recordings } from '../../kit/protocol/recording.ts';
 
 function must<T>(result: Result<T>): T {
   assert.ok(result.ok, result.ok ? '' : result.error.message);

@@ -2,8 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BridgePort, BridgePortOptions, BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
 import { defaultHold, noHold } from '../../../src/protocol/vdp/hold.ts';
-import { bridgeMac, bridgePort, pass, stationMac, stationPort, vsi, vsiId } from './fixtures.ts';
-import { asked, bridgeEvb, Peer, sent, stationEvb, told } from './peer.ts';
+import {
+  bridgeMac,
+  bridgePort,
+  pass,
+  stationMac,
+  stationPort,
+  vsi,
+  vsiId,
+} from '../../kit/protocol/fixtures.ts';
+import { asked, bridgeEvb, Peer, sent, stationEvb, told } from '../../kit/protocol/peer.ts';
 
 const station = new Peer(stationMac);
 const accept = { kind: 'accept' } as const;

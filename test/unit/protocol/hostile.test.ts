@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { bridgePort, stationPort } from './fixtures.ts';
-import { assertDecodersHold, fuzz } from './fuzz.ts';
+import { bridgePort, stationPort } from '../../kit/protocol/fixtures.ts';
+import { assertDecodersHold, fuzz } from '../../kit/protocol/fuzz.ts';
 
 const frames = 100_000;
 const seed = Number(process.env.HAIRPIN_SEED ?? 20_261_126);

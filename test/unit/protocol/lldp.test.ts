@@ -23,8 +23,8 @@ import { encodeEvbTlv, evbOui, evbSubtype } from '../../../src/protocol/evb/rati
 import { capabilityBits } from '../../../src/protocol/lldp/capabilities.ts';
 import { decodeLldpdu, encodeLldpdu, type LldpTlv } from '../../../src/protocol/lldp/packet.ts';
 import { managementIp } from '../../../src/protocol/lldp/management.ts';
-import { bridgeMac, bridgePort, stationMac, stationPort, vmMac } from './fixtures.ts';
-import { must, Peer, stationEvb, told } from './peer.ts';
+import { bridgeMac, bridgePort, stationMac, stationPort, vmMac } from '../../kit/protocol/fixtures.ts';
+import { must, Peer, stationEvb, told } from '../../kit/protocol/peer.ts';
 
 function lldp(tlvs: readonly LldpTlv[]): Uint8Array {
   const evb: LldpTlv = {

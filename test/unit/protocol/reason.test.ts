@@ -7,8 +7,8 @@ import type { BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
 import type { VdpAnswer } from '../../../src/protocol/vdp/association.ts';
 import { encodeReason, withReasons } from '../../../src/protocol/vdp/reason.ts';
 import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
-import { bridgePort, profile, stationPort, vsi, vsiId } from './fixtures.ts';
-import { must } from './peer.ts';
+import { bridgePort, profile, stationPort, vsi, vsiId } from '../../kit/protocol/fixtures.ts';
+import { must } from '../../kit/protocol/peer.ts';
 
 const refused = (n: number, reason?: string): VdpAnswer => ({
   kind: 'answer',

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import type { BridgePort, BridgePortOptions } from '../../../src/protocol/bridge-port.ts';
 import { nearestBridge } from '../../../src/protocol/ethernet.ts';
-import { bridgePort, stationMac, vmMac, vsi, vsiId } from './fixtures.ts';
-import { asked, freshStationEvb, Peer, sent, stationEvb, told } from './peer.ts';
+import { bridgePort, stationMac, vmMac, vsi, vsiId } from '../../kit/protocol/fixtures.ts';
+import { asked, freshStationEvb, Peer, sent, stationEvb, told } from '../../kit/protocol/peer.ts';
 
 const station = new Peer(stationMac);
 const otherMac = parseMac('02:00:00:00:00:09');

@@ -12,9 +12,9 @@ import { signingKey, type SigningKey } from '../../../src/protocol/signed/key.ts
 import { findSignature, hairpinOui } from '../../../src/protocol/signed/tlv.ts';
 import { Numbering } from '../../../src/protocol/signed/numbering.ts';
 import type { StationPort, StationPortOptions } from '../../../src/protocol/station-port.ts';
-import { bridgePort, evb, stationMac, stationPort, vsi, vsiId } from './fixtures.ts';
-import { isLldp, isRequest, isSigned } from './signed-frames.ts';
-import { asked, freshStationEvb, must, Peer, stationEvb, told } from './peer.ts';
+import { bridgePort, evb, stationMac, stationPort, vsi, vsiId } from '../../kit/protocol/fixtures.ts';
+import { isLldp, isRequest, isSigned } from '../../kit/protocol/signed-frames.ts';
+import { asked, freshStationEvb, must, Peer, stationEvb, told } from '../../kit/protocol/peer.ts';
 
 const keyOf = (n: number) => signingKey(new Uint8Array(32).fill(n));
 /** Keep-alives are not at issue where they are far away. */

@@ -4,8 +4,8 @@ import type { StationPort } from '../../../src/protocol/station-port.ts';
 import type { Refusal, VdpMode } from '../../../src/protocol/vdp/association.ts';
 import type { VdpTlv } from '../../../src/protocol/vdp/tlv.ts';
 import type { VsiDescription } from '../../../src/protocol/vdp/station.ts';
-import { bridgeMac, filled, stationPort, vsi, vsiId } from './fixtures.ts';
-import { asked, bridgeEvb, Peer, sent, told, type Seen } from './peer.ts';
+import { bridgeMac, filled, stationPort, vsi, vsiId } from '../../kit/protocol/fixtures.ts';
+import { asked, bridgeEvb, Peer, sent, told, type Seen } from '../../kit/protocol/peer.ts';
 
 const bridge = new Peer(bridgeMac);
 /** As the bridge's first TLV: it has not heard the station yet. */

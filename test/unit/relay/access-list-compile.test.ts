@@ -7,10 +7,10 @@ import { encode } from '../../../src/relay/ebpf/access-list/image.ts';
 import { judge } from '../../../src/relay/reference/access-list.ts';
 import { parseFrame } from '../../../src/relay/reference/frame.ts';
 import { RelayError } from '../../../src/relay/contract/relay.ts';
-import { anyFrame, anyRule, anyVlan, listOf } from './access-list-arbitrary.ts';
-import { evaluate, headersOf } from './access-list-evaluator.ts';
-import { differentRules, frameOfRule } from './access-list-rules.ts';
-import { ethernet, ipv4 } from './frames.ts';
+import { anyFrame, anyRule, anyVlan, listOf } from '../../kit/relay/access-list-arbitrary.ts';
+import { evaluate, headersOf } from '../../kit/relay/access-list-evaluator.ts';
+import { differentRules, frameOfRule } from '../../kit/relay/access-list-rules.ts';
+import { ethernet, ipv4 } from '../../kit/relay/frames.ts';
 
 const source = { digest: new Uint8Array(16), octets: new Uint8Array(3) };
 const imageOf = (list: AccessList) => encode(compile(list), source, 2);

@@ -5,7 +5,7 @@ import { Heap } from '../../../src/relay/ebpf/access-list/heap.ts';
 import { segmentSize } from '../../../src/relay/ebpf/access-list/image.ts';
 import { AccessLists, readList, type Memory } from '../../../src/relay/ebpf/access-list/lists.ts';
 import { RelayError } from '../../../src/relay/contract/relay.ts';
-import { only } from './states.ts';
+import { only } from '../../kit/relay/states.ts';
 
 describe('the heap of access lists', () => {
   function heap(segments: number) {

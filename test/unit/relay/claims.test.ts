@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Claims, type ClaimChange } from '../../../src/relay/ebpf/tables/claims.ts';
 import { RelayError, type RelayVsi } from '../../../src/relay/contract/relay.ts';
-import { at, idOf, macOf, vsi } from './states.ts';
+import { at, idOf, macOf, vsi } from '../../kit/relay/states.ts';
 
 /** Of the n-th VSI, with two addresses in this VLAN. */
 function two(n: number, vlan: number, port = 's1'): RelayVsi {

@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import * as fc from 'fast-check';
 import { Occupants } from '../../../src/relay/ebpf/tables/occupants.ts';
 import { occupancies, sharedVlan } from '../../../src/relay/contract/policy.ts';
-import { at, only, vsi } from './states.ts';
+import { at, only, vsi } from '../../kit/relay/states.ts';
 
 const kinds = [
   vsi(1, { active: at('s1') }),

@@ -1,7 +1,7 @@
 import { parseFrame } from '../../../src/relay/reference/frame.ts';
 import { ReferenceRelay, type Emission } from '../../../src/relay/reference/relay.ts';
-import { conformance } from './conformance.ts';
-import type { Harness } from './conformance/bench.ts';
+import { conformance } from '../../kit/relay/conformance.ts';
+import type { Harness } from '../../kit/relay/conformance/bench.ts';
 
 conformance('reference', async (): Promise<Harness> => {
   let told: Emission[] = [];

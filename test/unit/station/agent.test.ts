@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Taps } from '../../../src/station/agent.ts';
-import { vmMac, vsiId } from '../protocol/fixtures.ts';
-import { Bed } from './bed.ts';
+import { vmMac, vsiId } from '../../kit/protocol/fixtures.ts';
+import { Bed } from '../../kit/station/bed.ts';
 
 const both = [1, 2];
 

@@ -6,7 +6,7 @@ import { ApiClient } from '../../../src/client/client.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { VsiDirectory } from '../../../src/station/vsi-directory.ts';
-import { profile, running, seed, temporaryDirectory, vsi, vsiIdOf } from '../manager/support.ts';
+import { profile, running, seed, temporaryDirectory, vsi, vsiIdOf } from '../../kit/manager/support.ts';
 
 const web = profile(17);
 const mac = (number: number) => vsi(number, web).macs[0]!;

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { openSqlite } from '../../../src/store/sqlite/sqlite.ts';
 import { Compacted } from '../../../src/store/store.ts';
-import { storeContract } from './store-contract.ts';
+import { storeContract } from '../../kit/store/store-contract.ts';
 
 let directory: string;
 let files = 0;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { run } from '../../src/linux/run.ts';
+import { run } from '../../../src/linux/run.ts';
 import type { Host } from './host.ts';
 import { until } from './until.ts';
 

@@ -1,6 +1,6 @@
-import type { MacAddress } from '../../src/domain/mac-address.ts';
-import type { VsiId } from '../../src/domain/vsi-id.ts';
-import type { GuestImages } from '../../src/lab/guest/images.ts';
+import type { MacAddress } from '../../../src/domain/mac-address.ts';
+import type { VsiId } from '../../../src/domain/vsi-id.ts';
+import type { GuestImages } from '../../../src/lab/guest/images.ts';
 import { uplink } from './uplink.ts';
 
 export interface DomainPlan {

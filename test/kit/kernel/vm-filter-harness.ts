@@ -2,20 +2,20 @@ import assert from 'node:assert/strict';
 import { readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
-import { callLocal } from '../../src/local/socket-server.ts';
-import { macToBytes, parseMac, type MacAddress } from '../../src/domain/mac-address.ts';
-import { interfaceAddress, interfaceIndex } from '../../src/linux/net/interfaces.ts';
-import { libc } from '../../src/linux/libc.ts';
+import { callLocal } from '../../../src/local/socket-server.ts';
+import { macToBytes, parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
+import { interfaceAddress, interfaceIndex } from '../../../src/linux/net/interfaces.ts';
+import { libc } from '../../../src/linux/libc.ts';
 import {
   createQuietNamespace,
   deleteNamespace,
   inNamespace,
   nsenter,
-} from '../../src/linux/net/namespace.ts';
-import { PacketSocket } from '../../src/linux/net/packet-socket.ts';
-import { ip, run } from '../../src/linux/run.ts';
-import { etherTypes, groupAddresses } from '../../src/protocol/ethernet.ts';
-import type { VmFilterStatus } from '../../src/station/vm-filter.ts';
+} from '../../../src/linux/net/namespace.ts';
+import { PacketSocket } from '../../../src/linux/net/packet-socket.ts';
+import { ip, run } from '../../../src/linux/run.ts';
+import { etherTypes, groupAddresses } from '../../../src/protocol/ethernet.ts';
+import type { VmFilterStatus } from '../../../src/station/vm-filter.ts';
 import { quick, until, type Wires } from './lldpad-harness.ts';
 
 /** An EtherType for experiments: nobody's control frame. */

@@ -1,5 +1,5 @@
-import { ip, run } from '../../src/linux/run.ts';
-import { etherTypes } from '../../src/protocol/ethernet.ts';
+import { ip, run } from '../../../src/linux/run.ts';
+import { etherTypes } from '../../../src/protocol/ethernet.ts';
 
 export const uplink = 'up0';
 const cable = 'wire0';

@@ -1,15 +1,15 @@
 import { join } from 'node:path';
-import type { RelayPort } from '../../src/relay/contract/relay.ts';
-import type { PortCounters, Stranger, VsiCounters } from '../../src/relay/contract/relay.ts';
-import { readPortCounters, readStrangers } from '../../src/relay/ebpf/memory/counters.ts';
-import { DataPlane } from '../../src/relay/ebpf/memory/data-plane.ts';
-import { portCount, PortEntry, unpackVsi } from '../../src/relay/ebpf/memory/layout.ts';
-import { readPolicy } from '../../src/relay/ebpf/tables/profile-table.ts';
-import { decodeRecord } from '../../src/relay/ebpf/memory/record.ts';
-import { vsiIdToBytes, type VsiId } from '../../src/domain/vsi-id.ts';
-import type { Policy } from '../../src/domain/port-profile.ts';
-import type { KernelLab } from '../../src/lab/kernel-lab.ts';
-import { bridgeName } from '../../src/lab/scenario.ts';
+import type { RelayPort } from '../../../src/relay/contract/relay.ts';
+import type { PortCounters, Stranger, VsiCounters } from '../../../src/relay/contract/relay.ts';
+import { readPortCounters, readStrangers } from '../../../src/relay/ebpf/memory/counters.ts';
+import { DataPlane } from '../../../src/relay/ebpf/memory/data-plane.ts';
+import { portCount, PortEntry, unpackVsi } from '../../../src/relay/ebpf/memory/layout.ts';
+import { readPolicy } from '../../../src/relay/ebpf/tables/profile-table.ts';
+import { decodeRecord } from '../../../src/relay/ebpf/memory/record.ts';
+import { vsiIdToBytes, type VsiId } from '../../../src/domain/vsi-id.ts';
+import type { Policy } from '../../../src/domain/port-profile.ts';
+import type { KernelLab } from '../../../src/lab/kernel-lab.ts';
+import { bridgeName } from '../../../src/lab/scenario.ts';
 
 /** A VSI as the kernel holds it. */
 export interface VsiView {

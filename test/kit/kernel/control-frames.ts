@@ -1,11 +1,11 @@
-import { macToBytes, type MacAddress } from '../../src/domain/mac-address.ts';
-import { parseProfileKey } from '../../src/domain/profile-ref.ts';
-import { parseVid } from '../../src/domain/vid.ts';
-import { dialects } from '../../src/protocol/dialect.ts';
-import { encodeFrame, etherTypes, nearestCustomerBridge } from '../../src/protocol/ethernet.ts';
-import { localEvb, nothingHeard } from '../../src/protocol/evb/evb.ts';
-import { encodeLldpdu } from '../../src/protocol/lldp/packet.ts';
-import { noHints } from '../../src/protocol/vdp/association.ts';
+import { macToBytes, type MacAddress } from '../../../src/domain/mac-address.ts';
+import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
+import { parseVid } from '../../../src/domain/vid.ts';
+import { dialects } from '../../../src/protocol/dialect.ts';
+import { encodeFrame, etherTypes, nearestCustomerBridge } from '../../../src/protocol/ethernet.ts';
+import { localEvb, nothingHeard } from '../../../src/protocol/evb/evb.ts';
+import { encodeLldpdu } from '../../../src/protocol/lldp/packet.ts';
+import { noHints } from '../../../src/protocol/vdp/association.ts';
 import { quick, vsiId } from './lldpad-harness.ts';
 
 /** What an EVB station says of itself by LLDP; `ttl` in seconds, 0: it leaves. */

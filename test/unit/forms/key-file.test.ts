@@ -9,7 +9,7 @@ import {
   stationKeysOf,
 } from '../../../src/forms/key-file.ts';
 import { Invalid } from '../../../src/base/invalid.ts';
-import { temporaryDirectory } from '../manager/support.ts';
+import { temporaryDirectory } from '../../kit/manager/support.ts';
 
 const [k1, k2] = ['0123456789abcdef'.repeat(4), '01'.repeat(32)];
 const octets = (key: string) => Uint8Array.from(Buffer.from(key, 'hex'));

@@ -1,5 +1,5 @@
-import { check, libc } from '../../src/linux/libc.ts';
-import { bindPacketSocket, packetFamily, packetLevel } from '../../src/linux/net/packet-address.ts';
+import { check, libc } from '../../../src/linux/libc.ts';
+import { bindPacketSocket, packetFamily, packetLevel } from '../../../src/linux/net/packet-address.ts';
 
 const optionVnetHeader = 15; // PACKET_VNET_HDR of linux/if_packet.h
 const needsChecksum = 1; // of linux/virtio_net.h

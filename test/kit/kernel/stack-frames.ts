@@ -1,5 +1,5 @@
-import { macToBytes, parseMac } from '../../src/domain/mac-address.ts';
-import { arp, ethernet, ipv4, ipv6, onesSum, protocols } from '../unit/relay/frames.ts';
+import { macToBytes, parseMac } from '../../../src/domain/mac-address.ts';
+import { arp, ethernet, ipv4, ipv6, onesSum, protocols } from '../relay/frames.ts';
 
 /** Frames that a protocol stack would act on: their checksums are right, and they are to any group or address. */
 

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ApiClient } from '../../src/client/client.ts';
-import { unlimited, type PortProfile } from '../../src/domain/port-profile.ts';
-import { parseProfileKey, profileKey } from '../../src/domain/profile-ref.ts';
-import { profile as web } from '../unit/bridge/network.ts';
+import { ApiClient } from '../../../src/client/client.ts';
+import { unlimited, type PortProfile } from '../../../src/domain/port-profile.ts';
+import { parseProfileKey, profileKey } from '../../../src/domain/profile-ref.ts';
+import { profile as web } from '../bridge/network.ts';
 import { mac, vsiId, type Wires } from './lldpad-harness.ts';
 
 /** With a manager id that libvirt could give. */

@@ -1,11 +1,11 @@
-import { macFromBytes, type MacAddress } from '../../src/domain/mac-address.ts';
-import type { KernelLab } from '../../src/lab/kernel-lab.ts';
-import { hosts, mirrorPort, networkPort, type HostName } from '../../src/lab/scenario.ts';
-import { collectorLink, peerLink } from '../../src/lab/topology.ts';
-import { interfaceAddress } from '../../src/linux/net/interfaces.ts';
-import { inNamespace } from '../../src/linux/net/namespace.ts';
-import { PacketSocket } from '../../src/linux/net/packet-socket.ts';
-import { plain } from '../unit/relay/frames.ts';
+import { macFromBytes, type MacAddress } from '../../../src/domain/mac-address.ts';
+import type { KernelLab } from '../../../src/lab/kernel-lab.ts';
+import { hosts, mirrorPort, networkPort, type HostName } from '../../../src/lab/scenario.ts';
+import { collectorLink, peerLink } from '../../../src/lab/topology.ts';
+import { interfaceAddress } from '../../../src/linux/net/interfaces.ts';
+import { inNamespace } from '../../../src/linux/net/namespace.ts';
+import { PacketSocket } from '../../../src/linux/net/packet-socket.ts';
+import { plain } from '../relay/frames.ts';
 import { until } from './kit.ts';
 
 /** A frame of the tests' own that arrived: its text, addresses, tag (802.1Q TCI), length, and the kernel's time stamp. */

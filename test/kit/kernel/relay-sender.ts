@@ -1,4 +1,4 @@
-import { PacketSocket } from '../../src/linux/net/packet-socket.ts';
+import { PacketSocket } from '../../../src/linux/net/packet-socket.ts';
 
 /**
  * Sends numbered frames at a steady pace: node relay-sender.ts INTERFACE COUNT INTERVAL-NS FRAME-IN-HEX. The number is

@@ -7,8 +7,8 @@ import {
   deleteNamespace,
   namespaceExists,
   nsenter,
-} from '../../src/linux/net/namespace.ts';
-import { run } from '../../src/linux/run.ts';
+} from '../../../src/linux/net/namespace.ts';
+import { run } from '../../../src/linux/run.ts';
 
 /** What daemons keep for a whole machine, by where each host has its own. */
 const ownDirectories = {

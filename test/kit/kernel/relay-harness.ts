@@ -5,18 +5,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { VsiId } from '../../src/domain/vsi-id.ts';
+import type { VsiId } from '../../../src/domain/vsi-id.ts';
 import {
   createQuietNamespace,
   deleteNamespace,
   inNamespace,
   nsenter,
-} from '../../src/linux/net/namespace.ts';
-import { PacketSocket } from '../../src/linux/net/packet-socket.ts';
-import { ip, run } from '../../src/linux/run.ts';
-import { EbpfRelay } from '../../src/relay/ebpf/relay.ts';
-import { hostProtocols, type RelayState } from '../../src/relay/contract/relay.ts';
-import { plain } from '../unit/relay/frames.ts';
+} from '../../../src/linux/net/namespace.ts';
+import { PacketSocket } from '../../../src/linux/net/packet-socket.ts';
+import { ip, run } from '../../../src/linux/run.ts';
+import { EbpfRelay } from '../../../src/relay/ebpf/relay.ts';
+import { hostProtocols, type RelayState } from '../../../src/relay/contract/relay.ts';
+import { plain } from '../relay/frames.ts';
 import { sendSuperFrame } from './super-frame.ts';
 
 const sender = fileURLToPath(new URL('relay-sender.ts', import.meta.url));

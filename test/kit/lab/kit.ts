@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { policyOf, type PortProfile } from '../../src/domain/port-profile.ts';
-import type { KernelLab } from '../../src/lab/kernel-lab.ts';
-import type { LabOptions, VmKind } from '../../src/lab/lab.ts';
-import { vms, type LabVmPlan } from '../../src/lab/scenario.ts';
-import { listNamespaces, nsenter } from '../../src/linux/net/namespace.ts';
-import { run } from '../../src/linux/run.ts';
-import { hairpin } from '../unit/cli/hairpin.ts';
+import { policyOf, type PortProfile } from '../../../src/domain/port-profile.ts';
+import type { KernelLab } from '../../../src/lab/kernel-lab.ts';
+import type { LabOptions, VmKind } from '../../../src/lab/lab.ts';
+import { vms, type LabVmPlan } from '../../../src/lab/scenario.ts';
+import { listNamespaces, nsenter } from '../../../src/linux/net/namespace.ts';
+import { run } from '../../../src/linux/run.ts';
+import { hairpin } from '../cli/hairpin.ts';
 import type { KernelView } from './kernel-view.ts';
 
 export function labOptions(id: string, vmKind: VmKind = 'netns'): LabOptions {

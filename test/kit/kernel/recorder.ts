@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
-import { BpfObject, MappedArray, notGso, TestRun, type Gso } from '../../src/linux/bpf/library.ts';
-import type { Emission } from '../../src/relay/reference/relay.ts';
+import { interfaceIndex } from '../../../src/linux/net/interfaces.ts';
+import { BpfObject, MappedArray, notGso, TestRun, type Gso } from '../../../src/linux/bpf/library.ts';
+import type { Emission } from '../../../src/relay/reference/relay.ts';
 import type { KernelSwitch } from './relay-harness.ts';
 
-const objectFile = fileURLToPath(new URL('../../bpf/relay-record.bpf.o', import.meta.url));
+const objectFile = fileURLToPath(new URL('../../../bpf/relay-record.bpf.o', import.meta.url));
 const emissionSize = 2048; // struct emission of bpf/record.h
 const mostEmissions = 128;
 const frameOffset = 16;

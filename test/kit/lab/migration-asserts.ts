@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { Moment, Strategy } from '../../src/domain/migration.ts';
-import type { MigrationRun } from '../../src/lab/migrate.ts';
-import { hosts } from '../../src/lab/scenario.ts';
+import type { Moment, Strategy } from '../../../src/domain/migration.ts';
+import type { MigrationRun } from '../../../src/lab/migrate.ts';
+import { hosts } from '../../../src/lab/scenario.ts';
 
 /** The moments that every report has, and what follows what. */
 const chains = {

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { callLocal } from '../../src/local/socket-server.ts';
-import type { ShownBridge, ShownPort } from '../../src/bridge/control/show.ts';
-import { Processes } from '../../src/lab/processes.ts';
-import { libc } from '../../src/linux/libc.ts';
+import { callLocal } from '../../../src/local/socket-server.ts';
+import type { ShownBridge, ShownPort } from '../../../src/bridge/control/show.ts';
+import { Processes } from '../../../src/lab/processes.ts';
+import { libc } from '../../../src/linux/libc.ts';
 
 const detached = 2; // MNT_DETACH
 
