@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { limits } from '../domain/limits.ts';
 import { parseTypeId, parseTypeVersion, type ProfileRef } from '../domain/profile-ref.ts';
 import { unmarked, type PortProfile, type StormLimit } from '../domain/port-profile.ts';
 import type { Vid } from '../domain/vid.ts';
@@ -11,14 +12,18 @@ const mirror = strict({
   session: name,
   direction: direction.default('both'),
   filter: optional(accessList),
-  truncate: optional(z.int().min(14).max(65_535)).meta({ description: 'octets' }),
-  sample: optional(z.int().min(2).max(1_000_000)).meta({ description: '1 of so many' }),
+  truncate: optional(z.int().min(limits.truncate.least).max(limits.truncate.most)).meta({
+    description: 'octets',
+  }),
+  sample: optional(z.int().min(limits.sample.least).max(limits.sample.most)).meta({
+    description: '1 of so many',
+  }),
 });
 
 const stormLimit = z.codec(
   strict({
-    framesPerSecond: z.int().min(1).max(100_000_000),
-    burst: optional(z.int().min(1).max(100_000_000)).meta({
+    framesPerSecond: z.int().min(1).max(limits.mostStorm),
+    burst: optional(z.int().min(1).max(limits.mostStorm)).meta({
       description: "frames; default a second's worth",
     }),
   }),
@@ -65,7 +70,7 @@ const guards = strict({
 const trunk = z.codec(
   z
     .array(vlan)
-    .max(16)
+    .max(limits.trunk)
     .refine((vlans) => new Set(vlans).size === vlans.length, 'has a VLAN twice; each once would be right'),
   z.custom<readonly Vid[]>(),
   { decode: (vlans) => vlans.toSorted((a, b) => a - b), encode: (vlans) => [...vlans] },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { associations, type Association } from '../domain/association.ts';
+import { limits } from '../domain/limits.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { Timestamp } from '../domain/migration.ts';
 import type { ProfileKey } from '../domain/profile-ref.ts';
@@ -57,8 +58,8 @@ const spec = {
   vsiId,
   name: title,
   tenant: name,
-  macs: z.array(mac).min(1).max(64).refine(eachOnce, addressTwice),
-  ips: optional(z.array(ipAddress).max(64).refine(eachOnce, addressTwice)),
+  macs: z.array(mac).min(1).max(limits.addresses).refine(eachOnce, addressTwice),
+  ips: optional(z.array(ipAddress).max(limits.ips).refine(eachOnce, addressTwice)),
   profile,
   hosts: optional(z.array(systemName).max(1000)),
 };

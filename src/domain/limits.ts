@@ -1,4 +1,7 @@
-/** What no driver holds more of. Every driver holds as much, but for what its capabilities say: a state that one accepts, all accept. */
+/**
+ * What the API takes of a port profile, a VSI or a tenant, and what every relay holds: nobody can write what no bridge would
+ * take. A relay may hold less of some, and says so in its capabilities.
+ */
 export const limits = {
   rules: 1024,
   /** named sets of one access list */
@@ -13,6 +16,16 @@ export const limits = {
   labelOctets: 255,
   nameOctets: 63,
   portNameOctets: 15,
+  /** bits per second */
+  rate: { least: 8000, most: 1e12 },
+  /** octets of a token bucket */
+  mostBurst: 2 ** 31 - 1,
+  /** of one kind of frames, a second and at once */
+  mostStorm: 100_000_000,
+  /** octets that a mirror keeps of a frame: its Ethernet header at least */
+  truncate: { least: 14, most: 65_535 },
+  /** a mirror's one of so many */
+  sample: { least: 2, most: 1_000_000 },
 } as const;
 
 export const octets = (text: string) => Buffer.byteLength(text);

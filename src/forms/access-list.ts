@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { limits } from '../domain/limits.ts';
 import type { AccessList } from '../domain/port-profile.ts';
 import {
   addressMatch,
@@ -62,11 +63,22 @@ function familyOf(address: string): number {
   return address.includes(':') ? 0x86dd : 0x0800;
 }
 
+const sets = z
+  .record(name, z.array(prefix).min(1).max(limits.prefixes))
+  .refine(
+    (sets) => Object.keys(sets).length <= limits.sets,
+    `has too many sets; at most ${limits.sets} would be right`,
+  )
+  .refine(
+    (sets) => Object.values(sets).reduce((sum, prefixes) => sum + prefixes.length, 0) <= limits.allPrefixes,
+    `has too many prefixes in all its sets; at most ${limits.allPrefixes} would be right`,
+  );
+
 /** {rules, otherwise, sets?: {name: [prefix, …]}}; a rule names a set as "@name" */
 export const accessList = strict({
-  rules: z.array(accessRule).max(10_000).default([]),
+  rules: z.array(accessRule).max(limits.rules).default([]),
   otherwise: z.enum(['allow', 'deny']).default('allow'),
-  sets: optional(z.record(name, z.array(prefix).min(1).max(10_000))),
+  sets: optional(sets),
 }).superRefine(({ rules, sets = {} }, context) => {
   rules.forEach((rule, i) => {
     for (const field of ['source', 'destination'] as const) {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { limits } from '../domain/limits.ts';
 import type { RateLimit, Rates } from '../domain/port-profile.ts';
 import { optional, strict } from './strict.ts';
 
 const leastBurst = 16 * 1024;
-const mostBurst = 2 ** 31 - 1;
 const secondsWorth = 1;
 
 /**
@@ -11,15 +11,19 @@ const secondsWorth = 1;
  * twice as long each time it fails again, and has to find in the bucket what it left there. `hairpin bench relay` measures it.
  */
 function defaultBurst(max: number): number {
-  return Math.min(mostBurst, Math.max(leastBurst, Math.ceil((max / 8) * secondsWorth)));
+  return Math.min(limits.mostBurst, Math.max(leastBurst, Math.ceil((max / 8) * secondsWorth)));
 }
 
-export const bitRate = z.int().min(8000).max(1e12).meta({ description: 'bits per second' });
+export const bitRate = z
+  .int()
+  .min(limits.rate.least)
+  .max(limits.rate.most)
+  .meta({ description: 'bits per second' });
 
 const rateLimit = z.codec(
   strict({
     max: bitRate,
-    burst: optional(z.int().min(1518).max(mostBurst)).meta({
+    burst: optional(z.int().min(1518).max(limits.mostBurst)).meta({
       description:
         "octets that may come at once after a pause; default a second's worth of max, from 16384 to 2147483647",
     }),

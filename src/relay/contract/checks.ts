@@ -26,7 +26,8 @@ export function checkTenants(tenants: RelayState['tenants']): void {
   for (const [name, { rate, guaranteed }] of tenants) {
     checkName(name, 'tenant');
     checkRates(rate, `tenant ${name}: rate`);
-    if (guaranteed !== null) checkNumber(guaranteed, 8000, 2 ** 40, `tenant ${name}: guaranteed rate`);
+    if (guaranteed !== null)
+      checkNumber(guaranteed, limits.rate.least, limits.rate.most, `tenant ${name}: guaranteed rate`);
   }
 }
 
@@ -36,7 +37,8 @@ function checkPorts(ports: RelayState['ports']): void {
     if (!name || octets(name) > limits.portNameOctets || name.includes('\0'))
       throw new RelayError(`port "${name}": an interface name has 1 to ${limits.portNameOctets} octets`);
     if (port.kind !== 'mirror') {
-      if (port.shaper !== undefined) checkNumber(port.shaper, 8000, 2 ** 40, `port ${name}: shaper`);
+      if (port.shaper !== undefined)
+        checkNumber(port.shaper, limits.rate.least, limits.rate.most, `port ${name}: shaper`);
       if (port.shaper && port.peerDelivery)
         throw new RelayError(
           `port ${name}: a shaper queues what peer delivery lets past it; have one or the other`,

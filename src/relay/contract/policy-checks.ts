@@ -11,8 +11,8 @@ export function checkPolicy(policy: Policy, where: string): void {
   checkName(policy.tenant, `${where}: tenant`);
   checkRates(rate, `${where}: rate`);
   for (const [kind, { framesPerSecond, burst }] of Object.entries(storm)) {
-    checkNumber(framesPerSecond, 1, 1e8, `${where}: storm ${kind}: frames per second`);
-    checkNumber(burst, 1, 1e8, `${where}: storm ${kind}: burst`);
+    checkNumber(framesPerSecond, 1, limits.mostStorm, `${where}: storm ${kind}: frames per second`);
+    checkNumber(burst, 1, limits.mostStorm, `${where}: storm ${kind}: burst`);
   }
   checkAccessList(accessList, where);
   if (marking.dscp !== 'trust') checkNumber(marking.dscp, 0, 63, `${where}: marking: DSCP`);
@@ -21,14 +21,16 @@ export function checkPolicy(policy: Policy, where: string): void {
   if (!mirror) return;
   checkName(mirror.session, `${where}: mirror session`);
   if (mirror.filter) checkAccessList(mirror.filter, `${where}: mirror filter`);
-  if (mirror.truncate !== undefined) checkNumber(mirror.truncate, 14, 65_535, `${where}: mirror truncate`);
-  if (mirror.sample !== undefined) checkNumber(mirror.sample, 2, 1e6, `${where}: mirror sample`);
+  if (mirror.truncate !== undefined)
+    checkNumber(mirror.truncate, limits.truncate.least, limits.truncate.most, `${where}: mirror truncate`);
+  if (mirror.sample !== undefined)
+    checkNumber(mirror.sample, limits.sample.least, limits.sample.most, `${where}: mirror sample`);
 }
 
 export function checkRates(rates: Rates, where: string): void {
   for (const [direction, { max, burst }] of Object.entries(rates)) {
-    checkNumber(max, 8000, 2 ** 40, `${where} ${direction}: max`);
-    checkNumber(burst, 1, 2 ** 32, `${where} ${direction}: burst`);
+    checkNumber(max, limits.rate.least, limits.rate.most, `${where} ${direction}: max`);
+    checkNumber(burst, 1, limits.mostBurst, `${where} ${direction}: burst`);
   }
 }
 

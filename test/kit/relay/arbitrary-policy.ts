@@ -1,3 +1,4 @@
+import { limits } from '../../../src/domain/limits.ts';
 import * as fc from 'fast-check';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import type {
@@ -149,7 +150,10 @@ function accessList(most: number): fc.Arbitrary<AccessList> {
 }
 
 const limit: fc.Arbitrary<RateLimit> = fc.oneof(
-  record({ max: fc.integer({ min: 8000, max: 2 ** 40 }), burst: fc.integer({ min: 1, max: 2 ** 24 }) }),
+  record({
+    max: fc.integer({ min: limits.rate.least, max: limits.rate.most }),
+    burst: fc.integer({ min: 1, max: 2 ** 24 }),
+  }),
   record({ max: fc.constantFrom(8000, 1_000_000), burst: fc.constantFrom(1, 60, 200) }),
 );
 export const rates = some<{ 'from-vm': RateLimit; 'to-vm': RateLimit }>(

@@ -15,6 +15,9 @@ import {
 } from '../../../src/domain/port-profile.ts';
 import { parseManagerId } from '../../../src/domain/manager-id.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
+import { limits } from '../../../src/domain/limits.ts';
+import { idOf, macOf } from '../../kit/relay/states.ts';
+import { largestProfile } from '../../kit/relay/largest.ts';
 import { checkRates } from '../../../src/relay/contract/policy-checks.ts';
 
 const line = (schema: z.ZodType, input: unknown) => {
@@ -26,6 +29,60 @@ const line = (schema: z.ZodType, input: unknown) => {
 const web = { managerId: 'dc1', typeId: 17, typeVersion: 1, name: 'web', tenant: 'acme', vlan: 10 };
 const withRule = (rule: object) => ({ ...web, accessList: { rules: [{ action: 'deny', ...rule }] } });
 const withRate = (rate: object) => ({ ...web, rate: { toVm: rate } });
+
+describe('what no relay holds', () => {
+  const { rate, storm, accessList, mirror } = largestProfile as Record<string, Record<string, any>>;
+  const more = (key: string, value: unknown) => line(profileSchema, { ...largestProfile, [key]: value });
+
+  it('is refused of a profile, where the most that one holds is taken', () => {
+    assert.ok(profileSchema.safeParse(largestProfile).success);
+    const { rules, sets } = accessList!;
+    const list = (change: object) => more('accessList', { ...accessList, ...change });
+    const refused = [
+      list({ rules: [...rules, rules[0]] }),
+      list({
+        rules: [],
+        sets: Object.fromEntries(Array.from({ length: 257 }, (_, i) => [`s${i}`, ['10.0.0.1']])),
+      }),
+      list({ sets: { ...sets, [Object.keys(sets)[0]!]: [...sets[Object.keys(sets)[0]!], '10.0.0.1'] } }),
+      list({ rules: [], sets: { large: Array.from({ length: limits.prefixes + 1 }, () => '10.0.0.1') } }),
+      more('trunk', [...(largestProfile['trunk'] as number[]), 1]),
+      more('rate', { fromVm: { ...rate!['fromVm'], max: limits.rate.most + 1 } }),
+      more('rate', { fromVm: { ...rate!['fromVm'], burst: limits.mostBurst + 1 } }),
+      more('storm', { broadcast: { ...storm!['broadcast'], burst: limits.mostStorm + 1 } }),
+      more('mirror', { ...mirror, truncate: limits.truncate.most + 1 }),
+      more('mirror', { ...mirror, sample: limits.sample.most + 1 }),
+      more('tenant', 't'.repeat(limits.nameOctets + 1)),
+    ];
+    assert.deepEqual(refused, [
+      'accessList.rules: is a list of 1025; at most 1024 entries would be right',
+      'accessList.sets: has too many sets; at most 256 would be right',
+      'accessList.sets: has too many prefixes in all its sets; at most 16384 would be right',
+      'accessList.sets.large: is a list of 1025; at most 1024 entries would be right',
+      'trunk: is a list of 17; at most 16 entries would be right',
+      'rate.fromVm.max: is 1000000000001; at most 1000000000000 would be right',
+      'rate.fromVm.burst: is 2147483648; at most 2147483647 would be right',
+      'storm.broadcast.burst: is 100000001; at most 100000000 would be right',
+      'mirror.truncate: is 65536; at most 65535 would be right',
+      'mirror.sample: is 1000001; at most 1000000 would be right',
+      `tenant: "${'t'.repeat(64)}" is not a name; up to 63 letters, digits, ".", "_" and "-" are, like rack1-a`,
+    ]);
+  });
+
+  it('is refused of a VSI', () => {
+    const macs = Array.from({ length: limits.addresses + 1 }, (_, i) => macOf(i));
+    const ips = Array.from({ length: limits.ips + 1 }, (_, i) => `10.0.0.${i}`);
+    const spec = { vsiId: idOf(1), name: 'web-1', tenant: 'acme', macs: [macOf(1)], profile: 'dc1/17/1' };
+    assert.equal(
+      line(vsiSpecSchema, { ...spec, macs }),
+      'macs: is a list of 65; at most 64 entries would be right',
+    );
+    assert.equal(
+      line(vsiSpecSchema, { ...spec, ips }),
+      'ips: is a list of 65; at most 64 entries would be right',
+    );
+  });
+});
 
 describe('a profile', () => {
   it('has defaults that let everything pass but what no VM has to send', () => {

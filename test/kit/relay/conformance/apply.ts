@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { describe, it } from 'node:test';
+import { limits } from '../../../../src/domain/limits.ts';
 import { anyState } from '../arbitrary.ts';
 import { broadcast, plain } from '../frames.ts';
-import { at, idOf, network, state, station } from '../states.ts';
+import { largestPolicy, largestTenant } from '../largest.ts';
+import { at, idOf, macOf, network, state, station } from '../states.ts';
 import { a, b, c, outside, ports, type Bench } from './bench.ts';
 
 export function application({ apply, exchange, expect, relay, set }: Bench): void {
@@ -22,7 +24,7 @@ export function application({ apply, exchange, expect, relay, set }: Bench): voi
               vlan: 20,
               rate: {
                 'from-vm': { max: 10_000_000, burst: 1514 },
-                'to-vm': { max: 2 ** 40, burst: 65_536 },
+                'to-vm': { max: limits.rate.most, burst: 65_536 },
               },
               mirror: { session: 'probe', direction: 'to-vm' },
               accessList: {
@@ -55,6 +57,26 @@ export function application({ apply, exchange, expect, relay, set }: Bench): voi
       assert.deepEqual(relay().held(), desired);
       apply(state({ s1: station }));
       assert.deepEqual(relay().held(), state({ s1: station }));
+    });
+
+    it('holds as much of everything as the API takes', () => {
+      const { name, ...tenant } = largestTenant;
+      const { session } = largestPolicy.mirror!;
+      const desired = state(
+        { ...ports, m1: { kind: 'mirror', session } },
+        {
+          1: {
+            active: at('s1', 4094),
+            addresses: Array.from({ length: limits.addresses }, (_, i) => macOf(i)),
+            ips: Array.from({ length: limits.ips }, (_, i) => `2001:db8::${i + 1}`),
+            label: 'l'.repeat(limits.labelOctets),
+            policy: largestPolicy,
+          },
+        },
+        { [name]: tenant },
+      );
+      apply(desired);
+      assert.deepEqual(relay().held(), desired);
     });
 
     it('holds any state, after any other', () => {
