@@ -1,30 +1,40 @@
 import type { Clock } from './clock.ts';
 
-/** Time that passes only when it is told to. */
+interface Waiting {
+  readonly time: number;
+  readonly action: () => void;
+}
+
+/** Time that passes only when it is told to. What is due happens by its time, and in the order of asking where that is one. */
 export class VirtualClock implements Clock {
   #now = 0;
-  readonly #waiting = new Set<{ readonly time: number; readonly action: () => void }>();
+  readonly #waiting: Waiting[] = [];
 
   now(): number {
     return this.#now;
   }
 
   at(time: number, action: () => void): () => void {
-    const entry = { time, action };
-    this.#waiting.add(entry);
-    return () => this.#waiting.delete(entry);
+    const entry = { time: Math.max(time, this.#now), action };
+    let index = this.#waiting.length;
+    while (index > 0 && this.#waiting[index - 1]!.time > entry.time) index--;
+    this.#waiting.splice(index, 0, entry);
+    return () => {
+      const index = this.#waiting.indexOf(entry);
+      if (index >= 0) this.#waiting.splice(index, 1);
+    };
   }
 
   /** Lets `ms` pass; what falls due meanwhile happens at its time. */
   pass(ms: number): void {
-    const end = this.#now + ms;
-    for (;;) {
-      let next: { readonly time: number; readonly action: () => void } | null = null;
-      for (const entry of this.#waiting)
-        if (entry.time <= end && entry.time < (next?.time ?? Infinity)) next = entry;
-      if (!next) break;
-      this.#waiting.delete(next);
-      this.#now = Math.max(this.#now, next.time);
+    this.passUntil(this.#now + ms);
+  }
+
+  /** Lets time pass up to and including `end`. */
+  passUntil(end: number): void {
+    for (let next = this.#waiting[0]; next && next.time <= end; next = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#now = next.time;
       next.action();
     }
     this.#now = end;

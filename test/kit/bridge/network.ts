@@ -30,7 +30,7 @@ import {
   type RelayState,
 } from '../../../src/relay/contract/relay.ts';
 import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
-import { VirtualClock } from '../protocol/simulated-link.ts';
+import { VirtualClock } from '../../../src/base/virtual-clock.ts';
 
 export const profile: PortProfile = {
   ref: parseProfileKey('dc1/17/1'),
@@ -186,7 +186,7 @@ export class TestNetwork {
 
   /** Lets time pass. */
   pass(ms: number): void {
-    this.time.runUntil(this.time.now + ms);
+    this.time.pass(ms);
   }
 
   /** Another agent takes the place of the bridge's, which was killed; without what it kept, if that is lost. */
@@ -202,7 +202,7 @@ export class TestNetwork {
       kind,
       vm: 'web1',
       macs: web1.macs,
-      at: Math.round(this.time.now * 1000),
+      at: Math.round(this.time.now() * 1000),
     });
     for (let turn = 0; turn < 10; turn++) {
       await Promise.resolve();
@@ -258,13 +258,13 @@ export class TestNetwork {
   }
 
   nanoseconds(): bigint {
-    return BigInt(Math.round((this.time.now + 1) * 1e6));
+    return BigInt(Math.round((this.time.now() + 1) * 1e6));
   }
 
   /** What is killed has no timers any more. */
   #clock(lives: () => boolean): Clock {
     return {
-      now: () => this.time.now,
+      now: () => this.time.now(),
       at: (time, action) => {
         let cancelled = false;
         this.time.at(time, () => cancelled || !lives() || action());
@@ -278,7 +278,7 @@ export class TestNetwork {
       name: 'sw',
       evb,
       limits: { vsis: 16, filterEntries: 4 },
-      firstSequence: 1 + Math.round(this.time.now),
+      firstSequence: 1 + Math.round(this.time.now()),
       links: (['p1', 'p2'] as const).map((name) => this.#link(name, () => agent === this.bridge, this.#hold)),
       otherPorts: this.#otherPorts,
       linkOf: () => 'up',
@@ -288,7 +288,7 @@ export class TestNetwork {
       ...(this.keys && { signing: new Keyring(1, this.keys) }),
       stations: new Stations(this.#met, (met) => void (this.#met = new Map(met))),
       clock: this.#clock(() => agent === this.bridge),
-      timestamp: () => Math.round(this.time.now * 1000),
+      timestamp: () => Math.round(this.time.now() * 1000),
       stampOf: (ns) => Number(ns / 1000n),
       report: (report) => this.reports.push(report),
       changed: () => {},
@@ -307,7 +307,7 @@ export class TestNetwork {
       secondStation: 'down',
       host: this.hosts[name],
       send: (bytes) => {
-        if (lives()) this.time.at(this.time.now + linkDelay, () => this.stations[name].receive(bytes));
+        if (lives()) this.time.at(this.time.now() + linkDelay, () => this.stations[name].receive(bytes));
       },
     };
   }
@@ -339,12 +339,12 @@ export class TestNetwork {
         name: 'up0',
         mac: parseMac(`02:00:00:00:02:0${number}`),
         send: (bytes) =>
-          this.time.at(this.time.now + linkDelay, () => {
+          this.time.at(this.time.now() + linkDelay, () => {
             if (this.listening) this.bridge.receive(port, bytes);
           }),
       },
       clock: this.#clock(() => true),
-      timestamp: () => Math.round(this.time.now * 1000),
+      timestamp: () => Math.round(this.time.now() * 1000),
       vsisOf: () => [{ vsiId: web1.vsiId, macs: web1.macs, profile: profile.ref }],
       report: (report) => this.reports.push(report),
       remember: () => {},

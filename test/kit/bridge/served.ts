@@ -15,7 +15,7 @@ export async function servedBridge(socket: string, settings: PortProfile = profi
     relay: network.relay,
     directory: network.directory,
     mtuOf: () => 1500,
-    now: () => network.time.now,
+    now: () => network.time.now(),
     stampOf: (ns) => Number(ns / 1000n),
   });
   return { network, control, [Symbol.dispose]: () => control.close() };

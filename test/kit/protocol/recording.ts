@@ -15,7 +15,8 @@ import type { VsiDescription } from '../../../src/protocol/vdp/station.ts';
 import { bridgePort, evb, filled, stationMac, stationPort, vmMac, vsi } from './fixtures.ts';
 import { Peer, stationEvb } from './peer.ts';
 import { writePcap, type TimedFrame } from './pcap.ts';
-import { Chance, End, SimulatedLink, VirtualClock } from './simulated-link.ts';
+import { Chance, End, SimulatedLink } from './simulated-link.ts';
+import { VirtualClock } from '../../../src/base/virtual-clock.ts';
 
 /** A manager id that both dialects can say. */
 const profile = parseProfileKey('0x0c/17/1');
@@ -38,7 +39,7 @@ class Recording {
     this.#bridge = new End(link, bridgePort(signed(1)), (output) => this.#decide(output));
     this.#station = new End(link, stationPort(signed(2)), () => {});
     const recorded = (to: (frame: Uint8Array) => void) => (frame: Uint8Array) => {
-      this.frames.push({ at: this.#clock.now, octets: frame });
+      this.frames.push({ at: this.#clock.now(), octets: frame });
       to(frame);
     };
     this.#bridge.deliver = recorded((frame) => this.#station.do((m, now) => m.receive(frame, now)));
@@ -49,7 +50,7 @@ class Recording {
   }
 
   pass(ms: number): void {
-    this.#clock.runUntil(this.#clock.now + ms);
+    this.#clock.pass(ms);
   }
 
   ask(description: VsiDescription, mode: VdpMode, verdict: Verdict = accept): void {

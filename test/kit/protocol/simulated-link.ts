@@ -1,3 +1,5 @@
+import { VirtualClock } from '../../../src/base/virtual-clock.ts';
+
 /** A source of chance that gives the same numbers for the same seed (mulberry32). */
 export class Chance {
   #state: number;
@@ -25,30 +27,6 @@ export class Chance {
 
   pick<T>(values: readonly T[]): T {
     return values[this.below(values.length)]!;
-  }
-}
-
-/** Virtual time in ms: actions run in order of their time, and of their making where that is equal. */
-export class VirtualClock {
-  now = 0;
-  #made = 0;
-  readonly #actions: { at: number; made: number; action: () => void }[] = [];
-
-  at(at: number, action: () => void): void {
-    const entry = { at: Math.max(at, this.now), made: this.#made++, action };
-    let index = this.#actions.length;
-    while (index > 0 && this.#actions[index - 1]!.at > entry.at) index--;
-    this.#actions.splice(index, 0, entry);
-  }
-
-  /** Runs all that is due up to and including `end`. */
-  runUntil(end: number): void {
-    for (let next = this.#actions[0]; next && next.at <= end; next = this.#actions[0]) {
-      this.#actions.shift();
-      this.now = next.at;
-      next.action();
-    }
-    this.now = end;
   }
 }
 
@@ -91,7 +69,7 @@ export class End<Output extends Sends, M extends Machine<Output>> {
 
   do(step: (machine: M, now: number) => Output[]): void {
     if (this.#stopped) return;
-    for (const output of step(this.machine, this.#link.clock.now)) {
+    for (const output of step(this.machine, this.#link.clock.now())) {
       if (output.kind === 'send' && 'frame' in output) {
         if (!this.isMute) this.#link.carry(output.frame, this.deliver);
       } else this.#handle(output as Exclude<Output, { kind: 'send' }>);
@@ -133,7 +111,7 @@ export class SimulatedLink {
     const copies = this.#chance.next() < duplication ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       if (this.#chance.next() < loss) continue;
-      const at = this.clock.now + this.#chance.between(...delay);
+      const at = this.clock.now() + this.#chance.between(...delay);
       this.clock.at(at, () => {
         if (!this.up) return;
         this.carried++;

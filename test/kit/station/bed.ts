@@ -8,7 +8,7 @@ import type { Verdict } from '../../../src/protocol/vdp/bridge.ts';
 import { StationAgent, type Outcome, type StationVsi, type Taps } from '../../../src/station/agent.ts';
 import { bridgePort, evb, profile, stationMac, vmMac, vsiId } from '../protocol/fixtures.ts';
 import { see } from '../protocol/peer.ts';
-import { VirtualClock } from '../protocol/simulated-link.ts';
+import { VirtualClock } from '../../../src/base/virtual-clock.ts';
 
 /** A station agent at a bridge that grants what `verdict` lets it, on a virtual clock. */
 export class Bed {
@@ -29,7 +29,7 @@ export class Bed {
 
   constructor(options: { readonly bridge?: Partial<BridgePortOptions>; readonly taps?: Taps } = {}) {
     const clock: Clock = {
-      now: () => this.time.now,
+      now: () => this.time.now(),
       at: (time, action) => {
         let cancelled = false;
         this.time.at(time, () => cancelled || action());
@@ -46,11 +46,11 @@ export class Bed {
         mac: stationMac,
         send: (frame) => {
           this.#note(frame);
-          this.time.at(this.time.now + 0.05, () => this.bridge.receive(frame));
+          this.time.at(this.time.now() + 0.05, () => this.bridge.receive(frame));
         },
       },
       clock,
-      timestamp: () => Math.round(this.time.now * 1000),
+      timestamp: () => Math.round(this.time.now() * 1000),
       vsisOf: (macs) => this.known(macs),
       report: ({ moment, reason }: MigrationReport) =>
         void this.reports.push(reason === undefined ? moment : `${moment}: ${reason}`),
@@ -64,7 +64,7 @@ export class Bed {
   }
 
   pass(ms: number): void {
-    this.time.runUntil(this.time.now + ms);
+    this.time.pass(ms);
   }
 
   event(
@@ -95,7 +95,7 @@ export class Bed {
   }
 
   #atBridge(output: BridgePortOutput): void {
-    if (output.kind === 'send') this.time.at(this.time.now + 0.05, () => this.agent.receive(output.frame));
+    if (output.kind === 'send') this.time.at(this.time.now() + 0.05, () => this.agent.receive(output.frame));
     else if (output.kind === 'request')
       this.bridge.do((machine, now) => machine.answer(output.token, this.verdict(number(output.vsiId)), now));
   }

@@ -41,7 +41,7 @@ function told({ network }: Peers, start: number): number[] {
 test("a signed station's stop flips at once, and the destination's ASSOCIATE confirms it", async (t) => {
   const peers = await prepared(t, 'signed');
   const { network } = peers;
-  const start = network.time.now;
+  const start = network.time.now();
   peers.ask('p1', 'associate', { suspended: true });
   assert.equal(where(peers), 'active p2, released p1, provisional');
   assert.deepEqual(network.hears(), ['p2'], 'frames to the VM wait for it there');
@@ -66,7 +66,7 @@ test('a VM that goes on at its source takes its flip back: one write, the networ
   network.pass(50);
   for (let i = 0; i < 3; i++) network.hears();
   network.relay.announced.length = 0;
-  const start = network.time.now;
+  const start = network.time.now();
   peers.ask('p1', 'associate', { suspended: false });
   assert.equal(where(peers), 'active p1, armed p2');
   assert.equal(network.speaks('p1'), true);

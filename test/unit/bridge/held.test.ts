@@ -12,10 +12,10 @@ test('a VM goes on when its station is heard no more: its VSI is held, and shown
   network.pass(600_000);
   assert.equal(network.speaks('p1'), true);
   assert.deepEqual(network.hears(), ['p1']);
-  const status = new Whereabouts('sw').of(web1.vsiId, network.bridge, network.time.now * 1000);
+  const status = new Whereabouts('sw').of(web1.vsiId, network.bridge, network.time.now() * 1000);
   assert.equal(status?.association, 'associated');
   assert.ok(status?.held !== undefined);
-  const ago = network.time.now * 1000 - status.held;
+  const ago = network.time.now() * 1000 - status.held;
   assert.ok(ago > 500e6 && ago < 600e6, `held for ${ago} µs`);
   assert.ok(network.logged.some((line) => /is held: its station keeps it alive no more/.test(line)));
 });
@@ -30,7 +30,7 @@ test('when its station is heard again it is kept alive as before, without a gap'
     network.pass(1000);
     assert.equal(network.speaks('p1'), true);
   }
-  const status = new Whereabouts('sw').of(web1.vsiId, network.bridge, network.time.now * 1000);
+  const status = new Whereabouts('sw').of(web1.vsiId, network.bridge, network.time.now() * 1000);
   assert.deepEqual([status?.association, status?.held], ['associated', undefined]);
 });
 

@@ -4,7 +4,7 @@ import { NetworkAnnouncer, type Saying, type Told } from '../../../src/bridge/co
 import { Moves } from '../../../src/bridge/core/moves.ts';
 import { parseVid, type Vid } from '../../../src/domain/vid.ts';
 import type { VsiId } from '../../../src/domain/vsi-id.ts';
-import { VirtualClock } from '../../kit/protocol/simulated-link.ts';
+import { VirtualClock } from '../../../src/base/virtual-clock.ts';
 import { idOf } from '../../kit/relay/states.ts';
 
 const vlans = [10, 20].map(parseVid);
@@ -16,7 +16,7 @@ function bench(perSecond = 500) {
   const sent: string[] = [];
   const announcer = new NetworkAnnouncer({
     clock: {
-      now: () => time.now,
+      now: () => time.now(),
       at: (at, action) => {
         let cancelled = false;
         time.at(at, () => cancelled || action());
@@ -31,7 +31,7 @@ function bench(perSecond = 500) {
             frame: Buffer.from(`${parseInt(vsiId.slice(-12), 16)} ${port} ${saying} ${vlan}`),
           }))
         : [],
-    send: ({ frame }) => void sent.push(`${Math.round(time.now)} ${Buffer.from(frame).toString()}`),
+    send: ({ frame }) => void sent.push(`${Math.round(time.now())} ${Buffer.from(frame).toString()}`),
   });
   const flip = (n: number, port: string) => {
     places.set(idOf(n), port);
@@ -43,9 +43,9 @@ function bench(perSecond = 500) {
 test('a flip is told at once and 100 ms later, and its confirmation once more', () => {
   const { time, sent, announcer, flip } = bench();
   flip(1, 'p2');
-  time.runUntil(150);
+  time.passUntil(150);
   announcer.confirmed(idOf(1), 'p2');
-  time.runUntil(10_000);
+  time.passUntil(10_000);
   assert.deepEqual(sent, [
     '0 1 p2 place 10',
     '0 1 p2 place 20',
@@ -60,9 +60,9 @@ test('a flip is told at once and 100 ms later, and its confirmation once more', 
 test('an undo cancels what the destination had to say, and tells of the source', () => {
   const { time, sent, announcer, flip } = bench();
   flip(1, 'p2');
-  time.runUntil(50);
+  time.passUntil(50);
   flip(1, 'p1');
-  time.runUntil(10_000);
+  time.passUntil(10_000);
   assert.deepEqual(
     sent.filter((_, i) => i % 2 === 0),
     ['0 1 p2 place 10', '50 1 p1 place 10', '150 1 p1 place 10'],
@@ -76,7 +76,7 @@ test('nothing is told of a VSI that is not active there any more', () => {
   flip(2, 'p2');
   places.delete(idOf(1));
   announcer.cancel(idOf(2));
-  time.runUntil(10_000);
+  time.passUntil(10_000);
   assert.deepEqual(
     sent.filter((line) => !line.startsWith('0 ')),
     [],
@@ -90,10 +90,10 @@ test('frames are paced, each once in its turn, and flips come first', () => {
   assert.equal(sent.length, 4);
   assert.equal(announcer.waiting, 46);
   flip(99, 'p2');
-  time.runUntil(30);
+  time.passUntil(30);
   const after = (line: string) => line.slice(line.indexOf(' ') + 1);
   assert.deepEqual(sent.slice(4, 6).map(after), ['99 p2 place 10', '99 p2 place 20']);
-  time.runUntil(60_000);
+  time.passUntil(60_000);
   const told = sent.map(after);
   for (let n = 1; n <= 50; n++) assert.equal(told.filter((line) => line === `${n} p1 place 10`).length, 1);
   assert.ok(!told.some((line) => line.endsWith('p1 place 20')), 'in the VLANs that were taken over alone');
@@ -110,7 +110,7 @@ test('a thousand VSIs that flip again and again wait once each', () => {
   const { time, sent, announcer, flip } = bench();
   for (let round = 0; round < 20; round++) for (let n = 1; n <= 1000; n++) flip(n, `p${round % 2}`);
   assert.equal(announcer.waiting, 1000);
-  time.runUntil(60_000);
+  time.passUntil(60_000);
   assert.equal(announcer.waiting, 0);
   assert.ok(sent.length < 20 + 2 * 2000 + 20);
   announcer.stop();

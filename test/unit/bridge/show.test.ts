@@ -9,7 +9,7 @@ import { Peer } from '../../kit/protocol/peer.ts';
 import { outside, TestNetwork, web1 } from '../../kit/bridge/network.ts';
 
 const show = ({ bridge, relay, directory, time }: TestNetwork) =>
-  shown('sw', bridge, relay, new VmNames(bridge, directory), () => 1500, time.now);
+  shown('sw', bridge, relay, new VmNames(bridge, directory), () => 1500, time.now());
 
 test('a bridge shows where each VSI is, in VDP and in the data plane, in the middle of a migration', async () => {
   const network = new TestNetwork();

@@ -14,7 +14,8 @@ import { signingWith } from '../../../src/protocol/signed/control.ts';
 import { interval } from '../../../src/protocol/lldp/transmitter.ts';
 import { vdpModes } from '../../../src/protocol/vdp/association.ts';
 import { bridgePort, evb, filled, stationPort, vsi, vsiId } from '../../kit/protocol/fixtures.ts';
-import { Chance, End, SimulatedLink, VirtualClock, goodLink } from '../../kit/protocol/simulated-link.ts';
+import { Chance, End, SimulatedLink, goodLink } from '../../kit/protocol/simulated-link.ts';
+import { VirtualClock } from '../../../src/base/virtual-clock.ts';
 
 type BridgeEnd = End<BridgePortOutput, BridgePort>;
 type StationEnd = End<StationPortOutput, StationPort>;
@@ -86,14 +87,14 @@ class World {
     this.#bothUp();
     const steps = 5 + chance.below(15);
     for (let i = 0; i < steps; i++) clock.at(chance.between(0, trouble), () => this.#trouble());
-    clock.runUntil(trouble);
+    clock.passUntil(trouble);
     this.#silence();
     link.quality = goodLink;
     this.healed = true;
-    clock.runUntil(clock.now + healing(this.dialect));
+    clock.pass(healing(this.dialect));
     this.requests = 0;
     this.renewals = 0;
-    clock.runUntil(clock.now + quiet(this.dialect));
+    clock.pass(quiet(this.dialect));
   }
 
   associations(): { bridge: Record<string, Association>; station: Record<string, Association> } {
@@ -123,13 +124,13 @@ class World {
     if (dice > 2) return;
     this.bridge.isMute = dice !== 0;
     this.station.isMute = dice !== 1;
-    this.clock.runUntil(trouble + silence);
+    this.clock.passUntil(trouble + silence);
     this.bridge.isMute = this.station.isMute = false;
   }
 
   #mute(end: BridgeEnd | StationEnd): void {
     end.isMute = true;
-    const until = Math.min(this.clock.now + this.chance.between(1, 5_000), trouble);
+    const until = Math.min(this.clock.now() + this.chance.between(1, 5_000), trouble);
     this.clock.at(until, () => (end.isMute = false));
   }
 
@@ -137,7 +138,7 @@ class World {
     this.link.up = false;
     this.bridge.do((machine, now) => machine.linkDown(now));
     this.station.do((machine, now) => machine.linkDown(now));
-    this.clock.at(this.clock.now + this.chance.between(1, 2_000), () => {
+    this.clock.at(this.clock.now() + this.chance.between(1, 2_000), () => {
       this.link.up = true;
       this.#bothUp();
     });
@@ -151,7 +152,7 @@ class World {
     const kept = this.chance.next() < 0.5 ? held : [];
     this.relay.clear();
     for (const { vsiId } of kept) this.relay.set(vsiId, 'held');
-    this.bridge.machine.adopt(kept, this.clock.now);
+    this.bridge.machine.adopt(kept, this.clock.now());
     this.bridge.do((machine, now) => (this.link.up ? machine.linkUp(now) : machine.linkDown(now)));
   }
 
@@ -232,7 +233,7 @@ class World {
     // From at once to beyond the resource wait delay.
     const delay = chance.pick([0, 0, 5, 300, 2_000]);
     if (delay === 0) answer();
-    else clock.at(clock.now + delay, answer);
+    else clock.at(clock.now() + delay, answer);
   }
 }
 
