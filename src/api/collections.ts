@@ -1,14 +1,17 @@
 import type { z } from 'zod';
-import type { Migration } from '../domain/migration.ts';
+import { type Migration, parseMigrationId } from '../domain/migration.ts';
 import type { PortProfile } from '../domain/port-profile.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
 import { parseVsiId } from '../domain/vsi-id.ts';
-import { bridgeSchema, type Bridge } from './bridge.ts';
+import { bridgeSchema } from './bridge.ts';
+import type { Bridge } from '../domain/bridge.ts';
 import { parseName } from '../forms/fields.ts';
-import { migrationSchema, parseMigrationId } from './migration.ts';
+import { migrationSchema } from './migration.ts';
 import { profileSchema } from './profile.ts';
-import { tenantSchema, type Tenant } from './tenant.ts';
-import { vsiSchema, vsiSpecSchema, type Vsi, type VsiSpec } from './vsi.ts';
+import { tenantSchema } from './tenant.ts';
+import type { Tenant } from '../domain/tenant.ts';
+import { vsiSchema, vsiSpecSchema } from './vsi.ts';
+import type { Vsi, VsiSpec } from '../domain/vsi.ts';
 
 /** What the API holds, by collection. */
 export interface Objects {

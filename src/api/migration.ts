@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { Invalid } from '../base/invalid.ts';
 import {
   losses,
   migrationStates,
@@ -8,31 +7,12 @@ import {
   type BridgePort,
   type Losses,
   type Migration,
+  type MigrationReport,
   type Moment,
   type PortCount,
-  type Strategy,
-  type Timestamp,
 } from '../domain/migration.ts';
-import type { VsiId } from '../domain/vsi-id.ts';
 import { name, reason, timestamp, title, vsiId } from '../forms/fields.ts';
 import { optional, strict } from '../forms/strict.ts';
-
-/** One moment of a VSI's migration, as the agent that saw it tells the manager; it need not know the migration's id. */
-export interface MigrationReport {
-  readonly vsiId: VsiId;
-  readonly moment: Moment | 'abort' | 'fail';
-  readonly at: Timestamp;
-  /** the agent */
-  readonly by: string;
-  readonly strategy?: Strategy;
-  readonly source?: BridgePort;
-  readonly destination?: BridgePort;
-  readonly counts?: { readonly source?: PortCount | null; readonly destination?: PortCount | null };
-  /** frames to the VM that this agent has counted as lost */
-  readonly lost?: Losses;
-  /** required for "fail" */
-  readonly reason?: string;
-}
 
 const bridgePort: z.ZodType<BridgePort> = strict({ bridge: name, port: title });
 const frames = z.int().nonnegative();
@@ -104,9 +84,3 @@ export const migrationReportSchema: z.ZodType<MigrationReport> = strict({
     message: 'is missing; a sentence that says why it failed would be right',
   })
   .meta({ id: 'MigrationReport' });
-
-/** A migration's id: numbers from 1. @throws Invalid */
-export function parseMigrationId(value: string): string {
-  if (!/^[1-9]\d{0,11}$/.test(value)) throw new Invalid(`"${value}" is not a migration; a number like 17 is`);
-  return value;
-}

@@ -1,16 +1,9 @@
 import { z } from 'zod';
 import type { TenantLimits } from '../domain/port-profile.ts';
-import type { VlanRange } from '../domain/vlan-range.ts';
+import type { Tenant } from '../domain/tenant.ts';
 import { name, vlanRange } from '../forms/fields.ts';
 import { bitRate, rates } from '../forms/rate.ts';
 import { optional, strict } from '../forms/strict.ts';
-
-/** Who owns port profiles and VSIs, and what all its VSIs on one bridge get together. */
-export interface Tenant extends TenantLimits {
-  readonly name: string;
-  /** the VLANs that its profiles may have; absent: any */
-  readonly vlans?: readonly VlanRange[];
-}
 
 /** {name, vlans?: [100, "200-299"], rate: {fromVm, toVm: {max: bits per second, burst: octets}}, guaranteed: bits per second or null} */
 export const tenantSchema: z.ZodType<Tenant> = strict({

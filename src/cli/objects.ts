@@ -10,7 +10,7 @@ import {
   type WritableName,
 } from '../api/collections.ts';
 import { explainIssues } from '../forms/explain.ts';
-import type { VsiStatus } from '../api/vsi.ts';
+import type { VsiStatus } from '../domain/vsi.ts';
 import { profileKey } from '../domain/profile-ref.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import { readYaml } from './config-file.ts';

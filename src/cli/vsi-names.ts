@@ -1,5 +1,5 @@
 import type { ApiClient } from '../client/client.ts';
-import type { Vsi } from '../api/vsi.ts';
+import type { Vsi } from '../domain/vsi.ts';
 import { parseVsiId, type VsiId } from '../domain/vsi-id.ts';
 import { Failure } from './failure.ts';
 

@@ -1,20 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { Invalid } from '../base/invalid.ts';
-import type { Migration } from '../domain/migration.ts';
+import type { Migration, MigrationReport } from '../domain/migration.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import { ApiError } from './api-error.ts';
 import { backoff } from '../base/backoff.ts';
-import { collections, writeSchemas } from '../api/collections.ts';
-import type { CollectionName, Objects, WritableName, Writes } from '../api/collections.ts';
+import {
+  collections,
+  writeSchemas,
+  type CollectionName,
+  type Objects,
+  type WritableName,
+  type Writes,
+} from '../api/collections.ts';
 import { atRevision, cursorForm, cursorHeader, isCursor, type Cursor } from '../api/cursor.ts';
 import { lineOf, problemsOf } from '../forms/explain.ts';
 import { stationKeysOf, type StationKeys } from '../forms/key-file.ts';
 import { HttpTransport, type HttpAnswer, type HttpRequest } from './http.ts';
-import { migrationReportSchema, migrationSchema, type MigrationReport } from '../api/migration.ts';
+import { migrationReportSchema, migrationSchema } from '../api/migration.ts';
 import { SseParser } from './sse.ts';
 import { readTolerantly } from '../forms/tolerant.ts';
-import { vsiStatusSchema, type VsiStatus } from '../api/vsi.ts';
+import { vsiStatusSchema } from '../api/vsi.ts';
+import type { VsiStatus } from '../domain/vsi.ts';
 
 /** The manager's count of changes; an object's is that of its last change. */
 export type Revision = number;

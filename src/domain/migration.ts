@@ -1,3 +1,4 @@
+import { Invalid } from '../base/invalid.ts';
 import type { VsiId } from './vsi-id.ts';
 
 /** Microseconds since 1970-01-01T00:00:00Z; an integer below 2^53. */
@@ -86,4 +87,27 @@ export interface Migration {
 /** Ended for good: neither the VM nor an agent has anything left to do for it. */
 export function isFinished({ state }: Pick<Migration, 'state'>): boolean {
   return state === 'released' || state === 'aborted' || state === 'failed';
+}
+
+/** One moment of a VSI's migration, as the agent that saw it tells the manager; it need not know the migration's id. */
+export interface MigrationReport {
+  readonly vsiId: VsiId;
+  readonly moment: Moment | 'abort' | 'fail';
+  readonly at: Timestamp;
+  /** the agent */
+  readonly by: string;
+  readonly strategy?: Strategy;
+  readonly source?: BridgePort;
+  readonly destination?: BridgePort;
+  readonly counts?: { readonly source?: PortCount | null; readonly destination?: PortCount | null };
+  /** frames to the VM that this agent has counted as lost */
+  readonly lost?: Losses;
+  /** required for "fail" */
+  readonly reason?: string;
+}
+
+/** A migration's id: numbers from 1. @throws Invalid */
+export function parseMigrationId(value: string): string {
+  if (!/^[1-9]\d{0,11}$/.test(value)) throw new Invalid(`"${value}" is not a migration; a number like 17 is`);
+  return value;
 }

@@ -1,10 +1,9 @@
 import type { FilterInfo } from '../domain/filter-info.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
-import type { Timestamp } from '../domain/migration.ts';
+import type { Timestamp, MigrationReport } from '../domain/migration.ts';
 import type { ProfileRef } from '../domain/profile-ref.ts';
 import { nullVid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
-import type { MigrationReport } from '../api/migration.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
 import { Driver } from '../protocol/driver.ts';
 import type { Clock } from '../base/clock.ts';

@@ -1,5 +1,5 @@
 import type { ApiClient, Listing } from '../client/client.ts';
-import type { VsiSpec } from '../api/vsi.ts';
+import type { VsiSpec } from '../domain/vsi.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
 import type { StationVsi } from './agent.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { socketPathOctets } from '../../base/socket-path.ts';
-import type { Tenant } from '../../api/tenant.ts';
-import type { VsiSpec } from '../../api/vsi.ts';
+import type { Tenant } from '../../domain/tenant.ts';
+import type { VsiSpec } from '../../domain/vsi.ts';
 import type { MacAddress } from '../../domain/mac-address.ts';
 import type { PortProfile } from '../../domain/port-profile.ts';
 import { profileKey } from '../../domain/profile-ref.ts';

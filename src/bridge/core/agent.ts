@@ -1,12 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FilterInfo } from '../../domain/filter-info.ts';
 import { parseMac, type MacAddress } from '../../domain/mac-address.ts';
-import type { BridgePort as PortLocation, PortCount, Timestamp } from '../../domain/migration.ts';
+import type {
+  BridgePort as PortLocation,
+  PortCount,
+  Timestamp,
+  MigrationReport,
+} from '../../domain/migration.ts';
 import { policyOf, type PortProfile, type TenantLimits } from '../../domain/port-profile.ts';
 import { parseProfileKey, profileKey, type ProfileKey, type ProfileRef } from '../../domain/profile-ref.ts';
 import { nullVid, type NullVid, type Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import type { MigrationReport } from '../../api/migration.ts';
 import { defaultPlaceHold } from '../../protocol/gate.ts';
 import { BridgePort, type BridgePortOutput } from '../../protocol/bridge-port.ts';
 import type { SecondStationPolicy } from '../../protocol/adjacency.ts';

@@ -1,4 +1,4 @@
-import type { VsiSpec } from '../../api/vsi.ts';
+import type { VsiSpec } from '../../domain/vsi.ts';
 import type { MacAddress } from '../../domain/mac-address.ts';
 import type { PortProfile } from '../../domain/port-profile.ts';
 import { profileKey, type ProfileKey, type ProfileRef } from '../../domain/profile-ref.ts';

@@ -1,4 +1,4 @@
-import type { MigrationReport } from '../../api/migration.ts';
+import type { MigrationReport } from '../../domain/migration.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type { Relay } from '../../relay/contract/relay.ts';
 import type { BridgeAgent } from '../core/agent.ts';

@@ -1,5 +1,5 @@
-import type { Bridge, Json } from '../../api/bridge.ts';
-import type { VsiStatus } from '../../api/vsi.ts';
+import type { Bridge, Json } from '../../domain/bridge.ts';
+import type { VsiStatus } from '../../domain/vsi.ts';
 import type { Timestamp } from '../../domain/migration.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type { SecondStation } from '../../protocol/adjacency.ts';

@@ -1,5 +1,4 @@
-import type { MacAddress } from '../../domain/mac-address.ts';
-import { macToBytes } from '../../domain/mac-address.ts';
+import { type MacAddress, macToBytes } from '../../domain/mac-address.ts';
 
 /** A host as its frames name it. */
 export interface Endpoint {

@@ -1,6 +1,5 @@
-import { parseCursor, passedThrough, type Cursor } from '../../store/lineage.ts';
+import { parseCursor, passedThrough, type Cursor, type Revision } from '../../store/lineage.ts';
 import type { Store } from '../../store/store.ts';
-import type { Revision } from '../../store/lineage.ts';
 import { acceptedKey } from '../objects/keys.ts';
 
 /** Where a client stands: a cursor, or a mere revision from one that knows of no cursors. */

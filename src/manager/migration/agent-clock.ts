@@ -1,5 +1,4 @@
-import type { MigrationReport } from '../../api/migration.ts';
-import type { Migration, Moment, Timestamp } from '../../domain/migration.ts';
+import type { MigrationReport, Migration, Moment, Timestamp } from '../../domain/migration.ts';
 
 /** What an agent's time comes to by the manager's clock. */
 export interface Judged {

@@ -1,6 +1,5 @@
-import type { MigrationReport } from '../../api/migration.ts';
-import { saidOf } from './agent-clock.ts';
 import {
+  type MigrationReport,
   isFinished,
   moments,
   repeatable,
@@ -11,6 +10,7 @@ import {
   type Moment,
   type Timestamp,
 } from '../../domain/migration.ts';
+import { saidOf } from './agent-clock.ts';
 
 /**
  * The life of a migration, pure. Reports come from several agents and overtake each other on their way, so a state is

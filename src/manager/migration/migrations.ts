@@ -1,5 +1,4 @@
-import type { MigrationReport } from '../../api/migration.ts';
-import { isFinished, type Migration } from '../../domain/migration.ts';
+import { type MigrationReport, isFinished, type Migration } from '../../domain/migration.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type { Store } from '../../store/store.ts';
 import type { Revision } from '../../store/lineage.ts';

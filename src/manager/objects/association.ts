@@ -1,4 +1,4 @@
-import type { VsiStatus } from '../../api/vsi.ts';
+import type { VsiStatus } from '../../domain/vsi.ts';
 
 /**
  * What is known of where a VSI is, after one bridge port's word. During a migration two ports speak of the same VSI:

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { collections, type CollectionName, type WritableName, type Writes } from '../../api/collections.ts';
-import type { Vsi, VsiStatus } from '../../api/vsi.ts';
+import type { Vsi, VsiStatus } from '../../domain/vsi.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type { Entry, Store } from '../../store/store.ts';
 import type { Revision } from '../../store/lineage.ts';

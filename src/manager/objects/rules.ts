@@ -5,8 +5,8 @@ import {
   type WritableName,
   type Writes,
 } from '../../api/collections.ts';
-import type { Tenant } from '../../api/tenant.ts';
-import type { Vsi, VsiSpec } from '../../api/vsi.ts';
+import type { Tenant } from '../../domain/tenant.ts';
+import type { Vsi, VsiSpec } from '../../domain/vsi.ts';
 import type { MacAddress } from '../../domain/mac-address.ts';
 import type { PortProfile } from '../../domain/port-profile.ts';
 import { profileKey } from '../../domain/profile-ref.ts';

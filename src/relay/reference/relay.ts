@@ -21,7 +21,7 @@ import {
 import { judge } from './access-list.ts';
 import { isAnnouncement } from './announcements.ts';
 import { DropWatch, sampleOctets } from './drops.ts';
-import type { TokenBucket } from './token-bucket.ts';
+import { type TokenBucket, Buckets } from './token-bucket.ts';
 import { dress, isControl, isGroupFrame, parseFrame, type Frame } from './frame.ts';
 import { guardAgainst } from './guards.ts';
 import { HeldPort } from './held-port.ts';
@@ -33,7 +33,6 @@ import { LinkLocals } from './link-locals.ts';
 import { mark } from './marking.ts';
 import { stormKindOf } from './storm.ts';
 import { Strangers } from './strangers.ts';
-import { Buckets } from './token-bucket.ts';
 
 /** For so long frames from a place that a VSI has left are still forwarded, in ns. */
 const lateFor = 100_000_000n;

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { Lineage, Run } from '../lineage.ts';
+import type { Lineage, Run, Revision } from '../lineage.ts';
 import { StoreError } from '../store.ts';
-import type { Revision } from '../lineage.ts';
 
 /** "HPIN": marks the file as ours, so that a wrong path never writes into another program's database. */
 const applicationId = 0x4850494e;

@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import type { Lineage } from '../lineage.ts';
+import type { Lineage, Revision } from '../lineage.ts';
 import { makePrivate } from './private-file.ts';
 import { checkIntegrity, migrateSchema, startRun } from './schema.ts';
 import {
@@ -13,7 +13,6 @@ import {
   type Outcome,
   type Store,
 } from '../store.ts';
-import type { Revision } from '../lineage.ts';
 
 export interface SqliteOptions {
   /** revisions a watcher may be behind before it has to list again; default 10,000 */

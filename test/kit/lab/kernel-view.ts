@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import type { RelayPort } from '../../../src/relay/contract/relay.ts';
-import type { PortCounters, Stranger, VsiCounters } from '../../../src/relay/contract/relay.ts';
+import type { RelayPort, PortCounters, Stranger, VsiCounters } from '../../../src/relay/contract/relay.ts';
 import { readPortCounters, readStrangers } from '../../../src/relay/ebpf/memory/counters.ts';
 import { DataPlane } from '../../../src/relay/ebpf/memory/data-plane.ts';
 import { portCount, PortEntry, unpackVsi } from '../../../src/relay/ebpf/memory/layout.ts';

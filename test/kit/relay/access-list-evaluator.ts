@@ -1,5 +1,4 @@
-import type { Direction } from '../../../src/domain/port-profile.ts';
-import { directions } from '../../../src/domain/port-profile.ts';
+import { type Direction, directions } from '../../../src/domain/port-profile.ts';
 import { macToBytes } from '../../../src/domain/mac-address.ts';
 import { hidden, later, none } from '../../../src/relay/ebpf/access-list/covers.ts';
 import type { Frame } from '../../../src/relay/reference/frame.ts';

@@ -1,5 +1,6 @@
 import { profileSchema } from '../../../src/api/profile.ts';
-import { tenantSchema, type Tenant } from '../../../src/api/tenant.ts';
+import { tenantSchema } from '../../../src/api/tenant.ts';
+import type { Tenant } from '../../../src/domain/tenant.ts';
 import { limits } from '../../../src/domain/limits.ts';
 import { policyOf, type Policy } from '../../../src/domain/port-profile.ts';
 

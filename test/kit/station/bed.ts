@@ -1,4 +1,4 @@
-import type { MigrationReport } from '../../../src/api/migration.ts';
+import type { MigrationReport } from '../../../src/domain/migration.ts';
 import type { MacAddress } from '../../../src/domain/mac-address.ts';
 import type { HypervisorEvent, HypervisorEventKind } from '../../../src/hypervisors/event.ts';
 import type { BridgePort, BridgePortOptions, BridgePortOutput } from '../../../src/protocol/bridge-port.ts';

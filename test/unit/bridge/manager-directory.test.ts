@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { ApiClient } from '../../../src/client/client.ts';
-import type { MigrationReport } from '../../../src/api/migration.ts';
+import type { MigrationReport } from '../../../src/domain/migration.ts';
 import type { CollectionName } from '../../../src/api/collections.ts';
 import { ManagerDirectory } from '../../../src/bridge/knowledge/manager-directory.ts';
 import type { TenantLimits } from '../../../src/domain/port-profile.ts';

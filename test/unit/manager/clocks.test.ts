@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { MigrationReport } from '../../../src/api/migration.ts';
+import type { MigrationReport } from '../../../src/domain/migration.ts';
 import { judged } from '../../../src/manager/migration/agent-clock.ts';
 import { profile, running, seed, vsi, vsiIdOf, type Running } from '../../kit/manager/support.ts';
 

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import type { MigrationReport } from '../../../src/api/migration.ts';
-import { moments, repeatable, type Migration, type Moment } from '../../../src/domain/migration.ts';
+import {
+  type MigrationReport,
+  moments,
+  repeatable,
+  type Migration,
+  type Moment,
+} from '../../../src/domain/migration.ts';
 import { applyReport, belongs, newMigration, type Refused } from '../../../src/manager/migration/machine.ts';
 import { vsiIdOf } from '../../kit/manager/support.ts';
 

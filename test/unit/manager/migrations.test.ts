@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ApiError } from '../../../src/client/api-error.ts';
 import type { ApiClient } from '../../../src/client/client.ts';
-import type { MigrationReport } from '../../../src/api/migration.ts';
-import { moments } from '../../../src/domain/migration.ts';
+import { type MigrationReport, moments } from '../../../src/domain/migration.ts';
 import { profile, running, seed, vsi, vsiIdOf } from '../../kit/manager/support.ts';
 
 let clock = 1000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ApiError } from '../../../src/client/api-error.ts';
-import type { VsiStatus } from '../../../src/api/vsi.ts';
+import type { VsiStatus } from '../../../src/domain/vsi.ts';
 import { Invalid } from '../../../src/base/invalid.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import { parseManagerId } from '../../../src/domain/manager-id.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { VsiStatus } from '../../../src/api/vsi.ts';
+import type { VsiStatus } from '../../../src/domain/vsi.ts';
 import { mergeStatus } from '../../../src/manager/objects/association.ts';
 
 const at = (port: string, association: VsiStatus['association'], at: number): VsiStatus => ({

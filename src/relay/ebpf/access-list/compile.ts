@@ -1,5 +1,4 @@
-import type { AccessList, AccessRule } from '../../../domain/port-profile.ts';
-import { directions } from '../../../domain/port-profile.ts';
+import { type AccessList, type AccessRule, directions } from '../../../domain/port-profile.ts';
 import { concerns } from '../../contract/policy.ts';
 import {
   addressCovers,
