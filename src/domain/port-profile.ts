@@ -164,6 +164,11 @@ export function policyOf(profile: PortProfile): Policy {
   return { vlan, trunk, tenant, rate, storm, accessList, marking, guards, mirror };
 }
 
+/** The VLANs that its VSIs are in, its own first. */
+export function vlansOf({ vlan, trunk }: Pick<Policy, 'vlan' | 'trunk'>): readonly Vid[] {
+  return [vlan, ...trunk];
+}
+
 export const unmarked: Marking = { dscp: 'trust', pcp: 'trust', defaultPcp: 0 };
 export const unguarded: Guards = {
   address: false,

@@ -32,7 +32,7 @@ async function bootAndLoad(directory: string): Promise<string> {
   const libraries = ['-lbpf', '-lelf', '-lz'];
   const include = `-idirafter/usr/include/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`;
   for (const loader of loaders) {
-    const source = join(root, `test/kernel/guest/${loader}.c`);
+    const source = join(root, `test/kit/kernel/guest/${loader}.c`);
     const files = ['-o', join(directory, loader), source];
     await run('clang-14', ['-O1', '-Wno-everything', '-static', include, ...files, ...libraries]);
   }

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { socketPathOctets } from '../../base/socket-path.ts';
+import { addressTaken, ofProfileAndTenant, ofVsiAndProfile } from '../../domain/consistency.ts';
 import type { Tenant } from '../../domain/tenant.ts';
 import type { VsiSpec } from '../../domain/vsi.ts';
 import type { MacAddress } from '../../domain/mac-address.ts';
-import type { PortProfile } from '../../domain/port-profile.ts';
+import { vlansOf, type PortProfile } from '../../domain/port-profile.ts';
 import { profileKey } from '../../domain/profile-ref.ts';
-import { vlansOutside, vlansText } from '../../domain/vlan-range.ts';
 
 /** What of a bridge's configuration has to fit together. */
 interface Checked {
@@ -28,13 +28,13 @@ type Port =
       readonly host?: { readonly macs: readonly MacAddress[] } | undefined;
     };
 
-interface Contradiction {
+interface Found {
   readonly path: readonly PropertyKey[];
   readonly message: string;
 }
 
 /** What is right by itself and does not go with the rest, each with what would be right. */
-export function* contradictions(config: Checked): Generator<Contradiction> {
+export function* contradictions(config: Checked): Generator<Found> {
   const { manager, token, control, stateDirectory, tenants, profiles, vsis, ports } = config;
   for (const [name, port] of Object.entries(ports))
     if (port.kind !== 'mirror' && port.shaper !== undefined && port.peerDelivery)
@@ -70,7 +70,7 @@ export function defaultControl(stateDirectory: string): string {
 }
 
 /** A host's own addresses are nobody else's. */
-function* hosts(ports: Checked['ports'], vsis: readonly VsiSpec[]): Generator<Contradiction> {
+function* hosts(ports: Checked['ports'], vsis: readonly VsiSpec[]): Generator<Found> {
   const owners = new Map(vsis.flatMap(({ vsiId, macs }) => macs.map((mac) => [mac, `VSI ${vsiId}'s`])));
   for (const [name, port] of Object.entries(ports))
     for (const mac of (port.kind === 'station' && port.host?.macs) || []) {
@@ -92,7 +92,7 @@ interface Written {
 }
 
 /** Of what a bridge without a manager is told by the file itself. */
-function* ofFile(written: Written): Generator<Contradiction> {
+function* ofFile(written: Written): Generator<Found> {
   const { tenants, profiles, vsis } = written;
   yield* twice(
     profiles.map(({ ref }) => profileKey(ref)),
@@ -112,17 +112,14 @@ function* ofFile(written: Written): Generator<Contradiction> {
   yield* ofVsis(written);
 }
 
-function* twice(
-  values: readonly string[],
-  pathOf: (i: number) => Contradiction['path'],
-): Generator<Contradiction> {
+function* twice(values: readonly string[], pathOf: (i: number) => Found['path']): Generator<Found> {
   const seen = new Set<string>();
   for (const [i, value] of values.entries())
     if (seen.has(value)) yield { path: pathOf(i), message: `${value} is there twice; once would be right` };
     else seen.add(value);
 }
 
-function* guarantees({ tenants, ports }: Written): Generator<Contradiction> {
+function* guarantees({ tenants, ports }: Written): Generator<Found> {
   const guaranteed = tenants.reduce((sum, { guaranteed }) => sum + (guaranteed ?? 0), 0);
   for (const [name, port] of Object.entries(ports))
     if (port.kind !== 'mirror' && port.shaper !== undefined && guaranteed > port.shaper)
@@ -132,20 +129,17 @@ function* guarantees({ tenants, ports }: Written): Generator<Contradiction> {
       };
 }
 
-function* vlansOfTenants({ tenants, profiles }: Written): Generator<Contradiction> {
+function* vlansOfTenants({ tenants, profiles }: Written): Generator<Found> {
   const byName = new Map(tenants.map((tenant) => [tenant.name, tenant]));
-  for (const [i, { tenant, vlan, trunk }] of profiles.entries()) {
-    const { vlans } = byName.get(tenant) ?? {};
-    const [outside] = vlansOutside(vlans, [vlan, ...trunk]);
-    if (vlans && outside !== undefined)
-      yield {
-        path: ['profiles', i, outside === vlan ? 'vlan' : 'trunk'],
-        message: `VLAN ${outside} is not tenant ${tenant}'s; one of its own (${vlansText(vlans)}) would be right`,
-      };
+  for (const [i, profile] of profiles.entries()) {
+    const tenant = byName.get(profile.tenant);
+    if (!tenant) continue;
+    for (const { field, message } of ofProfileAndTenant(profile, tenant))
+      yield { path: ['profiles', i, field], message };
   }
 }
 
-function* mirrors({ profiles, ports }: Written): Generator<Contradiction> {
+function* mirrors({ profiles, ports }: Written): Generator<Found> {
   const sessions = Object.values(ports).flatMap((port) => (port.kind === 'mirror' ? [port.session] : []));
   for (const [i, { mirror }] of profiles.entries())
     if (mirror && !sessions.includes(mirror.session))
@@ -155,39 +149,27 @@ function* mirrors({ profiles, ports }: Written): Generator<Contradiction> {
       };
 }
 
-function* ofVsis({ profiles, vsis }: Written): Generator<Contradiction> {
+function* ofVsis({ profiles, vsis }: Written): Generator<Found> {
   const byKey = new Map(profiles.map((profile) => [profileKey(profile.ref), profile]));
-  const owners = new Map<string, string>();
-  for (const [i, { vsiId, profile: key, tenant, macs, ips }] of vsis.entries()) {
-    const profile = byKey.get(key);
+  const owners = new Map<string, VsiSpec>();
+  for (const [i, vsi] of vsis.entries()) {
+    const profile = byKey.get(vsi.profile);
     if (!profile) {
       const right = [...byKey.keys()].join(' or ');
       yield {
         path: ['vsis', i, 'profile'],
-        message: `${key} is not among the profiles; ${right} would be right`,
+        message: `${vsi.profile} is not among the profiles; ${right} would be right`,
       };
       continue;
     }
-    if (profile.tenant !== tenant)
-      yield {
-        path: ['vsis', i, 'tenant'],
-        message: `is ${tenant}, and profile ${key} is ${profile.tenant}'s; the same tenant would be right`,
-      };
-    if (profile.guards.address && !ips?.length)
-      yield {
-        path: ['vsis', i, 'ips'],
-        message: `has no address, and profile ${key} guards addresses; the VM's IP addresses would be right`,
-      };
-    for (const mac of macs)
-      for (const vlan of [profile.vlan, ...profile.trunk]) {
-        const claim = `${mac} in VLAN ${vlan}`;
-        const owner = owners.get(claim);
-        if (owner !== undefined && owner !== vsiId)
-          yield {
-            path: ['vsis', i, 'macs'],
-            message: `has ${claim}, which is VSI ${owner}'s; another address would be right`,
-          };
-        owners.set(claim, vsiId);
+    for (const { field, message } of ofVsiAndProfile(vsi, profile))
+      yield { path: ['vsis', i, field], message };
+    for (const mac of vsi.macs)
+      for (const vlan of vlansOf(profile)) {
+        const owner = owners.get(`${mac} ${vlan}`);
+        if (owner && owner.vsiId !== vsi.vsiId)
+          yield { path: ['vsis', i, 'macs'], message: addressTaken(mac, vlan, owner) };
+        owners.set(`${mac} ${vlan}`, vsi);
       }
   }
 }

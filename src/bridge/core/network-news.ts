@@ -1,4 +1,4 @@
-import type { PortProfile } from '../../domain/port-profile.ts';
+import { vlansOf, type PortProfile } from '../../domain/port-profile.ts';
 import type { Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -60,9 +60,7 @@ export class NetworkNews {
   /** A network port has taken over VLANs from another: the network behind it hears of all that are active here. */
   tookOver(vlans: ReadonlySet<Vid>): void {
     const active = [...this.#entries].flatMap(([vsiId, { active, policy }]) =>
-      active !== null && [policy.vlan, ...policy.trunk].some((vlan) => vlans.has(vlan))
-        ? [[vsiId, active] as const]
-        : [],
+      active !== null && vlansOf(policy).some((vlan) => vlans.has(vlan)) ? [[vsiId, active] as const] : [],
     );
     this.#announcer.tookOver(active, vlans);
   }
@@ -88,9 +86,7 @@ export class NetworkNews {
 }
 
 function places({ addresses, policy }: VsiEntry): Told[] {
-  return [policy.vlan, ...policy.trunk].flatMap((vlan) =>
-    addresses.map((mac) => ({ vlan, frame: rarp(mac) })),
-  );
+  return vlansOf(policy).flatMap((vlan) => addresses.map((mac) => ({ vlan, frame: rarp(mac) })));
 }
 
 /** In fabrics that answer ARP and neighbour discovery themselves: what the VSI's own addresses are bound to. */

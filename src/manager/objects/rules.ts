@@ -5,13 +5,19 @@ import {
   type WritableName,
   type Writes,
 } from '../../api/collections.ts';
-import type { Tenant } from '../../domain/tenant.ts';
+import {
+  addressTaken,
+  ofProfileAndTenant,
+  ofVsiAndProfile,
+  sharedVlan,
+  type Contradiction,
+} from '../../domain/consistency.ts';
 import type { Vsi, VsiSpec } from '../../domain/vsi.ts';
 import type { MacAddress } from '../../domain/mac-address.ts';
-import type { PortProfile } from '../../domain/port-profile.ts';
+import { vlansOf, type PortProfile } from '../../domain/port-profile.ts';
 import { profileKey } from '../../domain/profile-ref.ts';
 import type { Vid } from '../../domain/vid.ts';
-import { vlansOutside, vlansText } from '../../domain/vlan-range.ts';
+import { vlansOutside } from '../../domain/vlan-range.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type { Entry } from '../../store/store.ts';
 import { addressKey, collectionPrefix, guardKey, objectKey } from './keys.ts';
@@ -63,7 +69,7 @@ export const rules: { readonly [Name in WritableName]: Rules<Name> } = {
           `there is no tenant ${profile.tenant}; one that exists would be right`,
           'tenant',
         );
-      refuseForeignVlans(tenant, profile);
+      refuseFirst(ofProfileAndTenant(profile, tenant));
       transaction.put(guardKey('profiles'), '');
       if (!before) return;
       const guardsAnew = profile.guards.address && !before.guards.address;
@@ -95,18 +101,7 @@ export const rules: { readonly [Name in WritableName]: Rules<Name> } = {
           `there is no profile ${vsi.profile}; one that exists would be right`,
           'profile',
         );
-      if (profile.tenant !== vsi.tenant)
-        throw new Refusal(
-          409,
-          `is ${vsi.tenant}, and profile ${vsi.profile} is ${profile.tenant}'s; the same tenant would be right`,
-          'tenant',
-        );
-      if (profile.guards.address && !vsi.ips?.length)
-        throw new Refusal(
-          409,
-          `has no address, and profile ${vsi.profile} guards addresses; the VM's IP addresses would be right`,
-          'ips',
-        );
+      refuseFirst(ofVsiAndProfile(vsi, profile));
       for (const mac of vsi.macs) await claimAddress(transaction, mac, vsi, profile);
       for (const mac of before?.macs ?? [])
         if (!vsi.macs.includes(mac)) await releaseAddress(transaction, mac, vsi.vsiId);
@@ -145,14 +140,13 @@ function refuseUnguardable(profile: PortProfile, users: readonly Vsi[]): void {
   );
 }
 
-/** An address is one VSI's in a VLAN, because the relay finds a frame's VSI by both. */
 async function claimAddress(transaction: Transaction, mac: MacAddress, vsi: VsiSpec, profile: PortProfile) {
   const holders = await holdersOf(transaction, mac);
   for (const holder of holders) {
     const other = holder === vsi.vsiId ? null : await find(transaction, 'vsis', holder);
     const theirs = other && (await find(transaction, 'profiles', other.profile));
     const vlan = theirs && sharedVlan(theirs, profile);
-    if (vlan) throw addressTaken(mac, vlan, other, 'macs');
+    if (vlan) throw new Refusal(409, addressTaken(mac, vlan, other), 'macs');
   }
   if (!holders.includes(vsi.vsiId)) transaction.put(addressKey(mac), JSON.stringify([...holders, vsi.vsiId]));
 }
@@ -184,39 +178,16 @@ async function refuseSharedAddresses(
   for (const vsi of vsis) {
     const vlan = there.get(vsi.profile);
     const mac = vlan && vsi.macs.find((each) => arriving.has(each));
-    if (mac) throw addressTaken(mac, vlan, vsi, vlan === profile.vlan ? 'vlan' : 'trunk');
+    if (mac) throw new Refusal(409, addressTaken(mac, vlan, vsi), vlan === profile.vlan ? 'vlan' : 'trunk');
   }
 }
 
-/** A profile cannot bring its VSIs into another tenant's VLANs. */
-function refuseForeignVlans({ name, vlans }: Tenant, profile: PortProfile): void {
-  const [vlan] = vlansOutside(vlans, vlansOf(profile));
-  if (vlan === undefined) return;
-  throw new Refusal(
-    409,
-    `VLAN ${vlan} is not tenant ${name}'s; one of its own (${vlansText(vlans!)}) would be right`,
-    vlan === profile.vlan ? 'vlan' : 'trunk',
-  );
-}
-
-function vlansOf({ vlan, trunk }: PortProfile): readonly Vid[] {
-  return [vlan, ...trunk];
-}
-
-function sharedVlan(a: PortProfile, b: PortProfile): Vid | undefined {
-  return vlansOf(b).find((vlan) => vlansOf(a).includes(vlan));
+function refuseFirst([found]: Iterable<Contradiction>): void {
+  if (found) throw new Refusal(409, found.message, found.field);
 }
 
 function sameVlans(a: PortProfile, b: PortProfile): boolean {
   return vlansOf(a).join() === vlansOf(b).join();
-}
-
-function addressTaken(mac: MacAddress, vlan: Vid, other: Vsi, field: string): Refusal {
-  return new Refusal(
-    409,
-    `address ${mac} is VSI ${other.vsiId}'s (${other.name}) in VLAN ${vlan}; another one would be right`,
-    field,
-  );
 }
 
 function refuseIfUsed(what: string, kind: string, users: readonly string[], field?: string): void {

@@ -1,5 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Direction, RateLimit, StormKind, StormLimit } from '../../domain/port-profile.ts';
+import {
+  vlansOf,
+  type Direction,
+  type RateLimit,
+  type StormKind,
+  type StormLimit,
+} from '../../domain/port-profile.ts';
 import { placesOf } from '../contract/checks.ts';
 import { bucketOf, stormBucketOf } from '../contract/policy.ts';
 import type { Place, PortName, RelayVsi } from '../contract/relay.ts';
@@ -38,7 +44,7 @@ export class HeldVsi {
     this.storm = new Buckets(storm, stormBucketOf, before?.storm);
     this.announcements = before?.announcements ?? announcementBucket();
     this.linkLocals = before?.linkLocals ?? new OwnLinkLocals();
-    this.linkLocals.vlans = new Set([vsi.policy.vlan, ...vsi.policy.trunk]);
+    this.linkLocals.vlans = new Set(vlansOf(vsi.policy));
     this.mirroring = isDeepStrictEqual(before?.mirroring?.mirror ?? null, mirror)
       ? (before?.mirroring ?? null)
       : mirror && new Mirroring(mirror);

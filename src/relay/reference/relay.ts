@@ -1,5 +1,5 @@
 import { isGroup, macToBytes } from '../../domain/mac-address.ts';
-import type { Direction, RateLimit } from '../../domain/port-profile.ts';
+import { vlansOf, type Direction, type RateLimit } from '../../domain/port-profile.ts';
 import type { NullVid, Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import { features, type Capabilities } from '../contract/capabilities.ts';
@@ -131,8 +131,7 @@ export class ReferenceRelay implements Relay {
       heard.keepPorts((name) => ports.get(name)?.kind === 'network');
     for (const { addresses, places, policy } of vsis.values())
       if (places.active)
-        for (const mac of addresses)
-          for (const vlan of [policy.vlan, ...policy.trunk]) this.#learned.forget(mac, vlan);
+        for (const mac of addresses) for (const vlan of vlansOf(policy)) this.#learned.forget(mac, vlan);
   }
 
   counters(): RelayCounters {

@@ -94,14 +94,14 @@ const refusals: [object, string][] = [
   ],
   [
     { vsis: [vsi, { ...vsi, vsiId: 'fa9b7fff-b0a0-4893-8e0e-beef4ff18f90' }] },
-    "vsis.1.macs: has 52:54:00:00:00:0a in VLAN 100, which is VSI fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f's; another address would be right",
+    "vsis.1.macs: address 52:54:00:00:00:0a is VSI fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f's (web1) in VLAN 100; another one would be right",
   ],
   [
     {
       profiles: [profile, { ...profile, typeId: 18, vlan: 200, trunk: [100] }],
       vsis: [vsi, { ...vsi, vsiId: 'fa9b7fff-b0a0-4893-8e0e-beef4ff18f90', profile: 'dc1/18/1' }],
     },
-    "vsis.1.macs: has 52:54:00:00:00:0a in VLAN 100, which is VSI fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f's; another address would be right",
+    "vsis.1.macs: address 52:54:00:00:00:0a is VSI fa9b7fff-b0a0-4893-8e0e-beef4ff18f8f's (web1) in VLAN 100; another one would be right",
   ],
   [{ evb: { dialects: ['ratified', 'ratified'] } }, 'evb.dialects: has one twice; each once would be right'],
   [
