@@ -2,7 +2,7 @@
  * Loads the relay's object as the driver would, and lets a frame of one VSI to its neighbour at the same port through
  * it: load-relay OBJECT. Prints "forwarded" when all its programs load and the frame goes out, else what went wrong.
  */
-#include "../../../bpf/layout.h"
+#include "../../../../bpf/layout.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <stdio.h>
