@@ -14,7 +14,8 @@ export interface ReadableStore extends Store {
 
 /**
  * Looks at all that the store has, once, while nobody uses it: a line to `report` for each value that cannot be read.
- * Only somebody who wrote into the file, or a disk, can have made such a value, for the manager writes no others.
+ * Only somebody who wrote into the file, a disk, or an earlier manager that took what no relay holds (a list of more than
+ * 1,024 rules) can have made such a value, for the manager writes no others.
  */
 export async function quarantined(store: Store, report: (line: string) => void): Promise<ReadableStore> {
   const broken = new Map<string, Revision>();
