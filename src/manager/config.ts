@@ -1,7 +1,9 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { absolutePath } from '../forms/agent-config.ts';
+import { systemName } from '../forms/fields.ts';
 import { strict, optional } from '../forms/strict.ts';
+import { principalKinds } from './access/principal.ts';
 import { Invalid } from '../base/invalid.ts';
 
 /** Where the manager listens: a TCP address, port 0 for one that is free, or a unix socket's path. */
@@ -38,7 +40,7 @@ export function hostAndPort(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** The manager's configuration: {database, listen?, hosts?, token?, stationKeys?, keepMigrations?, history?}. */
+/** The manager's configuration: {database, listen?, hosts?, token?, tokens?, stationKeys?, keepMigrations?, history?}. */
 export const managerConfigSchema = strict({
   /** the database's file, or ":memory:" */
   database: z.string().refine((path) => path === ':memory:' || isAbsolute(path), {
@@ -63,6 +65,31 @@ export const managerConfigSchema = strict({
   token: optional(
     z.string().regex(/^[!-~]{8,}$/, 'does not fit; 8 or more characters without blanks would be right'),
   ),
+  /** further ones, each for one administrator, bridge or station, by their SHA-256 */
+  tokens: z
+    .array(
+      strict({
+        name: systemName,
+        kind: z.enum(principalKinds),
+        sha256: z
+          .string()
+          .regex(
+            /^[0-9a-f]{64}$/,
+            'is no SHA-256; 64 hexadecimal digits, as "printf %s TOKEN | sha256sum" prints them, would be right',
+          ),
+      }),
+    )
+    .max(10_000)
+    .superRefine((tokens, context) => {
+      const owners = new Map<string, number>();
+      for (const [i, { sha256 }] of tokens.entries()) {
+        const owner = owners.get(sha256);
+        const message = `is that of tokens.${owner}; a token of its own would be right`;
+        if (owner !== undefined) context.addIssue({ code: 'custom', path: [i, 'sha256'], message });
+        owners.set(sha256, i);
+      }
+    })
+    .default([]),
   /** the file of the keys that stations sign with, which bridges fetch; mode 0600 */
   stationKeys: optional(absolutePath),
   /** how many finished migrations are kept */

@@ -6,7 +6,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { readStationKeys } from '../forms/key-file.ts';
 import { createApp } from './http/app.ts';
-import { bearingOf } from './access/tokens.ts';
+import { identifier } from './access/tokens.ts';
 import { namesOf, type Listen, type ManagerConfig } from './config.ts';
 import { Connections } from './http/connections.ts';
 import { openDatabase } from './database.ts';
@@ -43,7 +43,7 @@ export async function startManager(
   const closing = new AbortController();
   let listeners: readonly Bound[] = [];
   let inForce = config;
-  let bearing = bearingOf(config.token);
+  let identify = identifier(config);
   let names = namesOf(config, hostname());
 
   async function close(): Promise<void> {
@@ -58,7 +58,7 @@ export async function startManager(
     const app = createApp({
       store,
       logger,
-      bearing: (authorization) => bearing(authorization),
+      identify: (authorization) => identify(authorization),
       keepMigrations: () => inForce.keepMigrations,
       stationKeys: () => inForce.stationKeys,
       closing: closing.signal,
@@ -66,7 +66,7 @@ export async function startManager(
     const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     const local: RequestListener = (request, response) => void answer(request, response);
     const remote = gate(
-      { connections, bearing: (authorization) => bearing(authorization), names: () => names },
+      { connections, identify: (authorization) => identify(authorization), names: () => names },
       local,
     );
     const bind = async (where: Listen): Promise<Bound> => ({
@@ -97,7 +97,7 @@ export async function startManager(
         const gone = listeners.filter((each) => !kept.includes(each));
         listeners = [...kept, ...added];
         inForce = next;
-        bearing = bearingOf(next.token);
+        identify = identifier(next);
         names = namesOf(next, hostname());
         await Promise.all(gone.map(({ listener }) => listener.close()));
       },

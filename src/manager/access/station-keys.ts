@@ -3,23 +3,28 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { readStationKeys, stationKeysJson } from '../../forms/key-file.ts';
 import { Invalid } from '../../base/invalid.ts';
-import type { Bearing } from './tokens.ts';
+import { objection } from './roles.ts';
+import type { Identify } from './tokens.ts';
 import { Refusal } from '../objects/refusal.ts';
 
 interface StationKeysParts {
   /** the file; undefined: there are none */
   readonly stationKeys?: () => string | undefined;
-  readonly bearing: (authorization: string | undefined) => Bearing;
+  readonly identify: Identify;
 }
 
 /**
  * `GET /v1/station-keys`: what stations sign with, for bridges. The file is read each time, so that a key that was changed
- * there is known to all bridges soon. Whoever needs no token gets no keys, but over a unix socket.
+ * there is known to all bridges soon. Whoever needs no token gets no keys, but over a unix socket; a station gets none, for
+ * one host could speak for another.
  */
-export function serveStationKeys(app: OpenAPIHono, { stationKeys, bearing }: StationKeysParts): void {
+export function serveStationKeys(app: OpenAPIHono, { stationKeys, identify }: StationKeysParts): void {
   app.get('/v1/station-keys', (c) => {
     const file = stationKeys?.();
-    if (bearing(c.req.header('authorization')) !== 'token' && !isLocal(c))
+    const { shows, principal } = identify(c.req.header('authorization'));
+    const refused = principal && objection(principal, { verb: 'read', what: 'station keys' });
+    if (refused !== null) throw new Refusal(403, refused);
+    if (shows !== 'token' && !isLocal(c))
       throw new Refusal(
         403,
         'station keys are given over a unix socket, or to who shows a token; a manager with `token` would be right',

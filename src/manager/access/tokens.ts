@@ -1,31 +1,48 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createMiddleware } from 'hono/factory';
 import { Refusal } from '../objects/refusal.ts';
+import { anybody, type Principal } from './principal.ts';
 
-/** What a request shows of who sends it: the token, all that is asked for where there is none, or nothing. */
-export type Bearing = 'token' | 'enough' | 'nothing';
+/** What a request shows of who sends it: a token, all that is asked for where there is none, or nothing. */
+export type Caller =
+  | { readonly shows: 'token' | 'enough'; readonly principal: Principal }
+  | { readonly shows: 'nothing'; readonly principal: null };
 
-/** Digests are compared, so that neither length nor content of the token shows in the time. */
-export function bearingOf(token: string | undefined): (authorization: string | undefined) => Bearing {
-  if (token === undefined) return () => 'enough';
-  const expected = digest(token);
+/** By the request's Authorization. */
+export type Identify = (authorization: string | undefined) => Caller;
+
+interface Tokens {
+  /** one that all may share, and that may do everything */
+  readonly token?: string | undefined;
+  readonly tokens: readonly (Principal & { readonly sha256: string })[];
+}
+
+/** Digests are compared, so that neither length nor content of a token shows in the time. */
+export function identifier({ token, tokens }: Tokens): Identify {
+  if (token === undefined && tokens.length === 0) return () => ({ shows: 'enough', principal: anybody });
+  const principals = new Map(tokens.map(({ name, kind, sha256 }) => [sha256, { name, kind } as Principal]));
+  if (token !== undefined) principals.set(sha256(token), { name: 'token', kind: 'administrator' });
   return (authorization) => {
     const shown = /^Bearer (.+)$/i.exec(authorization ?? '')?.[1];
-    return shown !== undefined && timingSafeEqual(digest(shown), expected) ? 'token' : 'nothing';
+    const principal = shown === undefined ? undefined : principals.get(sha256(shown));
+    return principal ? { shows: 'token', principal } : { shows: 'nothing', principal: null };
   };
 }
 
 /** Lets pass who shows what is asked for. */
-export function bearer(bearing: (authorization: string | undefined) => Bearing) {
+export function bearer(identify: Identify) {
   return createMiddleware(async (c, next) => {
-    if (bearing(c.req.header('authorization')) === 'nothing') {
+    if (identify(c.req.header('authorization')).shows === 'nothing') {
       c.header('WWW-Authenticate', 'Bearer');
-      throw new Refusal(401, "the token is missing or wrong; the manager's configuration has it as `token`");
+      throw new Refusal(
+        401,
+        "the token is missing or wrong; the manager's configuration has it as `token`, or its SHA-256 among `tokens`",
+      );
     }
     await next();
   });
 }
 
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

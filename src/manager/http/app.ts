@@ -15,7 +15,8 @@ import { parseVsiId } from '../../domain/vsi-id.ts';
 import { StoreError } from '../../store/store.ts';
 import { type Revision, cursorAt, passedThrough } from '../../store/lineage.ts';
 import { judged } from '../migration/agent-clock.ts';
-import { bearer, type Bearing } from '../access/tokens.ts';
+import { objection, type Deed } from '../access/roles.ts';
+import { bearer, type Identify } from '../access/tokens.ts';
 import { acceptance } from './continuity.ts';
 import { acceptedKey, collectionPrefix, guardKey, keyOfObject, objectKey } from '../objects/keys.ts';
 import { takeReport } from '../migration/migrations.ts';
@@ -30,7 +31,7 @@ import { watchStream } from './watch-stream.ts';
 export interface AppParts {
   readonly store: ReadableStore;
   readonly logger: Logger;
-  readonly bearing: (authorization: string | undefined) => Bearing;
+  readonly identify: Identify;
   readonly keepMigrations: () => number;
   /** the file of the keys that stations sign with */
   readonly stationKeys?: () => string | undefined;
@@ -65,7 +66,7 @@ function isWritable(name: CollectionName): name is WritableName {
   return name in writeSchemas;
 }
 
-function guardRequests(app: OpenAPIHono, { store, logger, bearing }: AppParts): void {
+function guardRequests(app: OpenAPIHono, { store, logger, identify }: AppParts): void {
   app.notFound((c) =>
     c.json({ error: `there is no ${c.req.path}; /v1/openapi.json says what there is` }, 404),
   );
@@ -80,13 +81,21 @@ function guardRequests(app: OpenAPIHono, { store, logger, bearing }: AppParts): 
   });
   app.use(async (c, next) => {
     await next();
-    logger.debug({ method: c.req.method, path: c.req.path, status: c.res.status }, 'request');
+    const by = identify(c.req.header('authorization')).principal?.name;
+    logger.debug({ method: c.req.method, path: c.req.path, status: c.res.status, by }, 'request');
   });
   app.get('/v1/health', async (c) => {
     await store.get(guardKey('vsis'));
     return c.json({ status: 'ok' });
   });
-  app.use(bearer(bearing));
+  app.use(bearer(identify));
+}
+
+/** @throws Refusal (403) */
+function authorize(c: Context, identify: Identify, deed: Deed): void {
+  const { principal } = identify(c.req.header('authorization'));
+  const refused = principal && objection(principal, deed);
+  if (refused !== null) throw new Refusal(403, refused);
 }
 
 /** Tells the watches that are open that the administrator has accepted the database. */
@@ -103,15 +112,23 @@ class Accepting {
   }
 }
 
-function serveAcceptance(app: OpenAPIHono, { store, logger }: AppParts, accepting: Accepting): void {
+function serveAcceptance(
+  app: OpenAPIHono,
+  { store, logger, identify }: AppParts,
+  accepting: Accepting,
+): void {
   app.openAPIRegistry.registerPath({
     method: 'post',
     path: '/v1/accept',
     description:
       'The administrator says that the database is right as it is: bridges let go of what they keep in force since it came back from a copy, empty, or as another one.',
-    responses: { 200: { description: 'the revision at which it was accepted', content: jsonOf('Accepted') } },
+    responses: {
+      403: refusals[403],
+      200: { description: 'the revision at which it was accepted', content: jsonOf('Accepted') },
+    },
   });
   app.post('/v1/accept', async (c) => {
+    authorize(c, identify, { verb: 'change', what: 'which database counts' });
     const outcome = await store.transact(
       [],
       [{ key: acceptedKey, value: JSON.stringify({ at: Date.now() }) }],
@@ -186,7 +203,7 @@ function serveReads(
 
 function serveWrites(
   app: OpenAPIHono,
-  { store }: AppParts,
+  { store, identify }: AppParts,
   { key, path, schema, parameters }: Documented,
   name: WritableName,
 ): void {
@@ -200,12 +217,14 @@ function serveWrites(
       200: { description: 'replaced', content: jsonOf(schema) },
       201: { description: 'created', content: jsonOf(schema) },
       400: refusals[400],
+      403: refusals[403],
       409: refusals[409],
       412: refusals[412],
     },
   });
   app.put(routeOf(path), async (c) => {
     const asked = keyOf(c, name, key);
+    authorize(c, identify, deedOn(name, asked));
     const read = name === 'bridges' ? reportOf : bodyOf; // which an agent writes
     const value = await read<Writes[WritableName]>(c, writeSchemas[name]);
     const own = collections[name].keyOf(value as never);
@@ -221,18 +240,28 @@ function serveWrites(
     responses: {
       204: { description: 'deleted' },
       400: refusals[400],
+      403: refusals[403],
       404: refusals[404],
       409: refusals[409],
       412: refusals[412],
     },
   });
   app.delete(routeOf(path), async (c) => {
-    await deleteObject(store, name, keyOf(c, name, key), preconditionOf(c));
+    const asked = keyOf(c, name, key);
+    authorize(c, identify, deedOn(name, asked));
+    await deleteObject(store, name, asked, preconditionOf(c));
     return c.body(null, 204);
   });
 }
 
-function serveStatus(app: OpenAPIHono, { store }: AppParts): void {
+/** What a bridge is, it says itself; all else is the administrator's. */
+function deedOn(name: WritableName, key: string): Deed {
+  return name === 'bridges'
+    ? { verb: 'speak for', kind: 'bridge', name: key }
+    : { verb: 'change', what: name };
+}
+
+function serveStatus(app: OpenAPIHono, { store, identify }: AppParts): void {
   const { key, path, parameters } = documented.find(({ name }) => name === 'vsis')!;
   app.openAPIRegistry.registerPath({
     method: 'put',
@@ -243,19 +272,21 @@ function serveStatus(app: OpenAPIHono, { store }: AppParts): void {
     responses: {
       200: { description: 'the VSI, with what is now known', content: jsonOf('Vsi') },
       400: refusals[400],
+      403: refusals[403],
       404: refusals[404],
     },
   });
   app.put(`${routeOf(path)}/status`, async (c) => {
     const vsiId = parseVsiId(keyOf(c, 'vsis', key));
     const status = await reportOf(c, vsiStatusSchema);
+    authorize(c, identify, { verb: 'speak for', kind: 'bridge', name: status.bridge });
     const { at } = judged(status.at, now(), clockOf(c));
     const { value, revision } = await putStatus(store, vsiId, { ...status, at });
     return answer(c, value, revision);
   });
 }
 
-function serveReports(app: OpenAPIHono, { store, keepMigrations, logger }: AppParts): void {
+function serveReports(app: OpenAPIHono, { store, keepMigrations, logger, identify }: AppParts): void {
   app.openAPIRegistry.registerPath({
     method: 'post',
     path: '/v1/migrations/reports',
@@ -265,12 +296,14 @@ function serveReports(app: OpenAPIHono, { store, keepMigrations, logger }: AppPa
       200: { description: 'the migration that it belongs to', content: jsonOf('Migration') },
       201: { description: 'the migration that it opened', content: jsonOf('Migration') },
       400: refusals[400],
+      403: refusals[403],
       404: refusals[404],
       409: refusals[409],
     },
   });
   app.post('/v1/migrations/reports', async (c) => {
     const told = await reportOf(c, migrationReportSchema);
+    authorize(c, identify, { verb: 'speak for', kind: 'agent', name: told.by });
     const { at, offset } = judged(told.at, now(), clockOf(c));
     const report = { ...told, at };
     const { migration, value, revision, opened } = await takeReport(store, keepMigrations(), {

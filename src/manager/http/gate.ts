@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Bearing } from '../access/tokens.ts';
+import type { Identify } from '../access/tokens.ts';
 import type { Connections, Quotas } from './connections.ts';
 import { foreign } from './origin.ts';
 
 export interface GateParts {
   readonly connections: Connections<Socket>;
-  /** what a request shows of who sends it */
-  readonly bearing: (authorization: string | undefined) => Bearing;
+  readonly identify: Identify;
   /** names that the manager is reached under */
   readonly names: () => ReadonlySet<string>;
 }
@@ -17,15 +16,15 @@ export interface GateParts {
 const mostWaiting = 64 * 1024 * 1024;
 
 /** What comes in over TCP passes here first: whoever may open connections can also be a web page, or a flood. */
-export function gate({ connections, bearing, names }: GateParts, serve: RequestListener): RequestListener {
+export function gate({ connections, identify, names }: GateParts, serve: RequestListener): RequestListener {
   return (request, response) => {
-    const bears = bearing(request.headers.authorization);
-    const fault = foreign(request.headers, names(), bears === 'token');
+    const { shows } = identify(request.headers.authorization);
+    const fault = foreign(request.headers, names(), shows === 'token');
     if (fault !== null) {
       refuse(response, 403, fault);
       return;
     }
-    const crowd = bears === 'nothing' ? null : crowdAt(request, connections);
+    const crowd = shows === 'nothing' ? null : crowdAt(request, connections);
     if (crowd === null) serve(request, response);
     else refuse(response, 503, crowd);
   };

@@ -79,6 +79,7 @@ export function jsonOf(name: string) {
 const reason = (description: string) => ({ description, content: jsonOf('Error') });
 export const refusals = {
   400: reason('the request is not right; "field" is the path of the key that is wrong'),
+  403: reason('the token is of somebody who may not do this'),
   404: reason('there is no such object'),
   409: reason('another object stands against it'),
   412: reason('the object has changed since the revision that If-Match states'),

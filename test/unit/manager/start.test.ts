@@ -21,6 +21,7 @@ describe('the configuration', () => {
       database: '/x.db',
       listen: [{ kind: 'tcp', host: '127.0.0.1', port: 7470 }],
       hosts: [],
+      tokens: [],
       keepMigrations: 1000,
       history: 10_000,
     });
@@ -43,7 +44,7 @@ describe('the configuration', () => {
       ),
       'm.yaml: token: does not fit; 8 or more characters without blanks would be right',
       'm.yaml: keepMigrations: is 0; at least 1 would be right',
-      'm.yaml: tokn: is not a known key; database, listen, hosts, token, stationKeys, keepMigrations, history would be right',
+      'm.yaml: tokn: is not a known key; database, listen, hosts, token, tokens, stationKeys, keepMigrations, history would be right',
     ]);
   });
 });

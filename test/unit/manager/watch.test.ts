@@ -10,7 +10,7 @@ import { createApp } from '../../../src/manager/http/app.ts';
 import { listen } from '../../../src/manager/http/listener.ts';
 import { startManager } from '../../../src/manager/run.ts';
 import { openSqlite } from '../../../src/store/sqlite/sqlite.ts';
-import { bearingOf } from '../../../src/manager/access/tokens.ts';
+import { identifier } from '../../../src/manager/access/tokens.ts';
 import { Connections } from '../../../src/manager/http/connections.ts';
 import { quarantined, type ReadableStore } from '../../../src/manager/objects/quarantine.ts';
 import {
@@ -164,7 +164,7 @@ describe('a watch', () => {
     const app = createApp({
       store: counting,
       logger,
-      bearing: bearingOf(undefined),
+      identify: identifier({ tokens: [] }),
       keepMigrations: () => 1,
       closing: new AbortController().signal,
     });
@@ -238,7 +238,7 @@ it('a client that does not read is cut off with a word, and goes on from what it
   const app = createApp({
     store,
     logger,
-    bearing: bearingOf(undefined),
+    identify: identifier({ tokens: [] }),
     keepMigrations: () => 1,
     closing: new AbortController().signal,
     patienceMs: 200,
