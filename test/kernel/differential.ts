@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import * as fc from 'fast-check';
 import type { VsiId } from '../../src/domain/vsi-id.ts';
-import { notGso, type Gso } from '../../src/linux/bpf/library.ts';
+import { notGso, type Gso } from '../../src/linux/bpf/test-run.ts';
 import { parseFrame } from '../../src/relay/reference/frame.ts';
 import { ReferenceRelay, type Emission } from '../../src/relay/reference/relay.ts';
 import type { Relay, RelayCounters, RelayState } from '../../src/relay/contract/relay.ts';
