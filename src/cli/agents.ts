@@ -4,7 +4,7 @@ import { hypervisorEventKinds } from '../hypervisors/event.ts';
 import { managerConfigSchema } from '../manager/config.ts';
 import { stationConfig } from '../station/config.ts';
 import type { Outcome } from '../station/agent.ts';
-import { callLocal } from '../local/socket-server.ts';
+import { callLocal } from '../local/socket-client.ts';
 import { parseUnicastMac } from '../domain/mac-address.ts';
 import { addBridgeQueries } from './bridge/queries.ts';
 import { readConfig } from './config-file.ts';

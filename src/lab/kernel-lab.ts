@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { ApiClient } from '../client/client.ts';
-import { callLocal } from '../local/socket-server.ts';
+import { callLocal } from '../local/socket-client.ts';
 import type { Strategy } from '../domain/migration.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
 import { now } from '../linux/clock.ts';

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { callLocal } from '../../../src/local/socket-server.ts';
+import { callLocal } from '../../../src/local/socket-client.ts';
 import type { MacAddress } from '../../../src/domain/mac-address.ts';
 import type { HypervisorEventKind } from '../../../src/hypervisors/event.ts';
 import type { EvbTimers } from '../../../src/protocol/evb/timers.ts';
