@@ -3,7 +3,7 @@ import { interfaceIndex } from '../../../src/linux/net/interfaces.ts';
 import { notGso, TestRun, type Gso } from '../../../src/linux/bpf/test-run.ts';
 import { MappedArray } from '../../../src/linux/bpf/maps.ts';
 import { BpfObject } from '../../../src/linux/bpf/object.ts';
-import type { Emission } from '../../../src/relay/reference/relay.ts';
+import type { Emission } from '../../../src/relay/reference/forwarding.ts';
 import type { KernelSwitch } from './relay-harness.ts';
 
 const objectFile = fileURLToPath(new URL('../../../bpf/relay-record.bpf.o', import.meta.url));
