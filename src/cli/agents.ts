@@ -3,7 +3,7 @@ import { bridgeConfig } from '../bridge/config/config.ts';
 import { hypervisorEventKinds } from '../hypervisors/event.ts';
 import { managerConfigSchema } from '../manager/config.ts';
 import { stationConfig } from '../station/config.ts';
-import type { Outcome } from '../station/agent.ts';
+import type { Outcome } from '../station/asking.ts';
 import { callLocal } from '../local/socket-client.ts';
 import { parseUnicastMac } from '../domain/mac-address.ts';
 import { addBridgeQueries } from './bridge/queries.ts';

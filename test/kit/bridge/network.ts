@@ -29,7 +29,8 @@ import {
   type RelayPort,
   type RelayState,
 } from '../../../src/relay/contract/relay.ts';
-import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
+import { StationAgent } from '../../../src/station/agent.ts';
+import type { Outcome } from '../../../src/station/asking.ts';
 import { VirtualClock } from '../protocol/simulated-link.ts';
 
 export const profile: PortProfile = {
