@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { interfaceIndex } from '../linux/net/interfaces.ts';
-import { BpfObject, MappedArray } from '../linux/bpf/library.ts';
+import { MappedArray } from '../linux/bpf/maps.ts';
+import { BpfObject } from '../linux/bpf/object.ts';
 import { holdIngress } from '../linux/bpf/tc-program.ts';
 
 /** bpf/bench.bpf.c, compiled */

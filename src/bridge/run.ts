@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
-import { refuseIfServed } from '../local/socket-server.ts';
+import { refuseIfServed } from '../local/socket-path.ts';
 import { Invalid } from '../base/invalid.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import { fromMonotonic, monotonicMs, now, systemClock } from '../linux/clock.ts';

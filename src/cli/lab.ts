@@ -10,7 +10,7 @@ import type { MigrationRun } from '../lab/migrate.ts';
 import { labDirectory, labName, labSocket, mayUseKernel } from '../lab/place.ts';
 import { sweep } from '../lab/sweep.ts';
 import { namesOf } from '../lab/topology.ts';
-import { answers } from '../local/socket-server.ts';
+import { answers } from '../local/socket-path.ts';
 import { defaultListen, listenForms, parseListen } from '../manager/config.ts';
 import { positive } from './arguments.ts';
 import { Failure } from './failure.ts';

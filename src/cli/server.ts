@@ -1,4 +1,4 @@
-import { LocalSocketError } from '../local/socket-server.ts';
+import { LocalSocketError } from '../local/socket-path.ts';
 import { Failure } from './failure.ts';
 
 /** Who serves a local socket. */

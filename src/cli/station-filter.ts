@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { callLocal } from '../local/socket-server.ts';
+import { callLocal } from '../local/socket-client.ts';
 import { stationConfig } from '../station/config.ts';
 import type { VmFilterStatus } from '../station/vm-filter.ts';
 import { readConfig } from './config-file.ts';

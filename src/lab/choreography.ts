@@ -1,6 +1,6 @@
 import type { Migration } from '../domain/migration.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
-import type { Outcome } from '../station/agent.ts';
+import type { Outcome } from '../station/asking.ts';
 import { watchEnding } from './ending.ts';
 import { LabError } from './lab-error.ts';
 import type { HostName } from './scenario.ts';

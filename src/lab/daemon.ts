@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { explainIssues } from '../forms/explain.ts';
-import { callLocal, serveLocal } from '../local/socket-server.ts';
+import { serveLocal } from '../local/socket-server.ts';
+import { callLocal } from '../local/socket-client.ts';
 import { strict } from '../forms/strict.ts';
 import { Invalid } from '../base/invalid.ts';
 import { strategies } from '../domain/migration.ts';

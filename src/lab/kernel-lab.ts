@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { ApiClient } from '../client/client.ts';
-import { callLocal } from '../local/socket-server.ts';
+import { callLocal } from '../local/socket-client.ts';
 import type { Strategy } from '../domain/migration.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
 import { now } from '../linux/clock.ts';
-import type { Outcome } from '../station/agent.ts';
+import type { Outcome } from '../station/asking.ts';
 import { garp, profileFirst } from './choreography.ts';
 import type { Toolstack } from './toolstack.ts';
 import { bridgeConfig, filesOf, managerConfig, stationConfig, type LabFiles } from './agent-configs.ts';

@@ -1,5 +1,5 @@
 import { LabError } from './lab-error.ts';
-import { answers } from '../local/socket-server.ts';
+import { answers } from '../local/socket-path.ts';
 import type { Strategy } from '../domain/migration.ts';
 import type { MigrationRun } from './migrate.ts';
 import { labName, labSocket } from './place.ts';

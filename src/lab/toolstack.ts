@@ -1,7 +1,7 @@
 import type { ApiClient } from '../client/client.ts';
 import type { Timestamp } from '../domain/migration.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
-import type { Outcome } from '../station/agent.ts';
+import type { Outcome } from '../station/asking.ts';
 import type { HostName } from './scenario.ts';
 
 /** What the agents of a lab offer to a toolstack. */

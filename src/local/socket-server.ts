@@ -1,22 +1,9 @@
-import { socketPathOctets } from '../base/socket-path.ts';
-import { existsSync, lstatSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Invalid } from '../base/invalid.ts';
-
-/** A local socket could not be had, or who serves it said no. */
-export class LocalSocketError extends Error {
-  override name = 'LocalSocketError';
-  /** nobody serves it, so that to start somebody may help */
-  readonly unserved: boolean;
-
-  constructor(message: string, unserved = false) {
-    super(message);
-    this.unserved = unserved;
-  }
-}
+import { readBody } from './body.ts';
+import { LocalSocketError, refuseIfServed, socketFault } from './socket-path.ts';
 
 /** What a local socket offers: POST /NAME with a JSON body. An Invalid that it throws is the caller's fault. */
 export type LocalCalls = Readonly<Record<string, (body: unknown) => Promise<unknown>>>;
@@ -94,7 +81,7 @@ async function answer(
     return { status: 404, body: { error: `POST to one of ${names.join(', ')}` } };
   }
   try {
-    const body: unknown = JSON.parse((await read(incoming, bodyLimit)) || '{}');
+    const body: unknown = JSON.parse((await readBody(incoming, bodyLimit)) || '{}');
     if (call) return { status: 200, body: (await call(body)) ?? {} };
     const signal = gone();
     return { stream: stream!(body, signal), gone: signal };
@@ -118,16 +105,6 @@ async function pour(values: AsyncIterable<unknown>, outgoing: ServerResponse, go
   outgoing.end();
 }
 
-async function read(stream: IncomingMessage, limit = Infinity): Promise<string> {
-  let text = '';
-  stream.setEncoding('utf8');
-  for await (const chunk of stream) {
-    text += String(chunk);
-    if (text.length > limit) throw new Invalid(`a body has at most ${limit} characters`);
-  }
-  return text;
-}
-
 async function listen(server: Server, path: string): Promise<void> {
   const fault = socketFault(path);
   if (fault) throw new LocalSocketError(`${path}: ${fault}`);
@@ -146,88 +123,4 @@ async function listen(server: Server, path: string): Promise<void> {
   } finally {
     process.umask(mask);
   }
-}
-
-/** Why no socket can be made at the path, for which the system has but EACCES or EINVAL to say; null if it can. */
-export function socketFault(path: string): string | null {
-  const octets = Buffer.byteLength(path);
-  if (octets > socketPathOctets)
-    return `is ${octets} octets long; ${socketPathOctets} at most would be right`;
-  const directory = dirname(path);
-  return existsSync(directory) ? null : `there is no directory ${directory}; one that exists would be right`;
-}
-
-/** @throws LocalSocketError if a running process serves the socket */
-export async function refuseIfServed(path: string): Promise<void> {
-  if (await answers(path)) throw new LocalSocketError(`${path}: a running process serves it already`);
-}
-
-/** Whether somebody accepts connections on the socket. */
-export function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
-}
-
-/** Calls what `serveLocal` serves. @throws Invalid or LocalSocketError with the server's own words, or if nobody serves it */
-export async function callLocal(path: string, name: string, body: object = {}): Promise<unknown> {
-  const incoming = await post(path, name, body);
-  return replyOf(path, incoming);
-}
-
-/** The lines of a stream that `serveLocal` serves, until it ends or `gone`. @throws as `callLocal`, or if it breaks off */
-export async function* followLocal(
-  path: string,
-  name: string,
-  body: object,
-  gone: AbortSignal,
-): AsyncGenerator<unknown, void> {
-  try {
-    const incoming = await post(path, name, body, gone);
-    if (incoming.statusCode !== 200) await replyOf(path, incoming);
-    let pending = '';
-    incoming.setEncoding('utf8');
-    for await (const chunk of incoming as AsyncIterable<string>) {
-      const lines = (pending + chunk).split('\n');
-      pending = lines.pop()!;
-      for (const line of lines) yield JSON.parse(line);
-    }
-  } catch (error) {
-    if (gone.aborted) return;
-    if (error instanceof Invalid || error instanceof LocalSocketError) throw error;
-    throw new LocalSocketError(`${path}: the connection broke (${(error as Error).message})`);
-  }
-}
-
-function post(path: string, name: string, body: object, signal?: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request(
-      { socketPath: path, path: `/${name}`, method: 'POST', agent: false, ...(signal && { signal }) },
-      resolve,
-    );
-    outgoing.on('error', (error: NodeJS.ErrnoException) => reject(callError(path, error)));
-    outgoing.end(JSON.stringify(body));
-  });
-}
-
-function callError(path: string, { code, message }: NodeJS.ErrnoException): LocalSocketError {
-  if (code === 'ENOENT' || code === 'ECONNREFUSED')
-    return new LocalSocketError(`${path}: nobody serves it`, true);
-  if (code === 'EACCES')
-    return new LocalSocketError(`${path}: is not ours to use; to run as root would be right`);
-  return new LocalSocketError(`${path}: ${socketFault(path) ?? message}`);
-}
-
-async function replyOf(path: string, incoming: IncomingMessage): Promise<unknown> {
-  let reply: { error?: string };
-  try {
-    reply = JSON.parse(await read(incoming)) as { error?: string };
-  } catch (error) {
-    throw new LocalSocketError((error as Error).message);
-  }
-  if (incoming.statusCode === 200) return reply;
-  if (incoming.statusCode === 400) throw new Invalid(reply.error ?? 'the request does not fit');
-  throw new LocalSocketError(reply.error ?? `${path}: HTTP ${incoming.statusCode}`);
 }

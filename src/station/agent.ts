@@ -1,84 +1,17 @@
 import type { FilterInfo } from '../domain/filter-info.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
-import type { Timestamp, MigrationReport } from '../domain/migration.ts';
-import type { ProfileRef } from '../domain/profile-ref.ts';
+import type { MigrationReport, Timestamp } from '../domain/migration.ts';
 import { nullVid } from '../domain/vid.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
 import type { HypervisorEvent } from '../hypervisors/event.ts';
 import { Driver } from '../protocol/driver.ts';
-import type { Clock } from '../base/clock.ts';
-import type { EvbParameters } from '../protocol/evb/parameters.ts';
-import type { ManagementAddress } from '../protocol/lldp/packet.ts';
-import type { SigningOptions } from '../protocol/signed/control.ts';
-import type { VerifiedKey } from '../protocol/signed/counters.ts';
 import { StationPort, type StationPortOutput } from '../protocol/station-port.ts';
 import type { Hints } from '../protocol/vdp/association.ts';
-import { VmTable, type GuestKey, type Wish } from './vm-table.ts';
-
-/** One VSI as the station tells the bridge of it. */
-export interface StationVsi {
-  readonly vsiId: VsiId;
-  /** at least one */
-  readonly macs: readonly MacAddress[];
-  readonly profile: ProfileRef;
-}
-
-/** A VM that runs here, and what was last known to belong to it. */
-export interface RunningVm {
-  readonly vm: string;
-  readonly macs: readonly MacAddress[];
-  readonly vsis: readonly StationVsi[];
-}
-
-/** The VMs' interfaces on this host, which a station may set up before their VMs run there. */
-export interface Taps {
-  /** Whether frames for these addresses wait for the VM: its interfaces are up, or it has none that the station knows. */
-  ready(macs: readonly MacAddress[]): boolean;
-  /** Their VM is on its way: their interfaces are set up now, or as soon as they are there. */
-  prepare(macs: readonly MacAddress[]): void;
-  /** Their VM runs here: what was set up stays so. */
-  keep(macs: readonly MacAddress[]): void;
-  /** Their VM will not come: what was set up for it is taken back. */
-  undo(macs: readonly MacAddress[]): void;
-}
+import { Asking, type Mode, type Outcome } from './asking.ts';
+import type { RunningVm, StationAgentParts, StationVsi, Taps } from './parts.ts';
+import { VmTable, type GuestKey } from './vm-table.ts';
 
 const noTaps: Taps = { ready: () => true, prepare() {}, keep() {}, undo() {} };
-
-export interface StationAgentParts {
-  readonly name: string;
-  readonly evb: EvbParameters;
-  /** of ECP, by chance: the bridge must not take this agent's first ECPDU for its predecessor's last */
-  readonly firstSequence: number;
-  /** absent: no control frame is signed or verified */
-  readonly signing?: SigningOptions;
-  /** what was verified of the bridge has changed; the next agent wants to know it */
-  readonly rememberBridge?: (verified: readonly VerifiedKey[]) => void;
-  /** as LLDP tells them; the default is the uplink's own address */
-  readonly managementAddresses?: readonly ManagementAddress[];
-  readonly uplink: {
-    readonly name: string;
-    readonly mac: MacAddress;
-    readonly send: (frame: Uint8Array) => void;
-  };
-  readonly clock: Clock;
-  readonly timestamp: () => Timestamp;
-  /** the VSIs with these addresses; resolves to fewer where some are nobody's */
-  readonly vsisOf: (macs: readonly MacAddress[]) => Promise<readonly StationVsi[]> | readonly StationVsi[];
-  readonly report: (report: MigrationReport) => void;
-  /** absent: VMs' interfaces are not this agent's affair */
-  readonly taps?: Taps;
-  /** the VMs that run here have changed; the next agent wants to know them */
-  readonly remember: (running: readonly RunningVm[]) => void;
-  readonly log: (level: 'info' | 'warn', message: string) => void;
-}
-
-/** What became of a request to the bridge. */
-export type Outcome =
-  | { readonly granted: true }
-  /** `unknown`: there was nothing to ask, as the event is about a VM that the station does not know */
-  | { readonly granted: false; readonly reason: string; readonly unknown?: true };
-
-type Mode = Exclude<Wish, null>;
 
 /** A VM that has, or is to have, its place here until it leaves. */
 interface Guest {
@@ -91,8 +24,6 @@ interface Guest {
   readonly cancel: () => void;
 }
 
-/** No answer of the bridge's takes longer: the response wait of EVB's default timers is 15.8 s. */
-const answerLimitMs = 20_000;
 /** A bridge that took a VM's port away may have seen it elsewhere: that is asked for again only much later. */
 const retryMs = { first: 1000, taken: 10_000, most: 30_000 };
 const granted: Outcome = { granted: true };
@@ -112,15 +43,13 @@ export class StationAgent {
   readonly #vms = new VmTable();
   readonly #guests = new Map<GuestKey, Guest>();
   readonly #taps: Taps;
+  readonly #asking: Asking;
   #runs: boolean | null = null;
-  readonly #waiting = new Map<
-    VsiId,
-    { readonly mode: Mode; readonly settle: (outcome: Outcome) => void }[]
-  >();
 
   constructor(parts: StationAgentParts) {
     this.#parts = parts;
     this.#taps = parts.taps ?? noTaps;
+    this.#asking = new Asking(parts.clock, (vsi, mode) => this.#request(vsi, mode));
     const machine = new StationPort({
       mac: parts.uplink.mac,
       systemName: parts.name,
@@ -270,7 +199,7 @@ export class StationAgent {
 
   /** Unless another process has the VSI too, as when a VM is started anew beside its own end. */
   #release(vsi: StationVsi): Promise<Outcome> {
-    return this.#holders(vsi.vsiId).length ? Promise.resolve(granted) : this.#ask(vsi, 'de-associate');
+    return this.#holders(vsi.vsiId).length ? Promise.resolve(granted) : this.#asking.ask(vsi, 'de-associate');
   }
 
   /** Asks for VSIs of a guest in its mode. */
@@ -278,7 +207,9 @@ export class StationAgent {
     const { mode, macs, vsis: all } = this.#guests.get(guest)!;
     if (mode === 'associate') this.#parts.remember(this.running());
     const outcomes = await Promise.all(
-      vsis.filter((vsi) => mode === 'associate' || !this.#isHere(vsi)).map((vsi) => this.#ask(vsi, mode)),
+      vsis
+        .filter((vsi) => mode === 'associate' || !this.#isHere(vsi))
+        .map((vsi) => this.#asking.ask(vsi, mode)),
     );
     const stray = macs.find((mac) => !all.some((vsi) => vsi.macs.includes(mac)));
     if (stray) outcomes.push({ granted: false, reason: `${stray} belongs to no VSI that is known here` });
@@ -321,39 +252,18 @@ export class StationAgent {
     this.#guests.set(key, { ...guest, failures: guest.failures + 1, cancel });
   }
 
-  #ask(vsi: StationVsi, mode: Mode): Promise<Outcome> {
-    return new Promise((resolve) => {
-      const { clock } = this.#parts;
-      const cancel = clock.at(clock.now() + answerLimitMs, () =>
-        waiter.settle({ granted: false, reason: `VSI ${vsi.vsiId}: no bridge answers` }),
-      );
-      const waiter = {
-        mode,
-        settle: (outcome: Outcome) => {
-          cancel();
-          const others = (this.#waiting.get(vsi.vsiId) ?? []).filter((other) => other !== waiter);
-          if (others.length) this.#waiting.set(vsi.vsiId, others);
-          else this.#waiting.delete(vsi.vsiId);
-          resolve(outcome);
-        },
-      };
-      // the bridge answers what was asked last
-      this.#settle(vsi.vsiId, (other) =>
-        other === mode ? null : { granted: false, reason: `VSI ${vsi.vsiId}: ${mode} was asked instead` },
-      );
-      this.#waiting.set(vsi.vsiId, [...(this.#waiting.get(vsi.vsiId) ?? []), waiter]);
-      const filter: FilterInfo = {
-        format: 'mac-vid',
-        entries: vsi.macs.map((mac) => ({ mac, vid: nullVid })),
-      };
-      const hints: Hints = {
-        migrating: mode !== 'de-associate' && this.#isComing(vsi) && this.#taps.ready(vsi.macs),
-        suspended: this.#isSuspended(vsi.vsiId),
-      };
-      this.#driver.do((machine, now) =>
-        machine.request({ vsiId: vsi.vsiId, profile: vsi.profile, filter, hints }, mode, now),
-      );
-    });
+  #request(vsi: StationVsi, mode: Mode): void {
+    const filter: FilterInfo = {
+      format: 'mac-vid',
+      entries: vsi.macs.map((mac) => ({ mac, vid: nullVid })),
+    };
+    const hints: Hints = {
+      migrating: mode !== 'de-associate' && this.#isComing(vsi) && this.#taps.ready(vsi.macs),
+      suspended: this.#isSuspended(vsi.vsiId),
+    };
+    this.#driver.do((machine, now) =>
+      machine.request({ vsiId: vsi.vsiId, profile: vsi.profile, filter, hints }, mode, now),
+    );
   }
 
   #isComing({ vsiId }: StationVsi): boolean {
@@ -371,7 +281,7 @@ export class StationAgent {
         return;
       case 'granted':
         log('info', `VSI ${output.vsiId} is ${output.association}`);
-        this.#settle(output.vsiId, () => ({ granted: true }));
+        this.#asking.settle(output.vsiId, () => ({ granted: true }));
         return;
       case 'refused':
         this.#lost(
@@ -384,7 +294,7 @@ export class StationAgent {
         return;
       case 'deassociated':
         if (output.by === 'self')
-          this.#settle(output.vsiId, (mode) =>
+          this.#asking.settle(output.vsiId, (mode) =>
             mode === 'de-associate' ? { granted: true } : { granted: false, reason: 'it was de-associated' },
           );
         else this.#lost(output.vsiId, 'the bridge de-associated it', retryMs.taken);
@@ -408,19 +318,11 @@ export class StationAgent {
   /** Whoever waits for the VSI is told; if nobody does, its VM has lost what it had, and it is asked for again. */
   #lost(vsiId: VsiId, why: string, wait = retryMs.first): void {
     const reason = `VSI ${vsiId}: ${why}`;
-    if (this.#waiting.has(vsiId)) {
-      this.#settle(vsiId, () => ({ granted: false, reason }));
+    if (this.#asking.isAwaited(vsiId)) {
+      this.#asking.settle(vsiId, () => ({ granted: false, reason }));
       return;
     }
     for (const guest of this.#holders(vsiId)) this.#again(guest, reason, wait);
-  }
-
-  /** Settles those who wait for a VSI with what `outcome` has for their request, if anything. */
-  #settle(vsiId: VsiId, outcome: (mode: Mode) => Outcome | null): void {
-    for (const { mode, settle } of this.#waiting.get(vsiId) ?? []) {
-      const settled = outcome(mode);
-      if (settled) settle(settled);
-    }
   }
 
   #reportAll(guest: GuestKey, moment: MigrationReport['moment'], at: Timestamp, reason?: string): void {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { explainIssues } from '../forms/explain.ts';
-import { LocalSocketError, serveLocal } from '../local/socket-server.ts';
+import { serveLocal } from '../local/socket-server.ts';
+import { LocalSocketError } from '../local/socket-path.ts';
 import * as form from '../forms/fields.ts';
 import { strict } from '../forms/strict.ts';
 import { Invalid } from '../base/invalid.ts';

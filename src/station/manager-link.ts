@@ -1,5 +1,5 @@
 import { ApiClient } from '../client/client.ts';
-import type { StationVsi } from './agent.ts';
+import type { StationVsi } from './parts.ts';
 import type { StationConfig } from './config.ts';
 import { VsiDirectory } from './vsi-directory.ts';
 

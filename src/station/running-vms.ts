@@ -3,7 +3,7 @@ import { z } from 'zod';
 import * as form from '../forms/fields.ts';
 import { replaceFile } from '../local/replace-file.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
-import type { RunningVm } from './agent.ts';
+import type { RunningVm } from './parts.ts';
 
 const file = z.array(
   z.object({

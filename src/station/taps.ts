@@ -1,6 +1,6 @@
 import type { MacAddress } from '../domain/mac-address.ts';
 import type { Link } from '../linux/net/links.ts';
-import type { Taps } from './agent.ts';
+import type { Taps } from './parts.ts';
 
 export interface TapsParts {
   readonly uplink: () => number;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { LocalSocketError } from '../local/socket-server.ts';
+import { LocalSocketError } from '../local/socket-path.ts';
 
 const answerMs = 1000;
 const longestAnswer = 200;

@@ -2,7 +2,7 @@ import type { ApiClient, Listing } from '../client/client.ts';
 import type { VsiSpec } from '../domain/vsi.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
 import { parseProfileKey, profileKey } from '../domain/profile-ref.ts';
-import type { StationVsi } from './agent.ts';
+import type { StationVsi } from './parts.ts';
 
 type Known = Pick<VsiSpec, 'vsiId' | 'macs' | 'profile'>;
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { waitForPrograms } from '../../src/linux/bpf/grace-period.ts';
-import { BpfMap, createMap, mapTypes } from '../../src/linux/bpf/library.ts';
+import { BpfMap, createMap, mapTypes } from '../../src/linux/bpf/maps.ts';
 
 describe('a grace period', () => {
   /** How often this thread has slept in the kernel so far. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { ReferenceRelay, type Emission } from '../../src/relay/reference/relay.ts';
+import { ReferenceRelay } from '../../src/relay/reference/relay.ts';
+import type { Emission } from '../../src/relay/reference/forwarding.ts';
 import type { RelayCounters, RelayState } from '../../src/relay/contract/relay.ts';
 import { aimed, type Aim, type Arrival } from '../kit/relay/aim.ts';
 import { anyAim, anyArrival, anyState, portNames, forRealLinks } from '../kit/relay/arbitrary.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it, mock } from 'node:test';
-import { BpfMap } from '../../src/linux/bpf/library.ts';
+import { BpfMap } from '../../src/linux/bpf/maps.ts';
 import { run } from '../../src/linux/run.ts';
 import { Interfaces } from '../../src/relay/ebpf/memory/interfaces.ts';
 import { PortTable } from '../../src/relay/ebpf/tables/port-table.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { callLocal } from '../../src/local/socket-server.ts';
+import { callLocal } from '../../src/local/socket-client.ts';
 import type { VsiId } from '../../src/domain/vsi-id.ts';
 import { parseProfileKey } from '../../src/domain/profile-ref.ts';
 import { nullVid } from '../../src/domain/vid.ts';

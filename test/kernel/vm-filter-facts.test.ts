@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { droppedAt } from '../../src/linux/bpf/control-filter.ts';
 import { heldProgram, holdAtClsact, holdProgram, releaseProgram } from '../../src/linux/bpf/held-program.ts';
 import { interfaceIndex } from '../../src/linux/net/interfaces.ts';
-import { BpfObject } from '../../src/linux/bpf/library.ts';
+import { BpfObject } from '../../src/linux/bpf/object.ts';
 import { inNamespace, nsenter } from '../../src/linux/net/namespace.ts';
 import { run } from '../../src/linux/run.ts';
 import {

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { after, afterEach, describe, it } from 'node:test';
 import type { LabStatus } from '../../src/lab/lab.ts';
 import type { MigrationRun } from '../../src/lab/migrate.ts';
-import { answers } from '../../src/local/socket-server.ts';
+import { answers } from '../../src/local/socket-path.ts';
 import { labDirectory, labSocket } from '../../src/lab/place.ts';
 import { listNamespaces } from '../../src/linux/net/namespace.ts';
 import { executable, hairpin } from '../kit/cli/hairpin.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
-import { callLocal, followLocal } from '../../src/local/socket-server.ts';
+import { callLocal, followLocal } from '../../src/local/socket-client.ts';
 import type { ShownBridge } from '../../src/bridge/control/show.ts';
 import { parseMac } from '../../src/domain/mac-address.ts';
 import { KernelLab, type AgentName } from '../../src/lab/kernel-lab.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { callLocal } from '../../src/local/socket-server.ts';
+import { callLocal } from '../../src/local/socket-client.ts';
 import type { ShownBridge } from '../../src/bridge/control/show.ts';
 import { KernelLab } from '../../src/lab/kernel-lab.ts';
 import { bridgeName } from '../../src/lab/scenario.ts';

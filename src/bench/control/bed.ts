@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { callLocal } from '../../local/socket-server.ts';
+import { callLocal } from '../../local/socket-client.ts';
 import type { ShownBridge } from '../../bridge/control/show.ts';
 import type { DialectName } from '../../domain/dialect.ts';
 import { Processes } from '../../lab/processes.ts';

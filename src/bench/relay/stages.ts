@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { plainForwarding, type Policy } from '../../domain/port-profile.ts';
 import { interfaceIndex } from '../../linux/net/interfaces.ts';
-import { BpfObject, TestRun } from '../../linux/bpf/library.ts';
+import { TestRun } from '../../linux/bpf/test-run.ts';
+import { BpfObject } from '../../linux/bpf/object.ts';
 import { inNamespace } from '../../linux/net/namespace.ts';
 import { addCollector, collector, makeBed, port } from '../bed.ts';
 import { Hairpin, stateOf, stationPort, vsisAt } from '../peers/hairpin.ts';

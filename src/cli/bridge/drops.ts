@@ -1,4 +1,4 @@
-import { followLocal } from '../../local/socket-server.ts';
+import { followLocal } from '../../local/socket-client.ts';
 import type { DropFilter, Lost, ShownDrop } from '../../bridge/control/drop-watch.ts';
 import { explanations } from './drop-reasons.ts';
 import type { Dropped, ShownBridge } from '../../bridge/control/show.ts';

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { callLocal } from '../../local/socket-server.ts';
+import { callLocal } from '../../local/socket-client.ts';
 import { bridgeConfig, controlPath } from '../../bridge/config/config.ts';
 import type { RuleCounts } from '../../bridge/control/rule-counts.ts';
 import { dropReasons, type DropReason } from '../../relay/contract/relay.ts';

@@ -1,4 +1,4 @@
-import { callLocal } from '../../local/socket-server.ts';
+import { callLocal } from '../../local/socket-client.ts';
 import { profileKey } from '../../domain/profile-ref.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type {

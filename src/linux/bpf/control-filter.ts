@@ -7,7 +7,7 @@ import {
   withWords,
   type Place,
 } from './held-program.ts';
-import { BpfObject } from './library.ts';
+import { BpfObject } from './object.ts';
 import { namespaceCookie } from '../net/namespace.ts';
 import type { Hook } from './tc-program.ts';
 

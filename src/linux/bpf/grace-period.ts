@@ -1,4 +1,4 @@
-import { BpfMap, createMap, mapTypes } from './library.ts';
+import { BpfMap, createMap, mapTypes } from './maps.ts';
 
 let refer: (() => void) | null = null;
 

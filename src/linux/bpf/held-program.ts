@@ -1,5 +1,6 @@
 import koffi from 'koffi';
-import { BpfMap, checkBpf, lastComplaint, libbpf } from './library.ts';
+import { checkBpf, lastComplaint, libbpf } from './library.ts';
+import { BpfMap } from './maps.ts';
 import { libc } from '../libc.ts';
 import { clsactHooks, filter, hookOf, replaceFlag, tcxTypes, type Hook } from './tc-program.ts';
 

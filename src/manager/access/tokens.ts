@@ -20,7 +20,9 @@ interface Tokens {
 /** Digests are compared, so that neither length nor content of a token shows in the time. */
 export function identifier({ token, tokens }: Tokens): Identify {
   if (token === undefined && tokens.length === 0) return () => ({ shows: 'enough', principal: anybody });
-  const principals = new Map(tokens.map(({ name, kind, sha256 }) => [sha256, { name, kind } as Principal]));
+  const principals = new Map<string, Principal>(
+    tokens.map(({ name, kind, sha256 }) => [sha256, { name, kind }]),
+  );
   if (token !== undefined) principals.set(sha256(token), { name: 'token', kind: 'administrator' });
   return (authorization) => {
     const shown = /^Bearer (.+)$/i.exec(authorization ?? '')?.[1];

@@ -9,7 +9,7 @@ import type { Capabilities } from './capabilities.ts';
  * to what the data plane holds and applies it. Frames never wait for a driver: what is applied stays in force
  * when the driver's process ends, until `destroy`.
  *
- * Forwarding, which every driver implements alike (`reference/` is the executable specification):
+ * Forwarding, which every driver implements alike (`reference/forwarding.ts` is the executable specification):
  * - A frame to 01-80-C2-00-00-00..0F is a control frame: the agent's sockets hear it, and it is never relayed.
  * - The switch's own stack sees nothing of what enters a port, unless a network port's `host` lets it: untagged control
  *   frames of the protocols that this names, and in its VLAN frames to its address, which then are nobody else's, and to

@@ -1,4 +1,4 @@
-import type { RingBuffer } from '../../linux/bpf/library.ts';
+import type { RingBuffer } from '../../linux/bpf/ring-buffer.ts';
 import { onReadable } from '../../linux/readable.ts';
 
 /** Those who want to hear what comes out of a ring buffer, which is only read while there are any. */

@@ -22,6 +22,12 @@ export class HeldPort {
       port.kind === 'network' && (port.nativeVlan === vlan || port.vlans.some((carried) => carried === vlan))
     );
   }
+
+  /** The VID of the tag with which frames of a VLAN that this network port carries leave by it; 0: no tag. */
+  vidOf(vlan: number): number {
+    const { port } = this;
+    return port.kind === 'network' && port.nativeVlan === vlan ? 0 : vlan;
+  }
 }
 
 function inOrder(port: RelayPort): RelayPort {

@@ -29,8 +29,9 @@ import {
   type RelayPort,
   type RelayState,
 } from '../../../src/relay/contract/relay.ts';
-import { StationAgent, type Outcome } from '../../../src/station/agent.ts';
 import { VirtualClock } from '../../../src/base/virtual-clock.ts';
+import { StationAgent } from '../../../src/station/agent.ts';
+import type { Outcome } from '../../../src/station/asking.ts';
 
 export const profile: PortProfile = {
   ref: parseProfileKey('dc1/17/1'),

@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { callLocal } from '../../../src/local/socket-server.ts';
+import { callLocal } from '../../../src/local/socket-client.ts';
 import type { MacAddress } from '../../../src/domain/mac-address.ts';
 import type { HypervisorEventKind } from '../../../src/hypervisors/event.ts';
 import type { EvbTimers } from '../../../src/protocol/evb/timers.ts';
 import type { StationPortState } from '../../../src/protocol/station-port.ts';
-import type { Outcome } from '../../../src/station/agent.ts';
+import type { Outcome } from '../../../src/station/asking.ts';
 import type { Wires } from './lldpad-harness.ts';
 
 /** `hairpin station` at a port of the wires. */

@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { interfaceIndex } from '../../../src/linux/net/interfaces.ts';
-import { BpfObject, MappedArray, notGso, TestRun, type Gso } from '../../../src/linux/bpf/library.ts';
-import type { Emission } from '../../../src/relay/reference/relay.ts';
+import { notGso, TestRun, type Gso } from '../../../src/linux/bpf/test-run.ts';
+import { MappedArray } from '../../../src/linux/bpf/maps.ts';
+import { BpfObject } from '../../../src/linux/bpf/object.ts';
+import type { Emission } from '../../../src/relay/reference/forwarding.ts';
 import type { KernelSwitch } from './relay-harness.ts';
 
 const objectFile = fileURLToPath(new URL('../../../bpf/relay-record.bpf.o', import.meta.url));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
-import { callLocal } from '../../../src/local/socket-server.ts';
+import { callLocal } from '../../../src/local/socket-client.ts';
 import { macToBytes, parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
 import { interfaceAddress, interfaceIndex } from '../../../src/linux/net/interfaces.ts';
 import { libc } from '../../../src/linux/libc.ts';

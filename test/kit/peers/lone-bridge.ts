@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { callLocal } from '../../../src/local/socket-server.ts';
+import { callLocal } from '../../../src/local/socket-client.ts';
 import type { ShownBridge, ShownPort } from '../../../src/bridge/control/show.ts';
 import { Processes } from '../../../src/lab/processes.ts';
 import { libc } from '../../../src/linux/libc.ts';

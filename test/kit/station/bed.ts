@@ -5,7 +5,9 @@ import type { BridgePort, BridgePortOptions, BridgePortOutput } from '../../../s
 import { Driver } from '../../../src/protocol/driver.ts';
 import type { Clock } from '../../../src/base/clock.ts';
 import type { Verdict } from '../../../src/protocol/vdp/bridge.ts';
-import { StationAgent, type Outcome, type StationVsi, type Taps } from '../../../src/station/agent.ts';
+import { StationAgent } from '../../../src/station/agent.ts';
+import type { StationVsi, Taps } from '../../../src/station/parts.ts';
+import type { Outcome } from '../../../src/station/asking.ts';
 import { bridgePort, evb, profile, stationMac, vmMac, vsiId } from '../protocol/fixtures.ts';
 import { see } from '../protocol/peer.ts';
 import { VirtualClock } from '../../../src/base/virtual-clock.ts';

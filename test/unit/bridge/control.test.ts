@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { callLocal, followLocal } from '../../../src/local/socket-server.ts';
+import { callLocal, followLocal } from '../../../src/local/socket-client.ts';
 import {
   DropWatch,
   type DropFilter,

@@ -105,7 +105,7 @@ const files: readonly [what: string, content: object | string, args: string[], c
     'a manager with an unknown key',
     { ...manager, tokn: 'x' },
     ['manager', '--config'],
-    'tokn: is not a known key; database, listen, hosts, token, stationKeys, keepMigrations, history would be right',
+    'tokn: is not a known key; database, listen, hosts, token, tokens, stationKeys, keepMigrations, history would be right',
   ],
   [
     'a manager on port 99999',

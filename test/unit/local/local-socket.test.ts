@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { callLocal, followLocal, LocalSocketError, serveLocal } from '../../../src/local/socket-server.ts';
+import { serveLocal } from '../../../src/local/socket-server.ts';
+import { LocalSocketError } from '../../../src/local/socket-path.ts';
+import { callLocal, followLocal } from '../../../src/local/socket-client.ts';
 import { Invalid } from '../../../src/base/invalid.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'hp-socket-'));

@@ -1,5 +1,6 @@
 import { parseFrame } from '../../../src/relay/reference/frame.ts';
-import { ReferenceRelay, type Emission } from '../../../src/relay/reference/relay.ts';
+import { ReferenceRelay } from '../../../src/relay/reference/relay.ts';
+import type { Emission } from '../../../src/relay/reference/forwarding.ts';
 import { conformance } from '../../kit/relay/conformance.ts';
 import type { Harness } from '../../kit/relay/conformance/bench.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Taps } from '../../../src/station/agent.ts';
+import type { Taps } from '../../../src/station/parts.ts';
 import { vmMac, vsiId } from '../../kit/protocol/fixtures.ts';
 import { Bed } from '../../kit/station/bed.ts';
 

@@ -1,4 +1,4 @@
-import { ArrayOfArrays, type MappedArray } from '../../../linux/bpf/library.ts';
+import { ArrayOfArrays, type MappedArray } from '../../../linux/bpf/maps.ts';
 import { segmentSize } from './image.ts';
 
 export const segmentCount = 512;

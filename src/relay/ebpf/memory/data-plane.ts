@@ -1,16 +1,11 @@
 import { existsSync, mkdirSync, rmdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  BpfMap,
-  BpfObject,
-  MappedArray,
-  MissingLibrary,
-  mountBpffs,
-  possibleCpus,
-  RingBuffer,
-  unmountBpffs,
-} from '../../../linux/bpf/library.ts';
+import { MissingLibrary, possibleCpus } from '../../../linux/bpf/library.ts';
+import { mountBpffs, unmountBpffs } from '../../../linux/bpf/bpffs.ts';
+import { RingBuffer } from '../../../linux/bpf/ring-buffer.ts';
+import { BpfMap, MappedArray } from '../../../linux/bpf/maps.ts';
+import { BpfObject } from '../../../linux/bpf/object.ts';
 import { SystemError } from '../../../linux/libc.ts';
 import { attachProgram, detachProgram, type Hook } from '../../../linux/bpf/tc-program.ts';
 import { RelayError } from '../../contract/relay.ts';

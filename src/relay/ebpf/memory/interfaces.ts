@@ -1,4 +1,4 @@
-import type { BpfMap } from '../../../linux/bpf/library.ts';
+import type { BpfMap } from '../../../linux/bpf/maps.ts';
 import { interfaceCount, u32 } from './layout.ts';
 
 /** Which port an interface is: in an array by the index's lower bits, and in a hash where two share an element. */

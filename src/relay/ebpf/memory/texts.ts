@@ -1,4 +1,4 @@
-import type { BpfMap } from '../../../linux/bpf/library.ts';
+import type { BpfMap } from '../../../linux/bpf/maps.ts';
 import { textKeySize, textSize } from './layout.ts';
 
 /** What a text is of. */

@@ -2,7 +2,7 @@ import type { HeldVsi } from './held-vsi.ts';
 import { vsiIdFromBytes, type VsiId } from '../../../domain/vsi-id.ts';
 import type { MacAddress } from '../../../domain/mac-address.ts';
 import type { Policy } from '../../../domain/port-profile.ts';
-import type { BpfMap } from '../../../linux/bpf/library.ts';
+import type { BpfMap } from '../../../linux/bpf/maps.ts';
 import type { Place, PortName, RelayVsi } from '../../contract/relay.ts';
 import type { DataPlane } from '../memory/data-plane.ts';
 import {
