@@ -3,7 +3,8 @@ import { interfaceAddress, interfaceIndex, interfaceMtu, interfaceRuns } from '.
 import { SystemError } from '../linux/libc.ts';
 import type { LinkChange } from '../linux/net/link-monitor.ts';
 import { etherTypeFilter, PacketSocket } from '../linux/net/packet-socket.ts';
-import { etherTypes, groupAddresses } from '../protocol/ethernet.ts';
+import { groupAddresses } from '../protocol/ethernet.ts';
+import { etherTypes } from '../domain/packet-numbers.ts';
 import { RelayError, type PortName, type RelayPort } from '../relay/contract/relay.ts';
 import { differingMtus } from './core/mtus.ts';
 import type { PortLink } from './core/port-link.ts';

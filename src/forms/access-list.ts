@@ -1,3 +1,4 @@
+import { etherTypes, ipProtocols, withIcmpType, withPorts } from '../domain/packet-numbers.ts';
 import { z } from 'zod';
 import { limits } from '../domain/limits.ts';
 import type { AccessList } from '../domain/port-profile.ts';
@@ -37,11 +38,11 @@ const accessRule = strict(ruleFields).superRefine((rule, context) => {
   const refuse = (path: string, message: string) =>
     context.addIssue({ code: 'custom', path: [path], message });
   const hasPorts = rule.sourcePorts ?? rule.destinationPorts;
-  if (hasPorts && ![6, 17, 132].includes(rule.protocol ?? -1))
+  if (hasPorts && !withPorts.includes(rule.protocol))
     refuse('protocol', 'has to go with ports; tcp, udp or sctp would be right');
-  if (rule.tcpEstablished && rule.protocol !== 6)
+  if (rule.tcpEstablished && rule.protocol !== ipProtocols.tcp)
     refuse('protocol', 'has to go with tcpEstablished; tcp would be right');
-  if (rule.icmpType !== undefined && ![1, 58].includes(rule.protocol ?? -1))
+  if (rule.icmpType !== undefined && !withIcmpType.includes(rule.protocol))
     refuse('protocol', 'has to go with icmpType; icmp or icmpv6 would be right');
   const families = new Set(
     [rule.source, rule.destination].flatMap((p) => (p && 'address' in p ? [familyOf(p.address)] : [])),
@@ -53,14 +54,14 @@ const accessRule = strict(ruleFields).superRefine((rule, context) => {
     );
   const [family] = families;
   const isIp = (rule.source ?? rule.destination ?? rule.protocol ?? rule.dscp ?? rule.fragment) !== undefined;
-  const right = family !== undefined ? [family] : [0x0800, 0x86dd];
+  const right = family !== undefined ? [family] : [etherTypes.ipv4, etherTypes.ipv6];
   if (isIp && rule.etherType !== undefined && !right.includes(rule.etherType))
     refuse('etherType', "never goes with this rule's IP fields; leaving it out would be right");
 });
 
 /** The EtherType of an address's IP version. */
 function familyOf(address: string): number {
-  return address.includes(':') ? 0x86dd : 0x0800;
+  return address.includes(':') ? etherTypes.ipv6 : etherTypes.ipv4;
 }
 
 const sets = z

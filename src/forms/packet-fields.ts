@@ -1,21 +1,16 @@
+import { etherTypes as numbers, ipProtocols } from '../domain/packet-numbers.ts';
 import ipaddr from 'ipaddr.js';
 import { Invalid } from '../base/invalid.ts';
 import { macFromBytes, macToBytes, parseMac } from '../domain/mac-address.ts';
 import type { AddressMatch, IpPrefix, MacMatch, PortRange } from '../domain/port-profile.ts';
 
-/** EtherTypes and IP protocols that people call by name (IEEE and IANA registries). */
-const etherTypes: Readonly<Record<string, number>> = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd };
-const protocols: Readonly<Record<string, number>> = {
-  icmp: 1,
-  igmp: 2,
-  tcp: 6,
-  udp: 17,
-  gre: 47,
-  esp: 50,
-  icmpv6: 58,
-  ospf: 89,
-  sctp: 132,
+/** What people call by name. */
+const etherTypes: Readonly<Record<string, number>> = {
+  ipv4: numbers.ipv4,
+  arp: numbers.arp,
+  ipv6: numbers.ipv6,
 };
+const protocols: Readonly<Record<string, number>> = ipProtocols;
 
 /** @throws Invalid unless `value` is an IPv4 or IPv6 address or a prefix whose other bits are zero. */
 export function parsePrefix(value: string): IpPrefix {

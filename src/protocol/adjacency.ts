@@ -5,7 +5,8 @@ import { earliest } from '../base/deadline.ts';
 import { dialects, type Dialect } from './dialect.ts';
 import { droppedLayer, Ecp } from './ecp/ecp.ts';
 import type { Ecpdu } from './ecp/ratified.ts';
-import { decodeFrame, encodeFrame, etherTypes, nearestCustomerBridge, type Frame } from './ethernet.ts';
+import { decodeFrame, encodeFrame, nearestCustomerBridge, type Frame } from './ethernet.ts';
+import { etherTypes } from '../domain/packet-numbers.ts';
 import {
   assignChannels,
   cdcpOui,

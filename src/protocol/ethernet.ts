@@ -30,8 +30,6 @@ export const nearestNonTpmrBridge = '01:80:c2:00:00:03' as MacAddress;
 /** All that a port has to receive. */
 export const groupAddresses = [nearestCustomerBridge, nearestBridge, nearestNonTpmrBridge] as const;
 
-export const etherTypes = { lldp: 0x88cc, ecp: 0x8940, draftEcp: 0x88b7 } as const;
-
 const header = 14;
 const shortest = 60;
 export const longestPayload = 1500;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { etherTypes } from '../protocol/ethernet.ts';
+import { etherTypes } from '../domain/packet-numbers.ts';
 
 /** Columns of packet(7)'s list. */
 const [protocolColumn, interfaceColumn] = [3, 4];

@@ -4,12 +4,8 @@ import { createNamespace, deleteNamespace, inNamespace } from '../../src/linux/n
 import { batch, etherTypeFilter, PacketSocket } from '../../src/linux/net/packet-socket.ts';
 import { ip, run } from '../../src/linux/run.ts';
 import { parseMac } from '../../src/domain/mac-address.ts';
-import {
-  encodeFrame,
-  etherTypes,
-  groupAddresses,
-  nearestCustomerBridge,
-} from '../../src/protocol/ethernet.ts';
+import { encodeFrame, groupAddresses, nearestCustomerBridge } from '../../src/protocol/ethernet.ts';
+import { etherTypes } from '../../src/domain/packet-numbers.ts';
 import { until } from '../kit/peers/until.ts';
 
 const namespace = `hp-sock-${process.pid}`;

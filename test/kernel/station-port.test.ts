@@ -12,7 +12,7 @@ import { inNamespace } from '../../src/linux/net/namespace.ts';
 import { etherTypeFilter, PacketSocket } from '../../src/linux/net/packet-socket.ts';
 import { ip } from '../../src/linux/run.ts';
 import { Driver } from '../../src/protocol/driver.ts';
-import { etherTypes } from '../../src/protocol/ethernet.ts';
+import { etherTypes } from '../../src/domain/packet-numbers.ts';
 import { StationPort, type StationPortOutput } from '../../src/protocol/station-port.ts';
 import type { VdpMode } from '../../src/protocol/vdp/association.ts';
 import { Agent, mac, quick, until, vsiId, Wires } from '../kit/kernel/lldpad-harness.ts';

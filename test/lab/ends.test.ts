@@ -10,7 +10,8 @@ import { KernelLab, type AgentName } from '../../src/lab/kernel-lab.ts';
 import { bridgeName, uplink } from '../../src/lab/scenario.ts';
 import { BurstSocket } from '../../src/linux/net/burst-socket.ts';
 import { inNamespace } from '../../src/linux/net/namespace.ts';
-import { encodeFrame, etherTypes, nearestCustomerBridge } from '../../src/protocol/ethernet.ts';
+import { encodeFrame, nearestCustomerBridge } from '../../src/protocol/ethernet.ts';
+import { etherTypes } from '../../src/domain/packet-numbers.ts';
 import { labOptions, planOf, statusOf, until } from '../kit/lab/kit.ts';
 
 const lab = new KernelLab(labOptions('t10'));

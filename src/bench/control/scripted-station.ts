@@ -1,6 +1,7 @@
 import { macToBytes, type MacAddress } from '../../domain/mac-address.ts';
 import { dialects } from '../../protocol/dialect.ts';
-import { decodeFrame, encodeFrame, etherTypes, nearestCustomerBridge } from '../../protocol/ethernet.ts';
+import { decodeFrame, encodeFrame, nearestCustomerBridge } from '../../protocol/ethernet.ts';
+import { etherTypes } from '../../domain/packet-numbers.ts';
 import { encodeEvbTlv, evbOui, evbSubtype } from '../../protocol/evb/ratified.ts';
 import type { EvbTimers } from '../../protocol/evb/timers.ts';
 import { organizational } from '../../protocol/lldp/organizational.ts';

@@ -12,7 +12,7 @@ import { createQuietNamespace, deleteNamespace, inNamespace } from '../../linux/
 import { etherTypeFilter, PacketSocket } from '../../linux/net/packet-socket.ts';
 import { ip } from '../../linux/run.ts';
 import { Driver } from '../../protocol/driver.ts';
-import { etherTypes } from '../../protocol/ethernet.ts';
+import { etherTypes } from '../../domain/packet-numbers.ts';
 import { signingWith, type SigningOptions } from '../../protocol/signed/control.ts';
 import { keyLength, signingKey } from '../../protocol/signed/key.ts';
 import { StationPort, type StationPortOutput } from '../../protocol/station-port.ts';

@@ -1,3 +1,4 @@
+import { etherTypes, ipProtocols, withIcmpType, withPorts } from '../../domain/packet-numbers.ts';
 import { formatEtherType, formatIpOctets, formatProtocol } from '../../forms/packet-fields.ts';
 import { macFromBytes } from '../../domain/mac-address.ts';
 
@@ -32,21 +33,21 @@ export function frameSummary(bytes: Uint8Array): string {
   if (type === null) return `${cut}: ${bytes.length} octets`;
   const addresses = `${macFromBytes(bytes, 6)} > ${macFromBytes(bytes, 0)}`;
   const payload = frame.from(14);
-  return `${addresses}, ${type < 0x0600 ? llc(payload) : (etherTypes[type]?.(payload) ?? formatEtherType(type))}`;
+  return `${addresses}, ${type < 0x0600 ? llc(payload) : (summaries[type]?.(payload) ?? formatEtherType(type))}`;
 }
 
-const etherTypes: Readonly<Record<number, (payload: Octets) => string>> = {
-  0x0800: ipv4,
-  0x0806: (payload) => `arp ${arp(payload)}`,
-  0x8035: () => 'rarp',
-  0x86dd: ipv6,
-  0x8100: (payload) => `a second tag, vid ${(payload.u16(0) ?? 0) & 0xfff}`,
-  0x8808: () => 'pause',
-  0x8809: () => 'slow protocol',
-  0x888e: () => 'eapol',
-  0x88cc: () => 'lldp',
-  0x8902: () => 'cfm',
-  0x8940: () => 'ecp',
+const summaries: Readonly<Record<number, (payload: Octets) => string>> = {
+  [etherTypes.ipv4]: ipv4,
+  [etherTypes.arp]: (payload) => `arp ${arp(payload)}`,
+  [etherTypes.rarp]: () => 'rarp',
+  [etherTypes.ipv6]: ipv6,
+  [etherTypes.customerTag]: (payload) => `a second tag, vid ${(payload.u16(0) ?? 0) & 0xfff}`,
+  [etherTypes.pause]: () => 'pause',
+  [etherTypes.slowProtocols]: () => 'slow protocol',
+  [etherTypes.eapol]: () => 'eapol',
+  [etherTypes.lldp]: () => 'lldp',
+  [etherTypes.cfm]: () => 'cfm',
+  [etherTypes.ecp]: () => 'ecp',
 };
 
 function llc(payload: Octets): string {
@@ -61,7 +62,7 @@ function arp(packet: Octets): string {
   const operation = packet.u16(6);
   const sender = packet.bytes(14, 4);
   const target = packet.bytes(24, 4);
-  if (!sender || !target || packet.u16(2) !== 0x0800) return cut;
+  if (!sender || !target || packet.u16(2) !== etherTypes.ipv4) return cut;
   const [from, to] = [formatIpOctets(sender), formatIpOctets(target)];
   if (operation === 1) return from === to ? `announces ${from}` : `who has ${to}? tell ${from}`;
   return operation === 2 ? `${from} is at ${macFromBytes(packet.bytes(8, 6)!)}` : `operation ${operation}`;
@@ -106,15 +107,15 @@ function transport(protocol: number, segment: Octets, { from, to }: Ends, offset
   const name = formatProtocol(protocol);
   const called = typeof name === 'number' ? `ip protocol ${name}` : name;
   if (offset) return `${called} ${from} > ${to}, a fragment from octet ${offset}`;
-  if (protocol === 1 || protocol === 58) {
+  if (withIcmpType.includes(protocol)) {
     const type = segment.u8(0);
-    const known = protocol === 1 ? icmpTypes : icmpv6Types;
+    const known = protocol === ipProtocols.icmp ? icmpTypes : icmpv6Types;
     return `${called} ${from} > ${to}${type === null ? '' : ` ${known[type] ?? `type ${type}`}`}`;
   }
-  if (![6, 17, 132].includes(protocol)) return `${called} ${from} > ${to}`;
+  if (!withPorts.includes(protocol)) return `${called} ${from} > ${to}`;
   const [source, destination] = [segment.u16(0), segment.u16(2)];
   if (source === null || destination === null) return `${called} ${from} > ${to}, ${cut}`;
-  const flags = protocol === 6 ? tcpFlags(segment.u8(13)) : '';
+  const flags = protocol === ipProtocols.tcp ? tcpFlags(segment.u8(13)) : '';
   return `${called} ${from}:${source} > ${to}:${destination}${flags}`;
 }
 

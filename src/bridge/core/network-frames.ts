@@ -1,10 +1,10 @@
+import { etherTypes, ipProtocols } from '../../domain/packet-numbers.ts';
 import ipaddr from 'ipaddr.js';
 import { macToBytes, parseMac, type MacAddress } from '../../domain/mac-address.ts';
 
 const broadcast = parseMac('ff:ff:ff:ff:ff:ff');
 const allNodes = parseMac('33:33:00:00:00:01');
-const etherTypes = { arp: 0x0806, rarp: 0x8035, ipv6: 0x86dd } as const;
-const icmpv6 = 58;
+const { icmpv6 } = ipProtocols;
 
 /** A reverse request (RFC 903) for the own address, as QEMU sends it for its guests: it tells switches, and nobody answers it. */
 export function rarp(mac: MacAddress): Uint8Array {

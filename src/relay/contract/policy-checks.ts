@@ -1,3 +1,4 @@
+import { ipProtocols, withIcmpType, withPorts } from '../../domain/packet-numbers.ts';
 import ipaddr from 'ipaddr.js';
 import type { AccessList, AccessRule, IpPrefix, Policy, Rates } from '../../domain/port-profile.ts';
 import { limits, octets } from '../../domain/limits.ts';
@@ -75,9 +76,6 @@ function checkAccessList({ rules, sets = {} }: AccessList, where: string): void 
   rules.forEach((rule, i) => checkRule(rule, sets, `${where}: rule ${i + 1}`));
 }
 
-const withPorts: readonly unknown[] = [6, 17, 132];
-const withType: readonly unknown[] = [1, 58];
-
 function checkRule(rule: AccessRule, sets: NonNullable<AccessList['sets']>, where: string): void {
   for (const field of ['source', 'destination'] as const) {
     const match = rule[field];
@@ -99,9 +97,9 @@ function checkRule(rule: AccessRule, sets: NonNullable<AccessList['sets']>, wher
   if (dscp !== undefined) checkNumber(dscp, 0, 63, `${where}: DSCP`);
   if ((rule.sourcePorts ?? rule.destinationPorts) && !withPorts.includes(protocol))
     throw new RelayError(`${where}: ports go with protocol 6, 17 or 132`);
-  if (rule.tcpEstablished && protocol !== 6)
+  if (rule.tcpEstablished && protocol !== ipProtocols.tcp)
     throw new RelayError(`${where}: tcpEstablished goes with protocol 6`);
-  if (icmpType !== undefined && !withType.includes(protocol))
+  if (icmpType !== undefined && !withIcmpType.includes(protocol))
     throw new RelayError(`${where}: an ICMP type goes with protocol 1 or 58`);
 }
 

@@ -1,3 +1,4 @@
+import { etherTypes } from '../../domain/packet-numbers.ts';
 import type { MacAddress } from '../../domain/mac-address.ts';
 import type { Policy, TenantLimits } from '../../domain/port-profile.ts';
 import type { NullVid, Vid } from '../../domain/vid.ts';
@@ -178,7 +179,11 @@ export type RelayPort =
   | { readonly kind: 'mirror'; readonly session: string };
 
 /** Kinds of control frames that the switch's own stack may want, by their EtherTypes. */
-export const hostProtocols = { lldp: 0x88cc, lacp: 0x8809, eapol: 0x888e } as const;
+export const hostProtocols = {
+  lldp: etherTypes.lldp,
+  lacp: etherTypes.slowProtocols,
+  eapol: etherTypes.eapol,
+} as const;
 export type HostProtocol = keyof typeof hostProtocols;
 
 /** What the switch's own stack gets of what enters a network port. */

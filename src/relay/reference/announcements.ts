@@ -1,9 +1,10 @@
+import { etherTypes } from '../../domain/packet-numbers.ts';
 import { arp, icmpv6, ipv6, packetOf } from './headers.ts';
 import type { Frame } from './frame.ts';
 import { bucketOf } from '../contract/policy.ts';
 import { TokenBucket } from './token-bucket.ts';
 
-const rarp = 0x8035;
+const { rarp } = etherTypes;
 
 /** How many are told at once, and then a second. */
 const burst = 20;

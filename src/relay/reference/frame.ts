@@ -1,3 +1,4 @@
+import { etherTypes } from '../../domain/packet-numbers.ts';
 import { isGroup, macFromBytes, type MacAddress } from '../../domain/mac-address.ts';
 
 /** An Ethernet frame, taken apart as far as forwarding needs it. */
@@ -21,9 +22,9 @@ export interface Frame {
 
 /** of Ethernet, without a tag */
 export const headerLength = 14;
-const customerTag = 0x8100;
+const { customerTag, serviceTag } = etherTypes;
 /** those that a kernel takes off a frame */
-const taken: readonly number[] = [customerTag, 0x88a8];
+const taken: readonly number[] = [customerTag, serviceTag];
 /** with those of switches before 802.1ad */
 const tags: readonly number[] = [...taken, 0x9100, 0x9200, 0x9300];
 const leastEtherType = 0x600;

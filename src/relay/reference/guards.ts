@@ -1,3 +1,4 @@
+import { etherTypes } from '../../domain/packet-numbers.ts';
 import ipaddr from 'ipaddr.js';
 import { macToBytes, type MacAddress } from '../../domain/mac-address.ts';
 import type { DropReason, RelayVsi } from '../contract/relay.ts';
@@ -23,9 +24,17 @@ export function guardAgainst(
   return null;
 }
 
-/** ECP, the draft's ECP, LLDP, slow protocols, pause, MVRP, MMRP, CFM, EAPOL */
+const { ecp, draftEcp, lldp, slowProtocols, pause, mvrp, mmrp, cfm, eapol } = etherTypes;
 const bridgeProtocols: readonly number[] = [
-  0x8940, 0x88b7, 0x88cc, 0x8809, 0x8808, 0x88f5, 0x88f6, 0x8902, 0x888e,
+  ecp,
+  draftEcp,
+  lldp,
+  slowProtocols,
+  pause,
+  mvrp,
+  mmrp,
+  cfm,
+  eapol,
 ];
 /** 01-80-C2-00-00-10 to -3F: bridge management, MRP, CFM (802.1Q tables 8-1 and 8-13); what is below is never relayed. */
 const bridgeAddress = /^01:80:c2:00:00:[123]/;

@@ -1,3 +1,4 @@
+import { etherTypes, ipProtocols } from '../../domain/packet-numbers.ts';
 import type { Frame } from './frame.ts';
 
 /** An IP header, and what follows it as far as it can be read. */
@@ -16,14 +17,8 @@ export interface IpHeader {
   readonly segment: Uint8Array | 'later' | 'hidden';
 }
 
-export const arp = 0x0806;
-export const ipv4 = 0x0800;
-export const ipv6 = 0x86dd;
-export const icmp = 1;
-export const igmp = 2;
-export const tcp = 6;
-export const udp = 17;
-export const icmpv6 = 58;
+export const { arp, ipv4, ipv6 } = etherTypes;
+export const { icmp, igmp, tcp, udp, icmpv6 } = ipProtocols;
 
 const fragmentHeader = 44;
 const authenticationHeader = 51;

@@ -17,7 +17,7 @@ import { etherTypeFilter, PacketSocket } from '../../../src/linux/net/packet-soc
 import { ip } from '../../../src/linux/run.ts';
 import { BridgePort, type BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
 import { Driver } from '../../../src/protocol/driver.ts';
-import { etherTypes } from '../../../src/protocol/ethernet.ts';
+import { etherTypes } from '../../../src/domain/packet-numbers.ts';
 import type { EvbTimers } from '../../../src/protocol/evb/timers.ts';
 import type { Verdict } from '../../../src/protocol/vdp/bridge.ts';
 

@@ -14,7 +14,8 @@ import {
 } from '../../../src/linux/net/namespace.ts';
 import { PacketSocket } from '../../../src/linux/net/packet-socket.ts';
 import { ip, run } from '../../../src/linux/run.ts';
-import { etherTypes, groupAddresses } from '../../../src/protocol/ethernet.ts';
+import { groupAddresses } from '../../../src/protocol/ethernet.ts';
+import { etherTypes } from '../../../src/domain/packet-numbers.ts';
 import type { VmFilterStatus } from '../../../src/station/vm-filter.ts';
 import { quick, until, type Wires } from './lldpad-harness.ts';
 

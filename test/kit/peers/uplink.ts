@@ -1,5 +1,5 @@
 import { ip, run } from '../../../src/linux/run.ts';
-import { etherTypes } from '../../../src/protocol/ethernet.ts';
+import { etherTypes } from '../../../src/domain/packet-numbers.ts';
 
 export const uplink = 'up0';
 const cable = 'wire0';

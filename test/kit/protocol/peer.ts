@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import type { MacAddress } from '../../../src/domain/mac-address.ts';
 import { decodeEcpdu, encodeEcpdu, vdpSubtype } from '../../../src/protocol/ecp/ratified.ts';
-import {
-  decodeFrame,
-  encodeFrame,
-  etherTypes,
-  nearestCustomerBridge,
-} from '../../../src/protocol/ethernet.ts';
+import { decodeFrame, encodeFrame, nearestCustomerBridge } from '../../../src/protocol/ethernet.ts';
+import { etherTypes } from '../../../src/domain/packet-numbers.ts';
 import {
   draftEvbSubtype,
   draftOui,

@@ -1,5 +1,6 @@
 import { decodeEcpdu } from '../../../src/protocol/ecp/ratified.ts';
-import { decodeFrame, etherTypes } from '../../../src/protocol/ethernet.ts';
+import { decodeFrame } from '../../../src/protocol/ethernet.ts';
+import { etherTypes } from '../../../src/domain/packet-numbers.ts';
 import { findSignature } from '../../../src/protocol/signed/tlv.ts';
 import { must } from './peer.ts';
 

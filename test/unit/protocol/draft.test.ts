@@ -8,10 +8,10 @@ import { decodeDraftEcpdu, draftVdpSubtype, encodeDraftEcpdu } from '../../../sr
 import {
   decodeFrame,
   encodeFrame,
-  etherTypes,
   nearestBridge,
   nearestCustomerBridge,
 } from '../../../src/protocol/ethernet.ts';
+import { etherTypes } from '../../../src/domain/packet-numbers.ts';
 import {
   decodeDraftEvbTlv,
   draftEvbSubtype,

@@ -5,11 +5,11 @@ import { parseVid } from '../../../src/domain/vid.ts';
 import {
   decodeFrame,
   encodeFrame,
-  etherTypes,
   nearestBridge,
   nearestCustomerBridge,
   nearestNonTpmrBridge,
 } from '../../../src/protocol/ethernet.ts';
+import { etherTypes } from '../../../src/domain/packet-numbers.ts';
 import {
   assignChannels,
   cdcpOui,
