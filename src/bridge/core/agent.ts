@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FilterInfo } from '../../domain/filter-info.ts';
 import { parseMac, type MacAddress } from '../../domain/mac-address.ts';
-import type { BridgePort as PortLocation, PortCount, Timestamp } from '../../domain/migration.ts';
+import type { Timestamp } from '../../domain/migration.ts';
 import { policyOf, type PortProfile, type TenantLimits } from '../../domain/port-profile.ts';
 import { parseProfileKey, profileKey, type ProfileKey, type ProfileRef } from '../../domain/profile-ref.ts';
 import { nullVid, type NullVid, type Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import type { MigrationReport } from '../../api/migration.ts';
 import { defaultPlaceHold } from '../../protocol/gate.ts';
 import { BridgePort, type BridgePortOutput } from '../../protocol/bridge-port.ts';
 import { Driver } from '../../protocol/driver.ts';
@@ -40,10 +39,10 @@ import { Owed } from './owed.ts';
 import type { BridgeAgentParts, PortSettings, StationLink } from './parts.ts';
 import type { PortLink } from './port-link.ts';
 import { passages, type Passage } from './passages.ts';
+import { Reports } from './reports.ts';
 import { RequestLog } from './request-log.ts';
 import { lastFrame, whenSilent } from './silence.ts';
 import { Stations } from './stations.ts';
-import { difference, portCount, tally, type Tally } from './tally.ts';
 import { Tenants, type Change } from './tenants.ts';
 import {
   activate,
@@ -60,11 +59,6 @@ import {
 } from './vsi-entry.ts';
 
 type Request = Extract<BridgePortOutput, { kind: 'request' }>;
-
-/** What was counted of a migration, by port. */
-interface Counts {
-  at(port: PortName): PortCount;
-}
 
 /**
  * The bridge agent without its shell: VDP requests and announcements in, relay states and reports out. It has no
@@ -88,6 +82,7 @@ export class BridgeAgent {
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
   readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   readonly #announcements: Announcements;
+  readonly #reports: Reports;
   readonly #news: NetworkNews;
   readonly #flips: Flips;
   readonly #owed: Owed;
@@ -111,6 +106,7 @@ export class BridgeAgent {
     this.#mirrorWarnings = new MirrorWarnings((message) => parts.log('warn', message));
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
+    this.#reports = new Reports(parts);
     this.#news = new NetworkNews(parts, this.#book.entries);
     this.#flips = new Flips({
       ...parts,
@@ -574,7 +570,7 @@ export class BridgeAgent {
     this.#attempt(
       vsiId,
       null,
-      (entry) => entry && (entry.tally ? entry : { ...entry, tally: this.#tally(entry) }),
+      (entry) => entry && (entry.tally ? entry : { ...entry, tally: this.#reports.tally(entry) }),
     );
   }
 
@@ -766,8 +762,7 @@ export class BridgeAgent {
     }
     const { vsiId, mode } = request;
     const source = this.entries.get(vsiId)?.active;
-    if (source && source !== port && mode !== 'associate')
-      this.#report(vsiId, 'reserve', { source, destination: port }, { at });
+    if (source && source !== port && mode !== 'associate') this.#reports.reserved(vsiId, source, port, at);
     try {
       this.#commit(vsiId, port, (entry) => {
         if (mode === 'associate' && entry && isReleased(entry, port) && describes(entry, request))
@@ -932,9 +927,9 @@ export class BridgeAgent {
     });
     // where the source had let go before, nothing else tells that this was a migration
     if (source) return;
-    const counts = this.#countsOf(this.#book.get(vsiId)!);
+    const counts = this.#reports.countsOf(this.#book.get(vsiId)!);
     for (const moment of ['active', 'release'] as const)
-      this.#passed(vsiId, { moment, source, destination: event.port }, counts);
+      this.#reports.passed(vsiId, { moment, source, destination: event.port }, counts);
   }
 
   /**
@@ -954,10 +949,10 @@ export class BridgeAgent {
     const passes = (...moments: Passage['moment'][]) => found.some(({ moment }) => moments.includes(moment));
     const ends = passes('release', 'abort');
     // a place that goes takes its counters with it
-    const last = before && (ends || passes('undo')) ? this.#countsOf(before) : null;
+    const last = before && (ends || passes('undo')) ? this.#reports.countsOf(before) : null;
     const after = changed && {
       ...changed,
-      ...(ends ? { tally: null } : before && passes('ready') ? { tally: this.#tally(before) } : {}),
+      ...(ends ? { tally: null } : before && passes('ready') ? { tally: this.#reports.tally(before) } : {}),
     };
     this.#book.put(vsiId, after);
     try {
@@ -968,7 +963,7 @@ export class BridgeAgent {
     }
     this.#news.changed(vsiId, before, after);
     this.#flips.changed(vsiId, before, after);
-    for (const passage of found) this.#passed(vsiId, passage, last);
+    for (const passage of found) this.#reports.passed(vsiId, passage, last);
     for (const port of before?.attachments.keys() ?? [])
       if (port !== by && !after?.attachments.has(port))
         this.#ports.get(port)?.do((machine, now) => machine.deassociate(vsiId, now));
@@ -1006,36 +1001,6 @@ export class BridgeAgent {
     }
   }
 
-  #passed(vsiId: VsiId, passage: Passage, counts: Counts | null): void {
-    const { moment, source, destination } = passage;
-    const count = (port: PortName | null) => (port === null ? null : (counts?.at(port) ?? null));
-    const counted = { source: count(source), destination: count(destination) };
-    this.#report(vsiId, moment, passage, {
-      ...(counting.has(moment) && { counts: counted }),
-      // whatever went there the VM never saw
-      ...(moment === 'undo' && { lost: { undone: counted.destination?.framesToVm ?? 0 } }),
-    });
-  }
-
-  #report(
-    vsiId: VsiId,
-    moment: MigrationReport['moment'],
-    { source, destination }: { source: PortName | null; destination: PortName },
-    more: Partial<Pick<MigrationReport, 'counts' | 'lost' | 'at'>> = {},
-  ): void {
-    const { name, report, timestamp } = this.#parts;
-    const at = (port: PortName): PortLocation => ({ bridge: name, port });
-    report({
-      vsiId,
-      moment,
-      at: timestamp(),
-      by: name,
-      ...(source ? { source: at(source) } : {}),
-      destination: at(destination),
-      ...more,
-    });
-  }
-
   /** Null, or why the data plane refuses and is as it was. */
   #tryToApply(): string | null {
     try {
@@ -1068,25 +1033,6 @@ export class BridgeAgent {
     this.#mirrorWarnings.look(this.#book.unapplied ?? this.entries.keys(), this.entries, this.#otherPorts);
     this.#book.applied();
     this.#owed.done();
-  }
-
-  #tally({ vsiId, addresses }: VsiEntry): Tally {
-    const { relay, directory } = this.#parts;
-    const counters = relay.countersOf(vsiId);
-    // only a VM that moves unannounced speaks where it has no place, and the strangers are many
-    return directory.followsAnnouncements(vsiId)
-      ? tally(counters, relay.counters().strangers, addresses)
-      : tally(counters);
-  }
-
-  /** What was counted of a VSI's migration up to now. */
-  #countsOf(entry: VsiEntry): Counts {
-    const { relay, stampOf } = this.#parts;
-    const counters = relay.countersOf(entry.vsiId);
-    const now = this.#tally(entry);
-    return {
-      at: (port) => portCount(difference(entry.tally, now, port), counters.get(port), stampOf),
-    };
   }
 
   /** What VDP holds at a port, by the entries. */
@@ -1143,9 +1089,6 @@ function describes({ profile, addresses }: VsiEntry, request: Request): boolean 
     request.filter.entries.every(({ mac }) => mac === undefined || addresses.includes(mac))
   );
 }
-
-/** The moments at which a place goes, and its counters with it, and those that say what has been lost. */
-const counting: ReadonlySet<Passage['moment']> = new Set(['undo', 'release', 'abort']);
 
 /** Whether the VSI is armed where it announces itself. */
 function isArmedBy(entry: VsiEntry, { reason, port, wireVid }: RelayEvent): boolean {
