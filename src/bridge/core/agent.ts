@@ -24,21 +24,21 @@ import {
   type RelayState,
 } from '../../relay/contract/relay.ts';
 import { admit, feasible, harmless, policyFor, type Admission, type Application } from './admission.ts';
-import { Announcements, type Heed } from './announcements.ts';
+import { ActiveNetworkPorts } from './active-network-ports.ts';
+import { Announcements } from './announcements.ts';
+import { ConfiguredPorts } from './configured-ports.ts';
 import type { Entitlement } from './directory.ts';
 import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
 import { Flips } from './flips.ts';
-import { hostVsi, hostVsiId, isHostVsi, type Host } from './host-vsi.ts';
+import { isHostVsi, type Host } from './host-vsi.ts';
 import { atPlace, filterOf, fromRelay } from './label.ts';
-import { MirrorWarnings, unmirrored } from './mirror-sessions.ts';
-import { activeNetworkPorts, takenOver, vlansOf } from './network-ports.ts';
-import { rarp } from './network-frames.ts';
+import { unmirrored } from './mirror-sessions.ts';
 import { NetworkNews } from './network-news.ts';
-import { Owed } from './owed.ts';
 import type { BridgeAgentParts, PortSettings, StationLink } from './parts.ts';
 import type { PortLink } from './port-link.ts';
 import { passages, type Passage } from './passages.ts';
+import { Reconciler } from './reconciler.ts';
 import { Reports } from './reports.ts';
 import { RequestLog } from './request-log.ts';
 import { lastFrame, whenSilent } from './silence.ts';
@@ -66,17 +66,9 @@ type Request = Extract<BridgePortOutput, { kind: 'request' }>;
  */
 export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
-  #settings: PortSettings;
-  /** the station ports of the settings */
-  readonly #stationLinks = new Map<PortName, StationLink>();
-  readonly #heeds = new Map<PortName, Heed>();
   readonly #book = new EntryBook();
+  readonly #configured: ConfiguredPorts;
   readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
-  readonly #mirrorWarnings: MirrorWarnings;
-  #hosts: ReadonlyMap<VsiId, { readonly port: PortName; readonly host: Host }> = new Map();
-  /** network and mirror ports */
-  #otherPorts = new Map<PortName, RelayPort>();
-  #networkPorts: RelayState['networkPorts'] = new Map();
   /** of all ports; a station port's also where the machine does not use it */
   readonly #links = new Map<PortName, PortLink>();
   /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
@@ -85,7 +77,8 @@ export class BridgeAgent {
   readonly #reports: Reports;
   readonly #news: NetworkNews;
   readonly #flips: Flips;
-  readonly #owed: Owed;
+  readonly #reconciler: Reconciler;
+  readonly #network: ActiveNetworkPorts;
   readonly #requestLog: RequestLog;
   readonly #stations: Stations;
   /** the ports' own addresses */
@@ -97,13 +90,12 @@ export class BridgeAgent {
   readonly #tenants = new Tenants();
   /** changes that the data plane cannot do, by what was changed; what was before is still in force */
   readonly #refused = new Map<string, string>();
-  #stopped = false;
 
   constructor(parts: BridgeAgentParts) {
     this.#parts = parts;
     this.#requestLog = new RequestLog(parts.log);
     this.#stations = parts.stations ?? new Stations();
-    this.#mirrorWarnings = new MirrorWarnings((message) => parts.log('warn', message));
+    this.#configured = new ConfiguredPorts(parts, this.#book);
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
     this.#reports = new Reports(parts);
@@ -114,33 +106,28 @@ export class BridgeAgent {
       isSigned: (port) => this.#isSigned(port),
       change: (vsiId, change) => this.#turn(vsiId, change),
     });
-    this.#owed = new Owed(parts.clock, () => this.#apply(), parts.log);
-    this.#announcements = new Announcements(this.#heeds);
-    this.#settings = parts;
-    this.#use(parts);
+    this.#reconciler = new Reconciler({
+      relay: parts.relay,
+      clock: parts.clock,
+      log: parts.log,
+      book: this.#book,
+      state: () => this.#state(),
+    });
+    this.#network = new ActiveNetworkPorts({
+      relay: parts.relay,
+      log: parts.log,
+      ports: this.#configured,
+      isUp: (port) => (this.#links.get(port) ?? parts.linkOf(port)) === 'up',
+      news: this.#news,
+      owe: (what) => this.#reconciler.owe(what),
+    });
+    this.#announcements = new Announcements(this.#configured.heeds);
     for (const link of parts.links) this.#open(link);
-  }
-
-  #use(settings: PortSettings): void {
-    this.#settings = settings;
-    this.#otherPorts = new Map(settings.otherPorts);
-    this.#stationLinks.clear();
-    this.#heeds.clear();
-    for (const link of settings.links) {
-      this.#stationLinks.set(link.name, link);
-      if (link.announcements) this.#heeds.set(link.name, link.announcements);
-    }
-    const hosts = new Map(
-      settings.links.flatMap(({ name: port, host }) => (host ? [[hostVsiId(host), { port, host }]] : [])),
-    );
-    for (const vsiId of this.#hosts.keys()) if (!hosts.has(vsiId)) this.#book.declare(vsiId, null);
-    for (const [vsiId, { port, host }] of hosts) this.#book.declare(vsiId, hostVsi(host, port));
-    this.#hosts = hosts;
   }
 
   #open({ name, mac, send, drain }: StationLink): void {
     const { otherNeighbours, managementAddresses, clock, ...parts } = this.#parts;
-    const [macs, links] = [this.#macs, this.#stationLinks];
+    const [macs, links] = [this.#macs, this.#configured.stations];
     if (mac !== undefined) macs.set(name, mac);
     const { place = null, verified = [] } = this.#stations.at(name) ?? {};
     const machine = new BridgePort({
@@ -178,29 +165,29 @@ export class BridgeAgent {
    * like any other's. VSIs at a station port that goes are let go of. @throws RelayError, and nothing was changed
    */
   configure(wanted: PortSettings): void {
-    const kept = this.#settings;
+    const kept = this.#configured.settings;
     const stay = new Set(wanted.links.map(({ name }) => name));
     const leaving = kept.links
       .filter(({ name }) => !stay.has(name))
       .map((link) => ({ ...link, host: undefined }));
     const others = new Map(wanted.otherPorts);
     for (const { name } of leaving) others.delete(name); // not before its VSIs are let go of
-    const before = { others: this.#otherPorts, networkPorts: this.#networkPorts };
-    this.#use({ ...wanted, links: [...wanted.links, ...leaving], otherPorts: others });
-    this.#networkPorts = this.#choice();
-    const refusal = this.#tryToApply();
+    const before = { others: this.#configured.others, networkPorts: this.networkPorts };
+    this.#configured.use({ ...wanted, links: [...wanted.links, ...leaving], otherPorts: others });
+    this.#network.choose();
+    const refusal = this.#reconciler.attempt();
     if (refusal !== null) {
-      this.#use({ ...kept, otherPorts: before.others });
-      this.#networkPorts = before.networkPorts;
+      this.#configured.use({ ...kept, otherPorts: before.others });
+      this.#network.byVlan = before.networkPorts;
       throw new RelayError(refusal);
     }
     for (const { name } of leaving) this.#close(name);
-    this.#use(wanted);
-    this.#networkPorts = this.#choice();
+    this.#configured.use(wanted);
+    this.#network.choose();
     for (const link of wanted.links) if (!this.#ports.has(link.name)) this.#opened(link);
     for (const name of this.#links.keys()) if (!this.portKinds.has(name)) this.#links.delete(name);
-    this.#owed.make('ports of the configuration');
-    this.#tellTakeOver(before.networkPorts);
+    this.#reconciler.owe('ports of the configuration');
+    this.#network.tellTakeOver(before.networkPorts);
     this.#parts.changed(null);
   }
 
@@ -226,27 +213,22 @@ export class BridgeAgent {
 
   /** Every port, by what it is. The data plane would tell it as well, after reading back all its VSIs. */
   get portKinds(): ReadonlyMap<PortName, RelayPort['kind']> {
-    const { links } = this.#settings;
-    return new Map([
-      ...Array.from(this.#otherPorts, ([name, { kind }]) => [name, kind] as const),
-      ...links.map(({ name }) => [name, 'station'] as const),
-    ]);
+    return this.#configured.kinds;
   }
 
   /** The hosts' own traffic that is declared, by its VSIID. */
   get hosts(): ReadonlyMap<VsiId, { readonly port: PortName; readonly host: Host }> {
-    return this.#hosts;
+    return this.#configured.hosts;
   }
 
   /** The active network port of each VLAN. */
   get networkPorts(): ReadonlyMap<Vid, PortName> {
-    return this.#networkPorts;
+    return this.#network.byVlan;
   }
 
   /** The VLANs that a network port carries. */
   vlansOf(port: PortName): readonly Vid[] {
-    const other = this.#otherPorts.get(port);
-    return other ? vlansOf(other) : [];
+    return this.#configured.vlansOf(port);
   }
 
   /** How each port's link is. */
@@ -265,7 +247,7 @@ export class BridgeAgent {
    */
   get refused(): ReadonlyMap<string, string> {
     const withheld = this.#parts.directory.withheld?.() ?? new Map<string, string>();
-    const mirrors = unmirrored(this.entries.values(), this.#otherPorts);
+    const mirrors = unmirrored(this.entries.values(), this.#configured.others);
     return new Map([...this.#refused, ...mirrors, ...withheld]);
   }
 
@@ -276,7 +258,7 @@ export class BridgeAgent {
 
   /** What the data plane has refused to do so far; null: it is as it should be. */
   get owed(): string | null {
-    return this.#owed.reason;
+    return this.#reconciler.owed;
   }
 
   /** The protocol state of every station port. */
@@ -300,9 +282,9 @@ export class BridgeAgent {
       });
     }
     const before = held.networkPorts;
-    this.#networkPorts = activeNetworkPorts(this.#otherPorts, (name) => linkOf(name) === 'up', before);
-    this.#apply();
-    this.#tellTakeOver(before);
+    this.#network.choose((name) => linkOf(name) === 'up', before);
+    this.#reconciler.apply();
+    this.#network.tellTakeOver(before);
     const { size } = this.entries;
     if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
     relay.watch((event) => this.#announced(event));
@@ -314,12 +296,8 @@ export class BridgeAgent {
     }
   }
 
-  #isHostAddress(mac: MacAddress): boolean {
-    return [...this.#hosts.values()].some(({ host }) => host.macs.includes(mac));
-  }
-
   #adopt(entry: VsiEntry): void {
-    const hostAddress = entry.addresses.find((mac) => this.#isHostAddress(mac));
+    const hostAddress = entry.addresses.find((mac) => this.#configured.isHostAddress(mac));
     if (hostAddress !== undefined) {
       this.#parts.log('warn', `VSI ${entry.vsiId} is let go of: ${hostAddress} is a host's own address now`);
       return;
@@ -337,9 +315,8 @@ export class BridgeAgent {
 
   /** Says goodbye on every port (LLDP with TTL 0) and stops the machines; the data plane goes on, and is not touched again. */
   stop(): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    this.#owed.stop();
+    if (this.#reconciler.isStopped) return;
+    this.#reconciler.stop();
     this.#news.stop();
     this.#flips.stop();
     for (const driver of this.#ports.values()) {
@@ -367,11 +344,7 @@ export class BridgeAgent {
   addressChanged(port: PortName, mac: MacAddress): void {
     const before = this.#macs.get(port);
     if (before === mac) return;
-    const other = this.#otherPorts.get(port);
-    if (other?.kind === 'network' && other.host && other.host.address !== mac) {
-      this.#otherPorts.set(port, { ...other, host: { ...other.host, address: mac } });
-      this.#owed.make(`address of ${port}`);
-    }
+    if (this.#configured.addressChanged(port, mac)) this.#reconciler.owe(`address of ${port}`);
     if (!this.#ports.has(port)) return;
     this.#macs.set(port, mac);
     if (before !== undefined) this.#parts.log('info', `${port} has the address ${mac} now`);
@@ -409,35 +382,8 @@ export class BridgeAgent {
       driver.do((machine, now) => (link === 'up' ? machine.linkUp(now) : machine.linkDown(now)));
     if (before === 'up') this.#flips.linkDown(this.#book.at(port), port);
     if (driver) this.#notePlace(port);
-    if (this.#otherPorts.get(port)?.kind === 'network') this.#chooseNetworkPorts();
+    if (this.#configured.others.get(port)?.kind === 'network') this.#network.linkChanged();
     this.#parts.changed(null);
-  }
-
-  /** Which network port is to be active in each VLAN. */
-  #choice(): RelayState['networkPorts'] {
-    const isUp = (name: PortName) => (this.#links.get(name) ?? this.#parts.linkOf(name)) === 'up';
-    return activeNetworkPorts(this.#otherPorts, isUp, this.#networkPorts);
-  }
-
-  /** Another network port takes over from one whose link is down. */
-  #chooseNetworkPorts(): void {
-    const before = this.#networkPorts;
-    const after = this.#choice();
-    if (isDeepStrictEqual(after, before)) return;
-    this.#networkPorts = after;
-    this.#owed.make('active network ports');
-    this.#tellTakeOver(before);
-  }
-
-  /** The network behind a port that has taken over VLANs is told of all VSIs in them. */
-  #tellTakeOver(before: RelayState['networkPorts']): void {
-    for (const [name, vlans] of takenOver(before, this.#networkPorts)) {
-      this.#parts.log('info', `${name} is the active network port of VLAN ${vlans.join(', ')} now`);
-      this.#news.tookOver(new Set(vlans));
-      for (const { host } of this.#hosts.values())
-        if (vlans.includes(host.vlan))
-          for (const mac of host.macs) this.#parts.relay.tellNetwork(host.vlan, rarp(mac));
-    }
   }
 
   /**
@@ -464,7 +410,7 @@ export class BridgeAgent {
       return isDeepStrictEqual(entry.policy, policy) ? [] : [{ before: entry, after: { ...entry, policy } }];
     });
     for (const { after } of changed) this.#book.put(after.vsiId, after);
-    const refusal = changed.length ? this.#tryToApply() : null;
+    const refusal = changed.length ? this.#reconciler.attempt() : null;
     if (refusal !== null) for (const { before } of changed) this.#book.put(before.vsiId, before);
     else if (changed.length) this.#parts.log('info', `${what} changed`);
     this.#settled(what, refusal);
@@ -490,7 +436,7 @@ export class BridgeAgent {
   #limit(changes: readonly Change[]): string | null {
     const before = this.#tenants.inForce;
     this.#tenants.make(changes);
-    const refusal = this.#tryToApply();
+    const refusal = this.#reconciler.attempt();
     if (refusal !== null) this.#tenants.inForce = before;
     else
       this.#parts.log('info', `limits of tenant ${changes.map(({ name }) => name).join(', ')} are in force`);
@@ -658,7 +604,7 @@ export class BridgeAgent {
       vsiId,
       null,
       (entry) => entry && change(entry),
-      () => this.#owed.make(`VSI ${vsiId} turns`),
+      () => this.#reconciler.owe(`VSI ${vsiId} turns`),
     );
     if (!before?.flip) return;
     // what VDP was told of a flip that is undone, it is to take for a pre-association again
@@ -709,7 +655,7 @@ export class BridgeAgent {
   #negotiated(port: PortName, { negotiated, reflectiveRelay }: EvbOperation): void {
     const on = negotiated ? reflectiveRelay : (this.#reflective.get(port)?.on ?? false);
     this.#reflective.set(port, { on, current: negotiated });
-    this.#owed.make(`reflective relay on ${port}`);
+    this.#reconciler.owe(`reflective relay on ${port}`);
     this.#parts.log(
       'info',
       negotiated ? `reflective relay on ${port} is ${on ? 'on' : 'off'}` : `no station on ${port}`,
@@ -747,7 +693,7 @@ export class BridgeAgent {
 
   #decide(port: PortName, request: Request, at: Timestamp, { grant, profile }: Entitlement): void {
     // the station may have given up, or asked for something else, while the manager was asked
-    if (this.#stopped || !this.#ports.get(port)!.machine.awaits(request.token)) return;
+    if (this.#reconciler.isStopped || !this.#ports.get(port)!.machine.awaits(request.token)) return;
     const application: Application = {
       vsiId: request.vsiId,
       profile: request.profile,
@@ -807,12 +753,14 @@ export class BridgeAgent {
 
   /** Whether the address is none for a VM: a port's own, a station's, from which control frames come, or a host's. */
   #speaksFor(mac: MacAddress): boolean {
-    return this.#stations.has(mac) || [...this.#macs.values()].includes(mac) || this.#isHostAddress(mac);
+    return (
+      this.#stations.has(mac) || [...this.#macs.values()].includes(mac) || this.#configured.isHostAddress(mac)
+    );
   }
 
   /** @param passing it may be granted when asked again: what the VSI holds here, it keeps */
   #refuse(port: PortName, request: Request, code: VdpErrorCode, reason: string, passing = false): void {
-    if (this.#stopped || !this.#ports.get(port)!.machine.awaits(request.token)) return;
+    if (this.#reconciler.isStopped || !this.#ports.get(port)!.machine.awaits(request.token)) return;
     this.#said(port, 'warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
     const keep = passing && this.entries.get(request.vsiId)?.attachments.has(port) === true;
     // a station that is refused for good forgets the VSI, and a half-granted profile is no profile
@@ -881,7 +829,7 @@ export class BridgeAgent {
   #arrive(event: RelayEvent, vsiId: VsiId, source: PortName | null, entitlement: Entitlement): void {
     const entry = this.#book.get(vsiId);
     // it was moved, or given up, meanwhile
-    if (this.#stopped || !entry || entry.active !== source || !isArmedBy(entry, event)) return;
+    if (this.#reconciler.isStopped || !entry || entry.active !== source || !isArmedBy(entry, event)) return;
     if (this.#hasSpokenSince(event, vsiId, source)) return;
     const { port } = event;
     const attachment = entry.attachments.get(port)!;
@@ -913,7 +861,7 @@ export class BridgeAgent {
     const known = this.#book.get(vsiId);
     const driver = this.#ports.get(event.port);
     if (!driver || driver.machine.isDisabled) return;
-    if (this.#stopped || (known?.active ?? null) !== source) return; // it was moved meanwhile
+    if (this.#reconciler.isStopped || (known?.active ?? null) !== source) return; // it was moved meanwhile
     if (this.#hasSpokenSince(event, vsiId, source)) return;
     const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
     if (!this.#attempt(vsiId, event.port, () => (source ? detach(arrived, source) : arrived))) return;
@@ -940,7 +888,7 @@ export class BridgeAgent {
     vsiId: VsiId,
     by: PortName | null,
     change: (entry: VsiEntry | null) => VsiEntry | null,
-    apply = (): void => this.#apply(),
+    apply = (): void => this.#reconciler.apply(),
   ): void {
     const before = this.#book.get(vsiId);
     const changed = change(before);
@@ -985,7 +933,7 @@ export class BridgeAgent {
       vsiId,
       by,
       (entry) => entry && change(entry),
-      () => this.#owed.make(`VSI ${vsiId} released at ${port}`),
+      () => this.#reconciler.owe(`VSI ${vsiId} released at ${port}`),
     );
   }
 
@@ -1001,38 +949,20 @@ export class BridgeAgent {
     }
   }
 
-  /** Null, or why the data plane refuses and is as it was. */
-  #tryToApply(): string | null {
-    try {
-      this.#apply();
-      return null;
-    } catch (error) {
-      if (!(error instanceof RelayError)) throw error;
-      return error.message;
-    }
-  }
-
-  #apply(): void {
-    if (this.#stopped) return;
-    const ports = new Map<PortName, RelayPort>(this.#otherPorts);
-    for (const [name, { egress }] of this.#stationLinks) {
+  /** What the data plane is to have besides the VSIs. */
+  #state(): Omit<RelayState, 'vsis'> {
+    const ports = new Map<PortName, RelayPort>(this.#configured.others);
+    for (const [name, { egress }] of this.#configured.stations) {
       const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
       const isUsed = current || this.#book.isUsed(name);
       ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed, ...egress });
     }
-    this.#parts.relay.apply(
-      {
-        ports,
-        vsis: this.#book.relayed,
-        tenants: this.#tenants.inForce,
-        networkPorts: this.#networkPorts,
-        ageingTime: this.#settings.ageingTime,
-      },
-      this.#book.unapplied ?? undefined,
-    );
-    this.#mirrorWarnings.look(this.#book.unapplied ?? this.entries.keys(), this.entries, this.#otherPorts);
-    this.#book.applied();
-    this.#owed.done();
+    return {
+      ports,
+      tenants: this.#tenants.inForce,
+      networkPorts: this.networkPorts,
+      ageingTime: this.#configured.settings.ageingTime,
+    };
   }
 
   /** What VDP holds at a port, by the entries. */
