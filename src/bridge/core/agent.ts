@@ -1,20 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FilterInfo } from '../../domain/filter-info.ts';
-import { parseMac, type MacAddress } from '../../domain/mac-address.ts';
+import type { MacAddress } from '../../domain/mac-address.ts';
 import type { Timestamp } from '../../domain/migration.ts';
 import { policyOf, type PortProfile, type TenantLimits } from '../../domain/port-profile.ts';
 import { parseProfileKey, profileKey, type ProfileKey, type ProfileRef } from '../../domain/profile-ref.ts';
 import { nullVid, type NullVid, type Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { defaultPlaceHold } from '../../protocol/gate.ts';
 import { BridgePort, type BridgePortOutput } from '../../protocol/bridge-port.ts';
-import { Driver } from '../../protocol/driver.ts';
 import type { EvbOperation } from '../../protocol/evb/parameters.ts';
 import type { Neighbour } from '../../protocol/lldp/neighbour.ts';
 import type { VdpErrorCode } from '../../protocol/vdp/association.ts';
 import { sameProfile } from '../../protocol/vdp/filter.ts';
-import type { BridgeVsi } from '../../protocol/vdp/bridge.ts';
-import { defaultHold } from '../../protocol/vdp/hold.ts';
 import { objection } from '../../relay/contract/capabilities.ts';
 import {
   RelayError,
@@ -26,6 +22,7 @@ import {
 import { admit, feasible, harmless, policyFor, type Admission, type Application } from './admission.ts';
 import { ActiveNetworkPorts } from './active-network-ports.ts';
 import { Announcements } from './announcements.ts';
+import { Commits } from './commits.ts';
 import { ConfiguredPorts } from './configured-ports.ts';
 import type { Entitlement } from './directory.ts';
 import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
@@ -37,11 +34,11 @@ import { unmirrored } from './mirror-sessions.ts';
 import { NetworkNews } from './network-news.ts';
 import type { BridgeAgentParts, PortSettings, StationLink } from './parts.ts';
 import type { PortLink } from './port-link.ts';
-import { passages, type Passage } from './passages.ts';
 import { Reconciler } from './reconciler.ts';
 import { Reports } from './reports.ts';
 import { RequestLog } from './request-log.ts';
 import { lastFrame, whenSilent } from './silence.ts';
+import { StationPorts, type StationPortOutput } from './station-ports.ts';
 import { Stations } from './stations.ts';
 import { Tenants, type Change } from './tenants.ts';
 import {
@@ -68,11 +65,9 @@ export class BridgeAgent {
   readonly #parts: BridgeAgentParts;
   readonly #book = new EntryBook();
   readonly #configured: ConfiguredPorts;
-  readonly #ports = new Map<PortName, Driver<BridgePort, BridgePortOutput>>();
+  readonly #ports: StationPorts;
   /** of all ports; a station port's also where the machine does not use it */
   readonly #links = new Map<PortName, PortLink>();
-  /** reflective relay as it was negotiated last; `current` while the station is there that negotiated it */
-  readonly #reflective = new Map<PortName, { readonly on: boolean; readonly current: boolean }>();
   readonly #announcements: Announcements;
   readonly #reports: Reports;
   readonly #news: NetworkNews;
@@ -80,9 +75,7 @@ export class BridgeAgent {
   readonly #reconciler: Reconciler;
   readonly #network: ActiveNetworkPorts;
   readonly #requestLog: RequestLog;
-  readonly #stations: Stations;
-  /** the ports' own addresses */
-  readonly #macs = new Map<PortName, MacAddress>();
+  readonly #commits: Commits;
   /** what stations have asked for and the manager is asked about */
   readonly #requests: Enquiries;
   /** the same for VMs that have announced themselves */
@@ -94,8 +87,14 @@ export class BridgeAgent {
   constructor(parts: BridgeAgentParts) {
     this.#parts = parts;
     this.#requestLog = new RequestLog(parts.log);
-    this.#stations = parts.stations ?? new Stations();
     this.#configured = new ConfiguredPorts(parts, this.#book);
+    this.#ports = new StationPorts({
+      agent: parts,
+      configured: this.#configured,
+      book: this.#book,
+      stations: parts.stations ?? new Stations(),
+      handle: (port, output) => this.#handle(port, output),
+    });
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
     this.#reports = new Reports(parts);
@@ -103,8 +102,8 @@ export class BridgeAgent {
     this.#flips = new Flips({
       ...parts,
       entry: (vsiId) => this.#book.get(vsiId),
-      isSigned: (port) => this.#isSigned(port),
-      change: (vsiId, change) => this.#turn(vsiId, change),
+      isSigned: (port) => this.#ports.isSigned(port),
+      change: (vsiId, change) => this.#commits.turn(vsiId, change),
     });
     this.#reconciler = new Reconciler({
       relay: parts.relay,
@@ -112,6 +111,16 @@ export class BridgeAgent {
       log: parts.log,
       book: this.#book,
       state: () => this.#state(),
+    });
+    this.#commits = new Commits({
+      book: this.#book,
+      reconciler: this.#reconciler,
+      ports: this.#ports,
+      reports: this.#reports,
+      news: this.#news,
+      flips: this.#flips,
+      changed: parts.changed,
+      log: parts.log,
     });
     this.#network = new ActiveNetworkPorts({
       relay: parts.relay,
@@ -122,42 +131,7 @@ export class BridgeAgent {
       owe: (what) => this.#reconciler.owe(what),
     });
     this.#announcements = new Announcements(this.#configured.heeds);
-    for (const link of parts.links) this.#open(link);
-  }
-
-  #open({ name, mac, send, drain }: StationLink): void {
-    const { otherNeighbours, managementAddresses, clock, ...parts } = this.#parts;
-    const [macs, links] = [this.#macs, this.#configured.stations];
-    if (mac !== undefined) macs.set(name, mac);
-    const { place = null, verified = [] } = this.#stations.at(name) ?? {};
-    const machine = new BridgePort({
-      ...(place && { station: place }),
-      ...(parts.signing && { signing: { ...parts.signing, verified } }),
-      get placeHold() {
-        return links.get(name)?.placeHold ?? defaultPlaceHold;
-      },
-      get mac() {
-        return macs.get(name) ?? noAddress;
-      },
-      get secondStation() {
-        return links.get(name)?.secondStation ?? 'ignore';
-      },
-      get vsiHold() {
-        return links.get(name)?.hold ?? defaultHold;
-      },
-      isElsewhere: (vsiId) => this.#isElsewhere(vsiId, name),
-      isActive: (vsiId) => this.#book.get(vsiId)?.active === name,
-      ...(otherNeighbours !== undefined && { otherNeighbours }),
-      ...(managementAddresses && { managementAddresses }),
-      systemName: parts.name,
-      portId: name,
-      evb: parts.evb,
-      limits: parts.limits,
-      firstSequence: parts.firstSequence,
-      isVsiAddress: (mac) => this.#book.hasAddress(mac),
-    });
-    const handle = (output: BridgePortOutput) => this.#handle(name, output, send);
-    this.#ports.set(name, new Driver(machine, clock, handle, drain));
+    for (const link of parts.links) this.#ports.open(link);
   }
 
   /**
@@ -192,19 +166,14 @@ export class BridgeAgent {
   }
 
   #opened(link: StationLink): void {
-    this.#open(link);
+    this.#ports.open(link);
     this.#links.delete(link.name); // it may have been a port of another kind
   }
 
   #close(port: PortName): void {
-    for (const { vsiId } of this.#book.at(port)) this.#letGo(vsiId, port, 'the port is taken away');
-    const driver = this.#ports.get(port)!;
-    driver.do((machine, now) => machine.shutdown(now));
-    driver.stop();
-    this.#ports.delete(port);
+    for (const { vsiId } of this.#book.at(port)) this.#commits.letGo(vsiId, port, 'the port is taken away');
+    this.#ports.close(port);
     this.#links.delete(port);
-    this.#reflective.delete(port);
-    this.#macs.delete(port);
   }
 
   get entries(): ReadonlyMap<VsiId, VsiEntry> {
@@ -272,15 +241,7 @@ export class BridgeAgent {
     const held = relay.held();
     this.#tenants.inForce = held.tenants;
     for (const [vsiId, vsi] of held.vsis) if (!isHostVsi(vsi)) this.#adopt(fromRelay(vsiId, vsi));
-    for (const [name, driver] of this.#ports) {
-      const port = held.ports.get(name);
-      const on = port?.kind === 'station' && port.reflectiveRelay;
-      this.#reflective.set(name, { on, current: false });
-      driver.do((machine, now) => {
-        machine.adopt(this.#heldAt(name), now);
-        return [];
-      });
-    }
+    this.#ports.adopt(held.ports);
     const before = held.networkPorts;
     this.#network.choose((name) => linkOf(name) === 'up', before);
     this.#reconciler.apply();
@@ -319,10 +280,7 @@ export class BridgeAgent {
     this.#reconciler.stop();
     this.#news.stop();
     this.#flips.stop();
-    for (const driver of this.#ports.values()) {
-      driver.do((machine, now) => machine.shutdown(now));
-      driver.stop();
-    }
+    this.#ports.stop();
   }
 
   /** How many flips were made before their stations had said that the VMs run there, and what became of them. */
@@ -342,17 +300,15 @@ export class BridgeAgent {
 
   /** The port's interface has another address: it was made anew, or given one. */
   addressChanged(port: PortName, mac: MacAddress): void {
-    const before = this.#macs.get(port);
-    if (before === mac) return;
     if (this.#configured.addressChanged(port, mac)) this.#reconciler.owe(`address of ${port}`);
     if (!this.#ports.has(port)) return;
-    this.#macs.set(port, mac);
-    if (before !== undefined) this.#parts.log('info', `${port} has the address ${mac} now`);
+    const before = this.#ports.addressChanged(port, mac);
+    if (before !== undefined && before !== mac) this.#parts.log('info', `${port} has the address ${mac} now`);
   }
 
   /** There are other keys: LLDP says whether there are any. */
   keysChanged(): void {
-    for (const driver of this.#ports.values()) driver.do((machine, now) => machine.keysChanged(now));
+    for (const [, driver] of this.#ports) driver.do((machine, now) => machine.keysChanged(now));
   }
 
   /** Believes what is unsigned again at a port where something was signed. False: it has no station port of that name. */
@@ -381,7 +337,7 @@ export class BridgeAgent {
     if (driver && (link === 'up' || before === 'up'))
       driver.do((machine, now) => (link === 'up' ? machine.linkUp(now) : machine.linkDown(now)));
     if (before === 'up') this.#flips.linkDown(this.#book.at(port), port);
-    if (driver) this.#notePlace(port);
+    if (driver) this.#ports.notePlace(port);
     if (this.#configured.others.get(port)?.kind === 'network') this.#network.linkChanged();
     this.#parts.changed(null);
   }
@@ -402,7 +358,7 @@ export class BridgeAgent {
       const named = entry.filter.entries.map(({ vid }) => vid);
       for (const [port, { wireVid }] of entry.attachments) {
         const lost = [wireVid, ...named].find((vid) => !carries(profile, vid));
-        if (lost) this.#letGo(entry.vsiId, port, `its profile has no VLAN ${lost} any more`);
+        if (lost) this.#commits.letGo(entry.vsiId, port, `its profile has no VLAN ${lost} any more`);
       }
     }
     const changed = this.#usersOf(profile).flatMap((entry) => {
@@ -472,7 +428,9 @@ export class BridgeAgent {
 
   /** The VM's IP addresses, for the address guard. */
   ipsChanged(vsiId: VsiId, ips: readonly string[]): void {
-    this.#attempt(vsiId, null, (now) => (!now || isDeepStrictEqual(now.ips, ips) ? now : { ...now, ips }));
+    this.#commits.attempt(vsiId, null, (now) =>
+      !now || isDeepStrictEqual(now.ips, ips) ? now : { ...now, ips },
+    );
   }
 
   /** What has no addresses in its filter has all those that it is granted now. */
@@ -483,22 +441,16 @@ export class BridgeAgent {
     for (const [port, attachment] of entry.attachments) {
       const admission = entitlement && this.#admit(this.#held(entry, port, attachment), entitlement);
       if (admission?.admitted) addresses = admission.addresses;
-      else this.#letGo(vsiId, port, admission?.reason ?? 'withdrawn');
+      else this.#commits.letGo(vsiId, port, admission?.reason ?? 'withdrawn');
     }
     if (!isDeepStrictEqual(addresses, entry.addresses))
-      this.#attempt(vsiId, null, (now) => now && { ...now, addresses });
-  }
-
-  /** The bridge's own decision: the station is told. */
-  #letGo(vsiId: VsiId, port: PortName, reason: string): void {
-    this.#parts.log('info', `VSI ${vsiId} at ${port}: ${reason}`);
-    this.#detach(vsiId, null, port);
+      this.#commits.attempt(vsiId, null, (now) => now && { ...now, addresses });
   }
 
   /** What a VSI holds at a port, as if it were asked for. */
   #held(entry: VsiEntry, port: PortName, attachment: Attachment): Application {
     const { vsiId, profile } = entry;
-    return { vsiId, profile, filter: filterOf(entry, attachment), station: this.#stations.at(port) };
+    return { vsiId, profile, filter: filterOf(entry, attachment), station: this.#ports.stationAt(port) };
   }
 
   /** The manager says of a migration that the VM has stopped at its source. */
@@ -513,19 +465,16 @@ export class BridgeAgent {
 
   /** A migration that an announcement may complete was opened: what is counted from here on is its own. */
   migrationOpened(vsiId: VsiId): void {
-    this.#attempt(
+    this.#commits.attempt(
       vsiId,
       null,
       (entry) => entry && (entry.tally ? entry : { ...entry, tally: this.#reports.tally(entry) }),
     );
   }
 
-  #handle(port: PortName, output: BridgePortOutput, send: (frame: Uint8Array) => void): void {
+  #handle(port: PortName, output: StationPortOutput): void {
     const { log, changed } = this.#parts;
     switch (output.kind) {
-      case 'send':
-        send(output.frame);
-        return;
       case 'request':
         this.#requested(port, output);
         return;
@@ -560,7 +509,7 @@ export class BridgeAgent {
         for (const { vsiId } of this.#book.at(port)) changed(vsiId);
         return;
       case 'place':
-        this.#notePlace(port);
+        this.#ports.notePlace(port);
         return;
       case 'other neighbour':
         changed(null);
@@ -582,7 +531,7 @@ export class BridgeAgent {
 
   /** The station has let go: where the VM is awaited elsewhere, that is where it has gone. */
   #left(vsiId: VsiId, port: PortName): void {
-    this.#release(vsiId, port, port, (entry) => {
+    this.#commits.release(vsiId, port, port, (entry) => {
       const left = detach(entry, port);
       return entry.active === port && left?.active === null ? flip(left, 'left') : left;
     });
@@ -593,72 +542,24 @@ export class BridgeAgent {
     const entry = this.#book.get(vsiId);
     if (!entry || !isConfirmedBy(entry, port)) return;
     const { wireVid } = entry.attachments.get(port)!;
-    if (this.#attempt(vsiId, port, (now) => now && activate(now, port, wireVid)))
+    if (this.#commits.attempt(vsiId, port, (now) => now && activate(now, port, wireVid)))
       this.#said(port, 'info', `VSI ${vsiId} associate at ${port}: granted`);
-  }
-
-  /** A provisional flip, or its end: what the data plane refuses is owed. */
-  #turn(vsiId: VsiId, change: (entry: VsiEntry) => VsiEntry | null): void {
-    const before = this.#book.get(vsiId);
-    this.#commit(
-      vsiId,
-      null,
-      (entry) => entry && change(entry),
-      () => this.#reconciler.owe(`VSI ${vsiId} turns`),
-    );
-    if (!before?.flip) return;
-    // what VDP was told of a flip that is undone, it is to take for a pre-association again
-    for (const [port, { association }] of before.attachments)
-      if (association !== 'associated') this.#adoptAt(port, vsiId);
-  }
-
-  /** VDP is to hold there what the entry says. */
-  #adoptAt(port: PortName, vsiId: VsiId): void {
-    this.#ports.get(port)?.do((machine, now) => {
-      machine.adopt(
-        this.#heldAt(port).filter((held) => held.vsiId === vsiId),
-        now,
-      );
-      return [];
-    });
-  }
-
-  /** Who asks at a port. The name of a station that signs is nobody else's: what says it unsigned has none. */
-  #believed(port: PortName): { readonly name: string | null } {
-    const station = this.#stations.at(port) ?? nobody;
-    const isKeyed = (this.#parts.signing?.keysOf(station.name).length ?? 0) > 0;
-    return isKeyed && this.#ports.get(port)?.machine.trust === 'first use' ? nobody : station;
-  }
-
-  #isSigned(port: PortName): boolean {
-    return this.#ports.get(port)?.machine.trust === 'signed';
-  }
-
-  /** Whose place the port is, for the next run. */
-  #notePlace(port: PortName): void {
-    const { station, verified } = this.#ports.get(port)!.machine;
-    this.#stations.held(port, { place: station, verified });
   }
 
   /** A station that is not who was taken to be there may not have what is held there. */
   #met(port: PortName, neighbour: Neighbour): void {
-    if (this.#stations.met(port, neighbour))
+    if (this.#ports.met(port, neighbour))
       for (const entry of this.#book.at(port))
         if (this.#parts.directory.known(entry.vsiId, entry.profile)) this.#reconsider(entry);
     for (const event of this.#announcements.met(port, neighbour)) this.#announced(event);
   }
 
-  /**
-   * What a station negotiates takes effect at once. A station that is gone (its agent restarts) leaves reflective relay as
-   * it was for the VSIs it leaves behind: their frames go on.
-   */
-  #negotiated(port: PortName, { negotiated, reflectiveRelay }: EvbOperation): void {
-    const on = negotiated ? reflectiveRelay : (this.#reflective.get(port)?.on ?? false);
-    this.#reflective.set(port, { on, current: negotiated });
+  #negotiated(port: PortName, operation: EvbOperation): void {
+    const on = this.#ports.negotiated(port, operation);
     this.#reconciler.owe(`reflective relay on ${port}`);
     this.#parts.log(
       'info',
-      negotiated ? `reflective relay on ${port} is ${on ? 'on' : 'off'}` : `no station on ${port}`,
+      operation.negotiated ? `reflective relay on ${port} is ${on ? 'on' : 'off'}` : `no station on ${port}`,
     );
     this.#parts.changed(null);
   }
@@ -698,7 +599,7 @@ export class BridgeAgent {
       vsiId: request.vsiId,
       profile: request.profile,
       filter: request.filter,
-      station: this.#believed(port),
+      station: this.#ports.believed(port),
     };
     const admission = this.#admit(application, { grant, profile });
     if (!admission.admitted) {
@@ -710,7 +611,7 @@ export class BridgeAgent {
     const source = this.entries.get(vsiId)?.active;
     if (source && source !== port && mode !== 'associate') this.#reports.reserved(vsiId, source, port, at);
     try {
-      this.#commit(vsiId, port, (entry) => {
+      this.#commits.commit(vsiId, port, (entry) => {
         if (mode === 'associate' && entry && isReleased(entry, port) && describes(entry, request))
           return renew(entry, port, admission.wireVid);
         if (mode === 'associate')
@@ -738,7 +639,7 @@ export class BridgeAgent {
    * goes on, and moves, with what is in force.
    */
   #admit(application: Application, { grant, profile }: Entitlement): Admission {
-    const granted = harmless(admit(application, grant, profile), (mac) => this.#speaksFor(mac));
+    const granted = harmless(admit(application, grant, profile), (mac) => this.#ports.speaksFor(mac));
     const admission = feasible(granted, this.#parts.relay.capabilities);
     const entry = this.#book.get(application.vsiId);
     const isHeld = entry !== null && sameProfile(entry.profile, application.profile);
@@ -751,20 +652,13 @@ export class BridgeAgent {
     this.#requestLog.say(port, level, message, this.#parts.clock.now());
   }
 
-  /** Whether the address is none for a VM: a port's own, a station's, from which control frames come, or a host's. */
-  #speaksFor(mac: MacAddress): boolean {
-    return (
-      this.#stations.has(mac) || [...this.#macs.values()].includes(mac) || this.#configured.isHostAddress(mac)
-    );
-  }
-
   /** @param passing it may be granted when asked again: what the VSI holds here, it keeps */
   #refuse(port: PortName, request: Request, code: VdpErrorCode, reason: string, passing = false): void {
     if (this.#reconciler.isStopped || !this.#ports.get(port)!.machine.awaits(request.token)) return;
     this.#said(port, 'warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
     const keep = passing && this.entries.get(request.vsiId)?.attachments.has(port) === true;
     // a station that is refused for good forgets the VSI, and a half-granted profile is no profile
-    if (!keep) this.#detach(request.vsiId, port, port);
+    if (!keep) this.#commits.detach(request.vsiId, port, port);
     this.#ports
       .get(port)!
       .do((machine, now) => machine.answer(request.token, { kind: 'refuse', code, reason, keep }, now));
@@ -772,7 +666,7 @@ export class BridgeAgent {
 
   #announced(event: RelayEvent): void {
     const armed = this.#book.owners(event.mac).filter((entry) => isArmedBy(entry, event));
-    if (armed.length && this.#announcements.counts(event, this.#isSigned(event.port)))
+    if (armed.length && this.#announcements.counts(event, this.#ports.isSigned(event.port)))
       for (const { vsiId, profile, active } of armed.filter(({ vsiId }) =>
         this.#flips.believes(vsiId, event.port),
       ))
@@ -838,7 +732,7 @@ export class BridgeAgent {
       this.#unheard(event, admission.reason);
       return;
     }
-    if (!this.#attempt(vsiId, port, (now) => now && flip(now, 'announcement'))) return;
+    if (!this.#commits.attempt(vsiId, port, (now) => now && flip(now, 'announcement'))) return;
     this.#parts.log('info', `VSI ${vsiId} announces itself at ${port}: active for now`);
     this.#ports.get(port)!.do((machine, now) => machine.associated(vsiId, now));
   }
@@ -852,7 +746,7 @@ export class BridgeAgent {
       format: 'mac-vid',
       entries: (grant?.macs ?? []).map((mac) => ({ mac, vid: event.wireVid })),
     };
-    const application = { vsiId, profile: ref, filter, station: this.#believed(event.port) };
+    const application = { vsiId, profile: ref, filter, station: this.#ports.believed(event.port) };
     const admission = this.#admit(application, { grant, profile });
     if (!admission.admitted) {
       this.#unheard(event, admission.reason);
@@ -864,15 +758,9 @@ export class BridgeAgent {
     if (this.#reconciler.isStopped || (known?.active ?? null) !== source) return; // it was moved meanwhile
     if (this.#hasSpokenSince(event, vsiId, source)) return;
     const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
-    if (!this.#attempt(vsiId, event.port, () => (source ? detach(arrived, source) : arrived))) return;
+    if (!this.#commits.attempt(vsiId, event.port, () => (source ? detach(arrived, source) : arrived))) return;
     // from now on its station has to keep it alive, as if it had asked for it
-    this.#ports.get(event.port)!.do((machine, now) => {
-      machine.adopt(
-        this.#heldAt(event.port).filter((held) => held.vsiId === vsiId),
-        now,
-      );
-      return [];
-    });
+    this.#ports.adoptVsi(event.port, vsiId);
     // where the source had let go before, nothing else tells that this was a migration
     if (source) return;
     const counts = this.#reports.countsOf(this.#book.get(vsiId)!);
@@ -880,119 +768,19 @@ export class BridgeAgent {
       this.#reports.passed(vsiId, { moment, source, destination: event.port }, counts);
   }
 
-  /**
-   * Changes one entry: in the data plane first, then here, then in the reports. The stations that lose their attachment
-   * by it are told, but for the one at `by`, which knows. @throws RelayError, and nothing changed
-   */
-  #commit(
-    vsiId: VsiId,
-    by: PortName | null,
-    change: (entry: VsiEntry | null) => VsiEntry | null,
-    apply = (): void => this.#reconciler.apply(),
-  ): void {
-    const before = this.#book.get(vsiId);
-    const changed = change(before);
-    if (changed === before) return;
-    const found = passages(before, changed);
-    const passes = (...moments: Passage['moment'][]) => found.some(({ moment }) => moments.includes(moment));
-    const ends = passes('release', 'abort');
-    // a place that goes takes its counters with it
-    const last = before && (ends || passes('undo')) ? this.#reports.countsOf(before) : null;
-    const after = changed && {
-      ...changed,
-      ...(ends ? { tally: null } : before && passes('ready') ? { tally: this.#reports.tally(before) } : {}),
-    };
-    this.#book.put(vsiId, after);
-    try {
-      apply();
-    } catch (error) {
-      this.#book.put(vsiId, before);
-      throw error;
-    }
-    this.#news.changed(vsiId, before, after);
-    this.#flips.changed(vsiId, before, after);
-    for (const passage of found) this.#reports.passed(vsiId, passage, last);
-    for (const port of before?.attachments.keys() ?? [])
-      if (port !== by && !after?.attachments.has(port))
-        this.#ports.get(port)?.do((machine, now) => machine.deassociate(vsiId, now));
-    this.#parts.changed(vsiId);
-  }
-
-  /** What is not granted any more goes, now or when the data plane takes it. */
-  #detach(vsiId: VsiId, by: PortName | null, port: PortName): void {
-    this.#release(vsiId, by, port, (entry) => detach(entry, port));
-  }
-
-  #release(
-    vsiId: VsiId,
-    by: PortName | null,
-    port: PortName,
-    change: (entry: VsiEntry) => VsiEntry | null,
-  ): void {
-    this.#commit(
-      vsiId,
-      by,
-      (entry) => entry && change(entry),
-      () => this.#reconciler.owe(`VSI ${vsiId} released at ${port}`),
-    );
-  }
-
-  /** A change that nobody waits for an answer to: what the data plane refuses is told, and stays as it was. */
-  #attempt(vsiId: VsiId, by: PortName | null, change: (entry: VsiEntry | null) => VsiEntry | null): boolean {
-    try {
-      this.#commit(vsiId, by, change);
-      return true;
-    } catch (error) {
-      if (!(error instanceof RelayError)) throw error;
-      this.#parts.log('warn', `VSI ${vsiId}: the data plane refused: ${error.message}`);
-      return false;
-    }
-  }
-
   /** What the data plane is to have besides the VSIs. */
   #state(): Omit<RelayState, 'vsis'> {
-    const ports = new Map<PortName, RelayPort>(this.#configured.others);
-    for (const [name, { egress }] of this.#configured.stations) {
-      const { on, current } = this.#reflective.get(name) ?? { on: false, current: false };
-      const isUsed = current || this.#book.isUsed(name);
-      ports.set(name, { kind: 'station', reflectiveRelay: on && isUsed, ...egress });
-    }
     return {
-      ports,
+      ports: new Map([...this.#configured.others, ...this.#ports.relayed()]),
       tenants: this.#tenants.inForce,
       networkPorts: this.networkPorts,
       ageingTime: this.#configured.settings.ageingTime,
     };
   }
 
-  /** What VDP holds at a port, by the entries. */
-  #heldAt(port: PortName): BridgeVsi[] {
-    return this.#book.at(port).map((entry) => {
-      const attachment = entry.attachments.get(port)!;
-      const { vsiId, profile, flip, active } = entry;
-      const { association } = attachment;
-      const hasStopped = flip === 'stop' && active !== port;
-      return {
-        vsiId,
-        profile,
-        association,
-        filter: filterOf(entry, attachment),
-        ...(hasStopped && { suspended: true }),
-      };
-    });
-  }
-
-  /** Whether the VSI has moved away: the port's station may never say that it let go of it. */
-  #isElsewhere(vsiId: VsiId, port: PortName): boolean {
-    const entry = this.#book.get(vsiId);
-    return entry === null || (isReleased(entry, port) && !entry.flip);
-  }
-
   /** Since when the VSI is held at the port without its station's keep-alives; null: it is kept alive. */
   heldSince(vsiId: VsiId, port: PortName): Timestamp | null {
-    const { clock, timestamp } = this.#parts;
-    const since = this.#ports.get(port)?.machine.heldSince(vsiId) ?? null;
-    return since === null ? null : timestamp() - Math.round((clock.now() - since) * 1000);
+    return this.#ports.heldSince(vsiId, port);
   }
 
   /** The system name of the station at a port; null if there is none, or it does not say. */
@@ -1000,12 +788,6 @@ export class BridgeAgent {
     return this.#ports.get(port)?.machine.neighbour?.systemName ?? null;
   }
 }
-
-/** From where nothing is sent: a port without an interface is down. */
-export const noAddress = parseMac('00:00:00:00:00:00');
-
-/** Where none was met, there is none that may have what only some may. */
-const nobody = { name: null };
 
 const reservations = {
   'pre-associate': 'pre-associated',
