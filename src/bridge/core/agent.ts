@@ -1,17 +1,15 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { FilterInfo } from '../../domain/filter-info.ts';
 import type { MacAddress } from '../../domain/mac-address.ts';
 import type { Timestamp } from '../../domain/migration.ts';
-import { policyOf, type PortProfile, type TenantLimits } from '../../domain/port-profile.ts';
-import { parseProfileKey, profileKey, type ProfileKey, type ProfileRef } from '../../domain/profile-ref.ts';
-import { nullVid, type NullVid, type Vid } from '../../domain/vid.ts';
+import { type PortProfile, type TenantLimits } from '../../domain/port-profile.ts';
+import { parseProfileKey, type ProfileKey, type ProfileRef } from '../../domain/profile-ref.ts';
+import { type Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import { BridgePort, type BridgePortOutput } from '../../protocol/bridge-port.ts';
 import type { EvbOperation } from '../../protocol/evb/parameters.ts';
 import type { Neighbour } from '../../protocol/lldp/neighbour.ts';
 import type { VdpErrorCode } from '../../protocol/vdp/association.ts';
 import { sameProfile } from '../../protocol/vdp/filter.ts';
-import { objection } from '../../relay/contract/capabilities.ts';
 import {
   RelayError,
   type PortName,
@@ -19,18 +17,18 @@ import {
   type RelayPort,
   type RelayState,
 } from '../../relay/contract/relay.ts';
-import { admit, feasible, harmless, policyFor, type Admission, type Application } from './admission.ts';
+import { newEntry, type Application } from './admission.ts';
 import { ActiveNetworkPorts } from './active-network-ports.ts';
 import { Announcements } from './announcements.ts';
 import { Commits } from './commits.ts';
 import { ConfiguredPorts } from './configured-ports.ts';
 import type { Entitlement } from './directory.ts';
-import { Enquiries, TooManyEnquiries, type Enquiry } from './enquiries.ts';
+import { Entitlements } from './entitlements.ts';
+import { Enquiries, TooManyEnquiries } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
 import { Flips } from './flips.ts';
 import { isHostVsi, type Host } from './host-vsi.ts';
-import { atPlace, filterOf, fromRelay } from './label.ts';
-import { unmirrored } from './mirror-sessions.ts';
+import { fromRelay } from './label.ts';
 import { NetworkNews } from './network-news.ts';
 import type { BridgeAgentParts, PortSettings, StationLink } from './parts.ts';
 import type { PortLink } from './port-link.ts';
@@ -40,7 +38,7 @@ import { RequestLog } from './request-log.ts';
 import { lastFrame, whenSilent } from './silence.ts';
 import { StationPorts, type StationPortOutput } from './station-ports.ts';
 import { Stations } from './stations.ts';
-import { Tenants, type Change } from './tenants.ts';
+import { Tenants } from './tenants.ts';
 import {
   activate,
   detach,
@@ -50,7 +48,6 @@ import {
   places,
   renew,
   reserve,
-  type Attachment,
   type Reservation,
   type VsiEntry,
 } from './vsi-entry.ts';
@@ -76,13 +73,12 @@ export class BridgeAgent {
   readonly #network: ActiveNetworkPorts;
   readonly #requestLog: RequestLog;
   readonly #commits: Commits;
+  readonly #entitlements: Entitlements;
   /** what stations have asked for and the manager is asked about */
   readonly #requests: Enquiries;
   /** the same for VMs that have announced themselves */
   readonly #arrivals: Enquiries;
   readonly #tenants = new Tenants();
-  /** changes that the data plane cannot do, by what was changed; what was before is still in force */
-  readonly #refused = new Map<string, string>();
 
   constructor(parts: BridgeAgentParts) {
     this.#parts = parts;
@@ -119,6 +115,18 @@ export class BridgeAgent {
       reports: this.#reports,
       news: this.#news,
       flips: this.#flips,
+      changed: parts.changed,
+      log: parts.log,
+    });
+    this.#entitlements = new Entitlements({
+      relay: parts.relay,
+      directory: parts.directory,
+      book: this.#book,
+      tenants: this.#tenants,
+      configured: this.#configured,
+      ports: this.#ports,
+      reconciler: this.#reconciler,
+      commits: this.#commits,
       changed: parts.changed,
       log: parts.log,
     });
@@ -215,9 +223,7 @@ export class BridgeAgent {
    * or it is withheld.
    */
   get refused(): ReadonlyMap<string, string> {
-    const withheld = this.#parts.directory.withheld?.() ?? new Map<string, string>();
-    const mirrors = unmirrored(this.entries.values(), this.#configured.others);
-    return new Map([...this.#refused, ...mirrors, ...withheld]);
+    return this.#entitlements.refused;
   }
 
   /** Whether the VSI is attached at a port. */
@@ -347,110 +353,27 @@ export class BridgeAgent {
    * carry a VID on the link that is another VLAN's now has to ask again.
    */
   profileChanged(profile: PortProfile): void {
-    const what = `profile ${profileKey(profile.ref)}`;
-    const lack = objection(policyOf(profile), this.#parts.relay.capabilities);
-    const users = this.#usersOf(profile);
-    if (!users.length || lack !== null) {
-      this.#settled(what, users.length ? lack : null);
-      return;
-    }
-    for (const entry of users) {
-      const named = entry.filter.entries.map(({ vid }) => vid);
-      for (const [port, { wireVid }] of entry.attachments) {
-        const lost = [wireVid, ...named].find((vid) => !carries(profile, vid));
-        if (lost) this.#commits.letGo(entry.vsiId, port, `its profile has no VLAN ${lost} any more`);
-      }
-    }
-    const changed = this.#usersOf(profile).flatMap((entry) => {
-      const policy = policyFor(profile, entry.filter);
-      return isDeepStrictEqual(entry.policy, policy) ? [] : [{ before: entry, after: { ...entry, policy } }];
-    });
-    for (const { after } of changed) this.#book.put(after.vsiId, after);
-    const refusal = changed.length ? this.#reconciler.attempt() : null;
-    if (refusal !== null) for (const { before } of changed) this.#book.put(before.vsiId, before);
-    else if (changed.length) this.#parts.log('info', `${what} changed`);
-    this.#settled(what, refusal);
-  }
-
-  #usersOf({ ref }: PortProfile): VsiEntry[] {
-    return [...this.entries.values()].filter(({ profile }) => sameProfile(profile, ref));
+    this.#entitlements.profileChanged(profile);
   }
 
   /** All tenants that have limits now. What the data plane refuses of it leaves the tenant's limits as they were. */
   tenantsChanged(wanted: ReadonlyMap<string, TenantLimits>): void {
-    const changes = this.#tenants.changes(wanted);
-    // one that is refused does not keep the others from theirs
-    const together = changes.length > 1 && this.#limit(changes) === null;
-    const outcomes = new Map(
-      changes.map((change) => [`tenant ${change.name}`, together ? null : this.#limit([change])]),
-    );
-    for (const what of this.#refused.keys())
-      if (what.startsWith('tenant ') && !outcomes.has(what)) this.#settled(what, null);
-    for (const [what, refusal] of outcomes) this.#settled(what, refusal);
-  }
-
-  #limit(changes: readonly Change[]): string | null {
-    const before = this.#tenants.inForce;
-    this.#tenants.make(changes);
-    const refusal = this.#reconciler.attempt();
-    if (refusal !== null) this.#tenants.inForce = before;
-    else
-      this.#parts.log('info', `limits of tenant ${changes.map(({ name }) => name).join(', ')} are in force`);
-    return refusal;
-  }
-
-  /** A change by the administrator is in force (null), or refused. */
-  #settled(what: string, refusal: string | null): void {
-    if ((this.#refused.get(what) ?? null) === refusal) return;
-    if (refusal === null) this.#refused.delete(what);
-    else {
-      this.#refused.set(what, refusal);
-      this.#parts.log('warn', `${what} changed, but the data plane refused: ${refusal}`);
-    }
-    this.#parts.changed(null);
+    this.#entitlements.tenantsChanged(wanted);
   }
 
   /** The administrator took away the profile or the VSI, or changed what it is granted: what is not granted any more ends. */
   withdrawn(what: { profile: ProfileKey } | { vsiId: VsiId }): void {
-    if ('vsiId' in what) {
-      const entry = this.#book.get(what.vsiId);
-      if (entry) this.#reconsider(entry);
-      return;
-    }
-    for (const entry of this.entries.values())
-      if (profileKey(entry.profile) === what.profile) this.#reconsider(entry);
+    this.#entitlements.withdrawn(what);
   }
 
   /** All is known that the administrator grants: what the data plane has held since before, and is not granted, ends. */
   listed(): void {
-    for (const entry of this.entries.values()) this.#reconsider(entry);
+    this.#entitlements.listed();
   }
 
   /** The VM's IP addresses, for the address guard. */
   ipsChanged(vsiId: VsiId, ips: readonly string[]): void {
-    this.#commits.attempt(vsiId, null, (now) =>
-      !now || isDeepStrictEqual(now.ips, ips) ? now : { ...now, ips },
-    );
-  }
-
-  /** What has no addresses in its filter has all those that it is granted now. */
-  #reconsider(entry: VsiEntry): void {
-    const { vsiId, profile } = entry;
-    const entitlement = this.#parts.directory.known(vsiId, profile);
-    let { addresses } = entry;
-    for (const [port, attachment] of entry.attachments) {
-      const admission = entitlement && this.#admit(this.#held(entry, port, attachment), entitlement);
-      if (admission?.admitted) addresses = admission.addresses;
-      else this.#commits.letGo(vsiId, port, admission?.reason ?? 'withdrawn');
-    }
-    if (!isDeepStrictEqual(addresses, entry.addresses))
-      this.#commits.attempt(vsiId, null, (now) => now && { ...now, addresses });
-  }
-
-  /** What a VSI holds at a port, as if it were asked for. */
-  #held(entry: VsiEntry, port: PortName, attachment: Attachment): Application {
-    const { vsiId, profile } = entry;
-    return { vsiId, profile, filter: filterOf(entry, attachment), station: this.#ports.stationAt(port) };
+    this.#entitlements.ipsChanged(vsiId, ips);
   }
 
   /** The manager says of a migration that the VM has stopped at its source. */
@@ -546,11 +469,8 @@ export class BridgeAgent {
       this.#said(port, 'info', `VSI ${vsiId} associate at ${port}: granted`);
   }
 
-  /** A station that is not who was taken to be there may not have what is held there. */
   #met(port: PortName, neighbour: Neighbour): void {
-    if (this.#ports.met(port, neighbour))
-      for (const entry of this.#book.at(port))
-        if (this.#parts.directory.known(entry.vsiId, entry.profile)) this.#reconsider(entry);
+    if (this.#ports.met(port, neighbour)) this.#entitlements.stationMet(port);
     for (const event of this.#announcements.met(port, neighbour)) this.#announced(event);
   }
 
@@ -570,7 +490,7 @@ export class BridgeAgent {
     const driver = this.#ports.get(port);
     // the port may have been taken away, and come again, while the manager was asked
     const isThere = () => this.#ports.get(port) === driver;
-    this.#entitled(this.#requests, port, {
+    this.#requests.settle(port, {
       vsiId,
       profile,
       answered: (entitlement) => {
@@ -585,13 +505,6 @@ export class BridgeAgent {
     });
   }
 
-  /** What the manager grants: at once where that is known here. */
-  #entitled(enquiries: Enquiries, port: PortName, enquiry: Enquiry): void {
-    const known = this.#parts.directory.known(enquiry.vsiId, enquiry.profile);
-    if (known) enquiry.answered(known);
-    else enquiries.make(port, enquiry);
-  }
-
   #decide(port: PortName, request: Request, at: Timestamp, { grant, profile }: Entitlement): void {
     // the station may have given up, or asked for something else, while the manager was asked
     if (this.#reconciler.isStopped || !this.#ports.get(port)!.machine.awaits(request.token)) return;
@@ -601,7 +514,7 @@ export class BridgeAgent {
       filter: request.filter,
       station: this.#ports.believed(port),
     };
-    const admission = this.#admit(application, { grant, profile });
+    const admission = this.#entitlements.admit(application, { grant, profile });
     if (!admission.admitted) {
       const { code, reason } = admission;
       this.#refuse(port, request, code, reason, code === 'insufficient resources');
@@ -634,20 +547,6 @@ export class BridgeAgent {
     this.#said(port, 'info', `VSI ${request.vsiId} ${request.mode} at ${port}: granted`);
   }
 
-  /**
-   * What is granted, as far as the relay can do it. Where the profile has changed to what it cannot, a VSI that is here
-   * goes on, and moves, with what is in force.
-   */
-  #admit(application: Application, { grant, profile }: Entitlement): Admission {
-    const granted = harmless(admit(application, grant, profile), (mac) => this.#ports.speaksFor(mac));
-    const admission = feasible(granted, this.#parts.relay.capabilities);
-    const entry = this.#book.get(application.vsiId);
-    const isHeld = entry !== null && sameProfile(entry.profile, application.profile);
-    if (admission.admitted || admission.code !== 'insufficient resources' || !profile || !isHeld)
-      return admission;
-    return admit(application, grant, { ...profile, ...entry.policy });
-  }
-
   #said(port: PortName, level: 'info' | 'warn', message: string): void {
     this.#requestLog.say(port, level, message, this.#parts.clock.now());
   }
@@ -671,7 +570,7 @@ export class BridgeAgent {
         this.#flips.believes(vsiId, event.port),
       ))
         this.#unlessItSpeaks(event, vsiId, active, () =>
-          this.#entitled(this.#arrivals, event.port, {
+          this.#arrivals.settle(event.port, {
             vsiId,
             profile,
             answered: (entitlement) => this.#arrive(event, vsiId, active, entitlement),
@@ -727,7 +626,7 @@ export class BridgeAgent {
     if (this.#hasSpokenSince(event, vsiId, source)) return;
     const { port } = event;
     const attachment = entry.attachments.get(port)!;
-    const admission = this.#admit(this.#held(entry, port, attachment), entitlement);
+    const admission = this.#entitlements.admit(this.#entitlements.held(entry, port, attachment), entitlement);
     if (!admission.admitted) {
       this.#unheard(event, admission.reason);
       return;
@@ -747,7 +646,7 @@ export class BridgeAgent {
       entries: (grant?.macs ?? []).map((mac) => ({ mac, vid: event.wireVid })),
     };
     const application = { vsiId, profile: ref, filter, station: this.#ports.believed(event.port) };
-    const admission = this.#admit(application, { grant, profile });
+    const admission = this.#entitlements.admit(application, { grant, profile });
     if (!admission.admitted) {
       this.#unheard(event, admission.reason);
       return;
@@ -806,29 +705,4 @@ function describes({ profile, addresses }: VsiEntry, request: Request): boolean 
 function isArmedBy(entry: VsiEntry, { reason, port, wireVid }: RelayEvent): boolean {
   const { armed } = places(entry);
   return reason === 'armed' && armed?.port === port && armed.wireVid === wireVid;
-}
-
-function carries({ vlan, trunk }: PortProfile, vid: Vid | NullVid): boolean {
-  return vid === nullVid || vid === vlan || trunk.includes(vid);
-}
-
-/** An entry as it was admitted, attached as it was before. */
-function newEntry(
-  before: VsiEntry | null,
-  vsiId: VsiId,
-  profile: ProfileRef,
-  admission: Extract<Admission, { admitted: true }>,
-): VsiEntry {
-  return {
-    vsiId,
-    profile,
-    policy: admission.policy,
-    addresses: admission.addresses,
-    ips: admission.ips,
-    filter: atPlace(admission.filter, admission.wireVid),
-    attachments: before?.attachments ?? new Map(),
-    active: before?.active ?? null,
-    flip: before?.flip ?? null,
-    tally: before?.tally ?? null,
-  };
 }
