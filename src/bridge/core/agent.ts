@@ -1,8 +1,7 @@
-import type { FilterInfo } from '../../domain/filter-info.ts';
 import type { MacAddress } from '../../domain/mac-address.ts';
 import type { Timestamp } from '../../domain/migration.ts';
 import { type PortProfile, type TenantLimits } from '../../domain/port-profile.ts';
-import { parseProfileKey, type ProfileKey, type ProfileRef } from '../../domain/profile-ref.ts';
+import { type ProfileKey } from '../../domain/profile-ref.ts';
 import { type Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import { BridgePort, type BridgePortOutput } from '../../protocol/bridge-port.ts';
@@ -10,16 +9,10 @@ import type { EvbOperation } from '../../protocol/evb/parameters.ts';
 import type { Neighbour } from '../../protocol/lldp/neighbour.ts';
 import type { VdpErrorCode } from '../../protocol/vdp/association.ts';
 import { sameProfile } from '../../protocol/vdp/filter.ts';
-import {
-  RelayError,
-  type PortName,
-  type RelayEvent,
-  type RelayPort,
-  type RelayState,
-} from '../../relay/contract/relay.ts';
+import { RelayError, type PortName, type RelayPort, type RelayState } from '../../relay/contract/relay.ts';
 import { newEntry, type Application } from './admission.ts';
 import { ActiveNetworkPorts } from './active-network-ports.ts';
-import { Announcements } from './announcements.ts';
+import { Arrivals } from './arrivals.ts';
 import { Commits } from './commits.ts';
 import { ConfiguredPorts } from './configured-ports.ts';
 import type { Entitlement } from './directory.ts';
@@ -35,7 +28,6 @@ import type { PortLink } from './port-link.ts';
 import { Reconciler } from './reconciler.ts';
 import { Reports } from './reports.ts';
 import { RequestLog } from './request-log.ts';
-import { lastFrame, whenSilent } from './silence.ts';
 import { StationPorts, type StationPortOutput } from './station-ports.ts';
 import { Stations } from './stations.ts';
 import { Tenants } from './tenants.ts';
@@ -45,7 +37,6 @@ import {
   flip,
   isConfirmedBy,
   isReleased,
-  places,
   renew,
   reserve,
   type Reservation,
@@ -65,7 +56,6 @@ export class BridgeAgent {
   readonly #ports: StationPorts;
   /** of all ports; a station port's also where the machine does not use it */
   readonly #links = new Map<PortName, PortLink>();
-  readonly #announcements: Announcements;
   readonly #reports: Reports;
   readonly #news: NetworkNews;
   readonly #flips: Flips;
@@ -74,10 +64,9 @@ export class BridgeAgent {
   readonly #requestLog: RequestLog;
   readonly #commits: Commits;
   readonly #entitlements: Entitlements;
+  readonly #arrivals: Arrivals;
   /** what stations have asked for and the manager is asked about */
   readonly #requests: Enquiries;
-  /** the same for VMs that have announced themselves */
-  readonly #arrivals: Enquiries;
   readonly #tenants = new Tenants();
 
   constructor(parts: BridgeAgentParts) {
@@ -92,7 +81,6 @@ export class BridgeAgent {
       handle: (port, output) => this.#handle(port, output),
     });
     this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
-    this.#arrivals = new Enquiries(parts.directory, parts.limits.vsis);
     this.#reports = new Reports(parts);
     this.#news = new NetworkNews(parts, this.#book.entries);
     this.#flips = new Flips({
@@ -130,6 +118,21 @@ export class BridgeAgent {
       changed: parts.changed,
       log: parts.log,
     });
+    this.#arrivals = new Arrivals({
+      relay: parts.relay,
+      clock: parts.clock,
+      directory: parts.directory,
+      limits: parts.limits,
+      log: parts.log,
+      book: this.#book,
+      heeds: this.#configured.heeds,
+      ports: this.#ports,
+      flips: this.#flips,
+      entitlements: this.#entitlements,
+      commits: this.#commits,
+      reports: this.#reports,
+      isStopped: () => this.#reconciler.isStopped,
+    });
     this.#network = new ActiveNetworkPorts({
       relay: parts.relay,
       log: parts.log,
@@ -138,7 +141,6 @@ export class BridgeAgent {
       news: this.#news,
       owe: (what) => this.#reconciler.owe(what),
     });
-    this.#announcements = new Announcements(this.#configured.heeds);
     for (const link of parts.links) this.#ports.open(link);
   }
 
@@ -254,7 +256,7 @@ export class BridgeAgent {
     this.#network.tellTakeOver(before);
     const { size } = this.entries;
     if (size) this.#parts.log('info', `adopted ${size} VSIs from the data plane`);
-    relay.watch((event) => this.#announced(event));
+    relay.watch((event) => this.#arrivals.announced(event));
     for (const name of this.portKinds.keys()) {
       const link = linkOf(name);
       const driver = this.#ports.get(name);
@@ -471,7 +473,7 @@ export class BridgeAgent {
 
   #met(port: PortName, neighbour: Neighbour): void {
     if (this.#ports.met(port, neighbour)) this.#entitlements.stationMet(port);
-    for (const event of this.#announcements.met(port, neighbour)) this.#announced(event);
+    this.#arrivals.stationMet(port, neighbour);
   }
 
   #negotiated(port: PortName, operation: EvbOperation): void {
@@ -563,110 +565,6 @@ export class BridgeAgent {
       .do((machine, now) => machine.answer(request.token, { kind: 'refuse', code, reason, keep }, now));
   }
 
-  #announced(event: RelayEvent): void {
-    const armed = this.#book.owners(event.mac).filter((entry) => isArmedBy(entry, event));
-    if (armed.length && this.#announcements.counts(event, this.#ports.isSigned(event.port)))
-      for (const { vsiId, profile, active } of armed.filter(({ vsiId }) =>
-        this.#flips.believes(vsiId, event.port),
-      ))
-        this.#unlessItSpeaks(event, vsiId, active, () =>
-          this.#arrivals.settle(event.port, {
-            vsiId,
-            profile,
-            answered: (entitlement) => this.#arrive(event, vsiId, active, entitlement),
-            failed: (error) => this.#unheard(event, error.message),
-          }),
-        );
-    this.#announcedUnarmed(event);
-  }
-
-  /** The classical way: the switch has seen the VM speak on another port, and fetches and sets its profile there now. */
-  #announcedUnarmed(event: RelayEvent): void {
-    const { directory } = this.#parts;
-    for (const grant of directory.owners(event.mac)) {
-      const source = this.entries.get(grant.vsiId)?.active ?? null;
-      if (source === event.port || !directory.followsAnnouncements(grant.vsiId)) continue;
-      if (this.#ports.get(event.port)?.machine.isDisabled) continue;
-      const profile = parseProfileKey(grant.profile);
-      const { vsiId } = grant;
-      this.#unlessItSpeaks(event, vsiId, source, () =>
-        this.#arrivals.make(event.port, {
-          vsiId,
-          profile,
-          answered: (entitlement) => this.#follow(event, { vsiId, profile, source }, entitlement),
-          failed: (error) => this.#unheard(event, error.message),
-        }),
-      );
-    }
-  }
-
-  /** Goes on if the announcement can be the VM's own. */
-  #unlessItSpeaks(event: RelayEvent, vsiId: VsiId, source: PortName | null, then: () => void): void {
-    whenSilent(this.#parts, event, { vsiId, source }, then, (where) =>
-      this.#unheard(event, `it still speaks on ${where}`),
-    );
-  }
-
-  /** While the manager was asked, the VM may have spoken at its source: the announcement was somebody else's. */
-  #hasSpokenSince(event: RelayEvent, vsiId: VsiId, source: PortName | null): boolean {
-    if (source === null || lastFrame(this.#parts.relay, vsiId, source) <= event.at) return false;
-    this.#unheard(event, `it still speaks on ${source}`);
-    return true;
-  }
-
-  #unheard({ mac, port }: RelayEvent, reason: string): void {
-    this.#parts.log('warn', `announcement of ${mac} on ${port} ignored: ${reason}`);
-  }
-
-  /** The VM runs where its station has announced it: as if the station had associated it, which it may still do. */
-  #arrive(event: RelayEvent, vsiId: VsiId, source: PortName | null, entitlement: Entitlement): void {
-    const entry = this.#book.get(vsiId);
-    // it was moved, or given up, meanwhile
-    if (this.#reconciler.isStopped || !entry || entry.active !== source || !isArmedBy(entry, event)) return;
-    if (this.#hasSpokenSince(event, vsiId, source)) return;
-    const { port } = event;
-    const attachment = entry.attachments.get(port)!;
-    const admission = this.#entitlements.admit(this.#entitlements.held(entry, port, attachment), entitlement);
-    if (!admission.admitted) {
-      this.#unheard(event, admission.reason);
-      return;
-    }
-    if (!this.#commits.attempt(vsiId, port, (now) => now && flip(now, 'announcement'))) return;
-    this.#parts.log('info', `VSI ${vsiId} announces itself at ${port}: active for now`);
-    this.#ports.get(port)!.do((machine, now) => machine.associated(vsiId, now));
-  }
-
-  #follow(
-    event: RelayEvent,
-    { vsiId, profile: ref, source }: { vsiId: VsiId; profile: ProfileRef; source: PortName | null },
-    { grant, profile }: Entitlement,
-  ): void {
-    const filter: FilterInfo = {
-      format: 'mac-vid',
-      entries: (grant?.macs ?? []).map((mac) => ({ mac, vid: event.wireVid })),
-    };
-    const application = { vsiId, profile: ref, filter, station: this.#ports.believed(event.port) };
-    const admission = this.#entitlements.admit(application, { grant, profile });
-    if (!admission.admitted) {
-      this.#unheard(event, admission.reason);
-      return;
-    }
-    const known = this.#book.get(vsiId);
-    const driver = this.#ports.get(event.port);
-    if (!driver || driver.machine.isDisabled) return;
-    if (this.#reconciler.isStopped || (known?.active ?? null) !== source) return; // it was moved meanwhile
-    if (this.#hasSpokenSince(event, vsiId, source)) return;
-    const arrived = activate(newEntry(known, vsiId, ref, admission), event.port, admission.wireVid);
-    if (!this.#commits.attempt(vsiId, event.port, () => (source ? detach(arrived, source) : arrived))) return;
-    // from now on its station has to keep it alive, as if it had asked for it
-    this.#ports.adoptVsi(event.port, vsiId);
-    // where the source had let go before, nothing else tells that this was a migration
-    if (source) return;
-    const counts = this.#reports.countsOf(this.#book.get(vsiId)!);
-    for (const moment of ['active', 'release'] as const)
-      this.#reports.passed(vsiId, { moment, source, destination: event.port }, counts);
-  }
-
   /** What the data plane is to have besides the VSIs. */
   #state(): Omit<RelayState, 'vsis'> {
     return {
@@ -699,10 +597,4 @@ function describes({ profile, addresses }: VsiEntry, request: Request): boolean 
     sameProfile(profile, request.profile) &&
     request.filter.entries.every(({ mac }) => mac === undefined || addresses.includes(mac))
   );
-}
-
-/** Whether the VSI is armed where it announces itself. */
-function isArmedBy(entry: VsiEntry, { reason, port, wireVid }: RelayEvent): boolean {
-  const { armed } = places(entry);
-  return reason === 'armed' && armed?.port === port && armed.wireVid === wireVid;
 }
