@@ -1,23 +1,19 @@
 import type { MacAddress } from '../../domain/mac-address.ts';
 import type { Timestamp } from '../../domain/migration.ts';
-import { type PortProfile, type TenantLimits } from '../../domain/port-profile.ts';
-import { type ProfileKey } from '../../domain/profile-ref.ts';
-import { type Vid } from '../../domain/vid.ts';
+import type { PortProfile, TenantLimits } from '../../domain/port-profile.ts';
+import type { ProfileKey } from '../../domain/profile-ref.ts';
+import type { Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { BridgePort, type BridgePortOutput } from '../../protocol/bridge-port.ts';
+import type { BridgePort } from '../../protocol/bridge-port.ts';
 import type { EvbOperation } from '../../protocol/evb/parameters.ts';
 import type { Neighbour } from '../../protocol/lldp/neighbour.ts';
-import type { VdpErrorCode } from '../../protocol/vdp/association.ts';
-import { sameProfile } from '../../protocol/vdp/filter.ts';
 import { RelayError, type PortName, type RelayPort, type RelayState } from '../../relay/contract/relay.ts';
-import { newEntry, type Application } from './admission.ts';
 import { ActiveNetworkPorts } from './active-network-ports.ts';
 import { Arrivals } from './arrivals.ts';
+import { Associations } from './associations.ts';
 import { Commits } from './commits.ts';
 import { ConfiguredPorts } from './configured-ports.ts';
-import type { Entitlement } from './directory.ts';
 import { Entitlements } from './entitlements.ts';
-import { Enquiries, TooManyEnquiries } from './enquiries.ts';
 import { EntryBook } from './entry-book.ts';
 import { Flips } from './flips.ts';
 import { isHostVsi, type Host } from './host-vsi.ts';
@@ -27,23 +23,10 @@ import type { BridgeAgentParts, PortSettings, StationLink } from './parts.ts';
 import type { PortLink } from './port-link.ts';
 import { Reconciler } from './reconciler.ts';
 import { Reports } from './reports.ts';
-import { RequestLog } from './request-log.ts';
 import { StationPorts, type StationPortOutput } from './station-ports.ts';
 import { Stations } from './stations.ts';
 import { Tenants } from './tenants.ts';
-import {
-  activate,
-  detach,
-  flip,
-  isConfirmedBy,
-  isReleased,
-  renew,
-  reserve,
-  type Reservation,
-  type VsiEntry,
-} from './vsi-entry.ts';
-
-type Request = Extract<BridgePortOutput, { kind: 'request' }>;
+import { detach, type VsiEntry } from './vsi-entry.ts';
 
 /**
  * The bridge agent without its shell: VDP requests and announcements in, relay states and reports out. It has no
@@ -61,17 +44,14 @@ export class BridgeAgent {
   readonly #flips: Flips;
   readonly #reconciler: Reconciler;
   readonly #network: ActiveNetworkPorts;
-  readonly #requestLog: RequestLog;
   readonly #commits: Commits;
   readonly #entitlements: Entitlements;
+  readonly #associations: Associations;
   readonly #arrivals: Arrivals;
-  /** what stations have asked for and the manager is asked about */
-  readonly #requests: Enquiries;
   readonly #tenants = new Tenants();
 
   constructor(parts: BridgeAgentParts) {
     this.#parts = parts;
-    this.#requestLog = new RequestLog(parts.log);
     this.#configured = new ConfiguredPorts(parts, this.#book);
     this.#ports = new StationPorts({
       agent: parts,
@@ -80,7 +60,6 @@ export class BridgeAgent {
       stations: parts.stations ?? new Stations(),
       handle: (port, output) => this.#handle(port, output),
     });
-    this.#requests = new Enquiries(parts.directory, parts.limits.vsis);
     this.#reports = new Reports(parts);
     this.#news = new NetworkNews(parts, this.#book.entries);
     this.#flips = new Flips({
@@ -117,6 +96,21 @@ export class BridgeAgent {
       commits: this.#commits,
       changed: parts.changed,
       log: parts.log,
+    });
+    this.#associations = new Associations({
+      clock: parts.clock,
+      timestamp: parts.timestamp,
+      directory: parts.directory,
+      limits: parts.limits,
+      changed: parts.changed,
+      log: parts.log,
+      book: this.#book,
+      ports: this.#ports,
+      flips: this.#flips,
+      entitlements: this.#entitlements,
+      commits: this.#commits,
+      reports: this.#reports,
+      isStopped: () => this.#reconciler.isStopped,
     });
     this.#arrivals = new Arrivals({
       relay: parts.relay,
@@ -401,29 +395,11 @@ export class BridgeAgent {
     const { log, changed } = this.#parts;
     switch (output.kind) {
       case 'request':
-        this.#requested(port, output);
-        return;
       case 'renewed':
-        // a late keep-alive of the source must not move anything; the destination's may be the word that is awaited
-        if (this.#ports.get(port)!.machine.associationOf(output.vsiId) === 'associated')
-          this.#confirmed(output.vsiId, port);
-        return;
       case 'suspended':
-        this.#flips.suspended(output.vsiId, port, output.suspended);
-        return;
       case 'held':
-        this.#said(
-          port,
-          output.held ? 'warn' : 'info',
-          output.held
-            ? `VSI ${output.vsiId} at ${port} is held: its station keeps it alive no more`
-            : `VSI ${output.vsiId} at ${port} is kept alive again`,
-        );
-        changed(output.vsiId);
-        return;
       case 'released':
-        this.#left(output.vsiId, port);
-        this.#said(port, 'info', `VSI ${output.vsiId} released at ${port}: ${output.reason}`);
+        this.#associations.handle(port, output);
         return;
       case 'evb':
         this.#negotiated(port, output);
@@ -454,23 +430,6 @@ export class BridgeAgent {
     }
   }
 
-  /** The station has let go: where the VM is awaited elsewhere, that is where it has gone. */
-  #left(vsiId: VsiId, port: PortName): void {
-    this.#commits.release(vsiId, port, port, (entry) => {
-      const left = detach(entry, port);
-      return entry.active === port && left?.active === null ? flip(left, 'left') : left;
-    });
-  }
-
-  /** The station has associated what it had pre-associated, and VDP took it for a renewal. */
-  #confirmed(vsiId: VsiId, port: PortName): void {
-    const entry = this.#book.get(vsiId);
-    if (!entry || !isConfirmedBy(entry, port)) return;
-    const { wireVid } = entry.attachments.get(port)!;
-    if (this.#commits.attempt(vsiId, port, (now) => now && activate(now, port, wireVid)))
-      this.#said(port, 'info', `VSI ${vsiId} associate at ${port}: granted`);
-  }
-
   #met(port: PortName, neighbour: Neighbour): void {
     if (this.#ports.met(port, neighbour)) this.#entitlements.stationMet(port);
     this.#arrivals.stationMet(port, neighbour);
@@ -484,85 +443,6 @@ export class BridgeAgent {
       operation.negotiated ? `reflective relay on ${port} is ${on ? 'on' : 'off'}` : `no station on ${port}`,
     );
     this.#parts.changed(null);
-  }
-
-  #requested(port: PortName, request: Request): void {
-    const at = this.#parts.timestamp();
-    const { vsiId, profile } = request;
-    const driver = this.#ports.get(port);
-    // the port may have been taken away, and come again, while the manager was asked
-    const isThere = () => this.#ports.get(port) === driver;
-    this.#requests.settle(port, {
-      vsiId,
-      profile,
-      answered: (entitlement) => {
-        if (isThere()) this.#decide(port, request, at, entitlement);
-      },
-      failed: (error) => {
-        if (!isThere()) return;
-        const isTooMuch = error instanceof TooManyEnquiries;
-        const code = isTooMuch ? 'insufficient resources' : 'unable to contact VSI manager';
-        this.#refuse(port, request, code, error.message, true);
-      },
-    });
-  }
-
-  #decide(port: PortName, request: Request, at: Timestamp, { grant, profile }: Entitlement): void {
-    // the station may have given up, or asked for something else, while the manager was asked
-    if (this.#reconciler.isStopped || !this.#ports.get(port)!.machine.awaits(request.token)) return;
-    const application: Application = {
-      vsiId: request.vsiId,
-      profile: request.profile,
-      filter: request.filter,
-      station: this.#ports.believed(port),
-    };
-    const admission = this.#entitlements.admit(application, { grant, profile });
-    if (!admission.admitted) {
-      const { code, reason } = admission;
-      this.#refuse(port, request, code, reason, code === 'insufficient resources');
-      return;
-    }
-    const { vsiId, mode } = request;
-    const source = this.entries.get(vsiId)?.active;
-    if (source && source !== port && mode !== 'associate') this.#reports.reserved(vsiId, source, port, at);
-    try {
-      this.#commits.commit(vsiId, port, (entry) => {
-        if (mode === 'associate' && entry && isReleased(entry, port) && describes(entry, request))
-          return renew(entry, port, admission.wireVid);
-        if (mode === 'associate')
-          return activate(newEntry(entry, vsiId, request.profile, admission), port, admission.wireVid);
-        // prepare never harms the source: what it was granted stays until the cut-over
-        const base =
-          entry?.active && (entry.active !== port || entry.flip)
-            ? entry
-            : newEntry(entry, vsiId, request.profile, admission);
-        return reserve(base, port, admission.wireVid, reservations[mode]);
-      });
-    } catch (error) {
-      if (!(error instanceof RelayError)) throw error;
-      this.#refuse(port, request, 'insufficient resources', error.message, true);
-      return;
-    }
-    this.#ports
-      .get(port)!
-      .do((machine, now) => machine.answer(request.token, { kind: 'accept', filter: admission.filter }, now));
-    this.#said(port, 'info', `VSI ${request.vsiId} ${request.mode} at ${port}: granted`);
-  }
-
-  #said(port: PortName, level: 'info' | 'warn', message: string): void {
-    this.#requestLog.say(port, level, message, this.#parts.clock.now());
-  }
-
-  /** @param passing it may be granted when asked again: what the VSI holds here, it keeps */
-  #refuse(port: PortName, request: Request, code: VdpErrorCode, reason: string, passing = false): void {
-    if (this.#reconciler.isStopped || !this.#ports.get(port)!.machine.awaits(request.token)) return;
-    this.#said(port, 'warn', `VSI ${request.vsiId} ${request.mode} at ${port}: refused, ${code}: ${reason}`);
-    const keep = passing && this.entries.get(request.vsiId)?.attachments.has(port) === true;
-    // a station that is refused for good forgets the VSI, and a half-granted profile is no profile
-    if (!keep) this.#commits.detach(request.vsiId, port, port);
-    this.#ports
-      .get(port)!
-      .do((machine, now) => machine.answer(request.token, { kind: 'refuse', code, reason, keep }, now));
   }
 
   /** What the data plane is to have besides the VSIs. */
@@ -584,17 +464,4 @@ export class BridgeAgent {
   stationAt(port: PortName): string | null {
     return this.#ports.get(port)?.machine.neighbour?.systemName ?? null;
   }
-}
-
-const reservations = {
-  'pre-associate': 'pre-associated',
-  'pre-associate-rr': 'pre-associated with resource reservation',
-} as const satisfies Record<Exclude<Request['mode'], 'associate'>, Reservation>;
-
-/** Whether a station asks for what the VSI is granted, in whatever words: after a restart its own are not known any more. */
-function describes({ profile, addresses }: VsiEntry, request: Request): boolean {
-  return (
-    sameProfile(profile, request.profile) &&
-    request.filter.entries.every(({ mac }) => mac === undefined || addresses.includes(mac))
-  );
 }
