@@ -5,9 +5,7 @@ import type { ProfileKey } from '../../domain/profile-ref.ts';
 import type { Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type { BridgePort } from '../../protocol/bridge-port.ts';
-import type { EvbOperation } from '../../protocol/evb/parameters.ts';
-import type { Neighbour } from '../../protocol/lldp/neighbour.ts';
-import { RelayError, type PortName, type RelayPort, type RelayState } from '../../relay/contract/relay.ts';
+import type { PortName, RelayPort, RelayState } from '../../relay/contract/relay.ts';
 import { ActiveNetworkPorts } from './active-network-ports.ts';
 import { Arrivals } from './arrivals.ts';
 import { Associations } from './associations.ts';
@@ -19,11 +17,12 @@ import { Flips } from './flips.ts';
 import { isHostVsi, type Host } from './host-vsi.ts';
 import { fromRelay } from './label.ts';
 import { NetworkNews } from './network-news.ts';
-import type { BridgeAgentParts, PortSettings, StationLink } from './parts.ts';
+import type { BridgeAgentParts, PortSettings } from './parts.ts';
 import type { PortLink } from './port-link.ts';
+import { PortChanges } from './port-changes.ts';
 import { Reconciler } from './reconciler.ts';
 import { Reports } from './reports.ts';
-import { StationPorts, type StationPortOutput } from './station-ports.ts';
+import { StationPorts } from './station-ports.ts';
 import { Stations } from './stations.ts';
 import { Tenants } from './tenants.ts';
 import { detach, type VsiEntry } from './vsi-entry.ts';
@@ -37,9 +36,6 @@ export class BridgeAgent {
   readonly #book = new EntryBook();
   readonly #configured: ConfiguredPorts;
   readonly #ports: StationPorts;
-  /** of all ports; a station port's also where the machine does not use it */
-  readonly #links = new Map<PortName, PortLink>();
-  readonly #reports: Reports;
   readonly #news: NetworkNews;
   readonly #flips: Flips;
   readonly #reconciler: Reconciler;
@@ -48,94 +44,75 @@ export class BridgeAgent {
   readonly #entitlements: Entitlements;
   readonly #associations: Associations;
   readonly #arrivals: Arrivals;
+  readonly #portChanges: PortChanges;
   readonly #tenants = new Tenants();
 
   constructor(parts: BridgeAgentParts) {
     this.#parts = parts;
-    this.#configured = new ConfiguredPorts(parts, this.#book);
-    this.#ports = new StationPorts({
-      agent: parts,
-      configured: this.#configured,
-      book: this.#book,
-      stations: parts.stations ?? new Stations(),
-      handle: (port, output) => this.#handle(port, output),
-    });
-    this.#reports = new Reports(parts);
-    this.#news = new NetworkNews(parts, this.#book.entries);
-    this.#flips = new Flips({
+    const book = this.#book;
+    const isStopped = () => this.#reconciler.isStopped;
+    const configured = new ConfiguredPorts(parts, book);
+    const ports = new StationPorts({
       ...parts,
-      entry: (vsiId) => this.#book.get(vsiId),
-      isSigned: (port) => this.#ports.isSigned(port),
+      configured,
+      book,
+      stations: parts.stations ?? new Stations(),
+      owe: (what) => this.#reconciler.owe(what),
+      said: (port, output) => this.#associations.handle(port, output),
+      met: (port, neighbour, isNews) => {
+        if (isNews) this.#entitlements.stationMet(port);
+        this.#arrivals.stationMet(port, neighbour);
+      },
+    });
+    const reports = new Reports(parts);
+    const news = new NetworkNews(parts, book.entries);
+    const flips = new Flips({
+      ...parts,
+      entry: (vsiId) => book.get(vsiId),
+      isSigned: (port) => ports.isSigned(port),
       change: (vsiId, change) => this.#commits.turn(vsiId, change),
     });
-    this.#reconciler = new Reconciler({
-      relay: parts.relay,
-      clock: parts.clock,
-      log: parts.log,
-      book: this.#book,
-      state: () => this.#state(),
+    const reconciler = new Reconciler({ ...parts, book, state: () => this.#state() });
+    const commits = new Commits({ ...parts, book, reconciler, ports, reports, news, flips });
+    const tenants = this.#tenants;
+    const entitlements = new Entitlements({
+      ...parts,
+      book,
+      tenants,
+      configured,
+      ports,
+      reconciler,
+      commits,
     });
-    this.#commits = new Commits({
-      book: this.#book,
-      reconciler: this.#reconciler,
-      ports: this.#ports,
-      reports: this.#reports,
-      news: this.#news,
-      flips: this.#flips,
-      changed: parts.changed,
-      log: parts.log,
+    const asked = { book, ports, flips, entitlements, commits, reports, isStopped };
+    this.#associations = new Associations({ ...parts, ...asked });
+    this.#arrivals = new Arrivals({ ...parts, ...asked, heeds: configured.heeds });
+    const network = new ActiveNetworkPorts({
+      ...parts,
+      ports: configured,
+      isUp: (port) => (this.#portChanges.links.get(port) ?? parts.linkOf(port)) === 'up',
+      news,
+      owe: (what) => reconciler.owe(what),
     });
-    this.#entitlements = new Entitlements({
-      relay: parts.relay,
-      directory: parts.directory,
-      book: this.#book,
-      tenants: this.#tenants,
-      configured: this.#configured,
-      ports: this.#ports,
-      reconciler: this.#reconciler,
-      commits: this.#commits,
-      changed: parts.changed,
-      log: parts.log,
+    this.#portChanges = new PortChanges({
+      ...parts,
+      book,
+      configured,
+      ports,
+      network,
+      reconciler,
+      commits,
+      flips,
     });
-    this.#associations = new Associations({
-      clock: parts.clock,
-      timestamp: parts.timestamp,
-      directory: parts.directory,
-      limits: parts.limits,
-      changed: parts.changed,
-      log: parts.log,
-      book: this.#book,
-      ports: this.#ports,
-      flips: this.#flips,
-      entitlements: this.#entitlements,
-      commits: this.#commits,
-      reports: this.#reports,
-      isStopped: () => this.#reconciler.isStopped,
-    });
-    this.#arrivals = new Arrivals({
-      relay: parts.relay,
-      clock: parts.clock,
-      directory: parts.directory,
-      limits: parts.limits,
-      log: parts.log,
-      book: this.#book,
-      heeds: this.#configured.heeds,
-      ports: this.#ports,
-      flips: this.#flips,
-      entitlements: this.#entitlements,
-      commits: this.#commits,
-      reports: this.#reports,
-      isStopped: () => this.#reconciler.isStopped,
-    });
-    this.#network = new ActiveNetworkPorts({
-      relay: parts.relay,
-      log: parts.log,
-      ports: this.#configured,
-      isUp: (port) => (this.#links.get(port) ?? parts.linkOf(port)) === 'up',
-      news: this.#news,
-      owe: (what) => this.#reconciler.owe(what),
-    });
-    for (const link of parts.links) this.#ports.open(link);
+    this.#configured = configured;
+    this.#ports = ports;
+    this.#news = news;
+    this.#flips = flips;
+    this.#reconciler = reconciler;
+    this.#commits = commits;
+    this.#entitlements = entitlements;
+    this.#network = network;
+    for (const link of parts.links) ports.open(link);
   }
 
   /**
@@ -143,41 +120,16 @@ export class BridgeAgent {
    * like any other's. VSIs at a station port that goes are let go of. @throws RelayError, and nothing was changed
    */
   configure(wanted: PortSettings): void {
-    const kept = this.#configured.settings;
-    const stay = new Set(wanted.links.map(({ name }) => name));
-    const leaving = kept.links
-      .filter(({ name }) => !stay.has(name))
-      .map((link) => ({ ...link, host: undefined }));
-    const others = new Map(wanted.otherPorts);
-    for (const { name } of leaving) others.delete(name); // not before its VSIs are let go of
-    const before = { others: this.#configured.others, networkPorts: this.networkPorts };
-    this.#configured.use({ ...wanted, links: [...wanted.links, ...leaving], otherPorts: others });
-    this.#network.choose();
-    const refusal = this.#reconciler.attempt();
-    if (refusal !== null) {
-      this.#configured.use({ ...kept, otherPorts: before.others });
-      this.#network.byVlan = before.networkPorts;
-      throw new RelayError(refusal);
-    }
-    for (const { name } of leaving) this.#close(name);
-    this.#configured.use(wanted);
-    this.#network.choose();
-    for (const link of wanted.links) if (!this.#ports.has(link.name)) this.#opened(link);
-    for (const name of this.#links.keys()) if (!this.portKinds.has(name)) this.#links.delete(name);
-    this.#reconciler.owe('ports of the configuration');
-    this.#network.tellTakeOver(before.networkPorts);
-    this.#parts.changed(null);
+    this.#portChanges.configure(wanted);
   }
 
-  #opened(link: StationLink): void {
-    this.#ports.open(link);
-    this.#links.delete(link.name); // it may have been a port of another kind
+  /** The port's interface has another address: it was made anew, or given one. */
+  addressChanged(port: PortName, mac: MacAddress): void {
+    this.#portChanges.addressChanged(port, mac);
   }
 
-  #close(port: PortName): void {
-    for (const { vsiId } of this.#book.at(port)) this.#commits.letGo(vsiId, port, 'the port is taken away');
-    this.#ports.close(port);
-    this.#links.delete(port);
+  linkChanged(port: PortName, link: PortLink): void {
+    this.#portChanges.linkChanged(port, link);
   }
 
   get entries(): ReadonlyMap<VsiId, VsiEntry> {
@@ -206,7 +158,7 @@ export class BridgeAgent {
 
   /** How each port's link is. */
   get links(): ReadonlyMap<PortName, PortLink> {
-    return this.#links;
+    return this.#portChanges.links;
   }
 
   /** The limits that are in force. */
@@ -300,14 +252,6 @@ export class BridgeAgent {
     this.#ports.get(port)?.receive(frame);
   }
 
-  /** The port's interface has another address: it was made anew, or given one. */
-  addressChanged(port: PortName, mac: MacAddress): void {
-    if (this.#configured.addressChanged(port, mac)) this.#reconciler.owe(`address of ${port}`);
-    if (!this.#ports.has(port)) return;
-    const before = this.#ports.addressChanged(port, mac);
-    if (before !== undefined && before !== mac) this.#parts.log('info', `${port} has the address ${mac} now`);
-  }
-
   /** There are other keys: LLDP says whether there are any. */
   keysChanged(): void {
     for (const [, driver] of this.#ports) driver.do((machine, now) => machine.keysChanged(now));
@@ -328,20 +272,6 @@ export class BridgeAgent {
     driver?.do((machine, now) => machine[what](now));
     if (driver) this.#parts.log('info', `${port}: ${what}, by the administrator`);
     return driver !== undefined;
-  }
-
-  linkChanged(port: PortName, link: PortLink): void {
-    const before = this.#links.get(port);
-    if (before === link) return;
-    this.#links.set(port, link);
-    if (link === 'up' || link === 'down') this.#parts.log('info', `link of ${port} is ${link}`);
-    const driver = this.#ports.get(port);
-    if (driver && (link === 'up' || before === 'up'))
-      driver.do((machine, now) => (link === 'up' ? machine.linkUp(now) : machine.linkDown(now)));
-    if (before === 'up') this.#flips.linkDown(this.#book.at(port), port);
-    if (driver) this.#ports.notePlace(port);
-    if (this.#configured.others.get(port)?.kind === 'network') this.#network.linkChanged();
-    this.#parts.changed(null);
   }
 
   /**
@@ -384,65 +314,7 @@ export class BridgeAgent {
 
   /** A migration that an announcement may complete was opened: what is counted from here on is its own. */
   migrationOpened(vsiId: VsiId): void {
-    this.#commits.attempt(
-      vsiId,
-      null,
-      (entry) => entry && (entry.tally ? entry : { ...entry, tally: this.#reports.tally(entry) }),
-    );
-  }
-
-  #handle(port: PortName, output: StationPortOutput): void {
-    const { log, changed } = this.#parts;
-    switch (output.kind) {
-      case 'request':
-      case 'renewed':
-      case 'suspended':
-      case 'held':
-      case 'released':
-        this.#associations.handle(port, output);
-        return;
-      case 'evb':
-        this.#negotiated(port, output);
-        return;
-      case 'neighbour':
-        if (output.neighbour) this.#met(port, output.neighbour);
-        changed(null);
-        for (const { vsiId } of this.#book.at(port)) changed(vsiId);
-        return;
-      case 'place':
-        this.#ports.notePlace(port);
-        return;
-      case 'other neighbour':
-        changed(null);
-        return;
-      case 'disabled':
-        log(
-          'warn',
-          `${port} is disabled: ${output.by.mac} speaks as a second station; its link must go down first`,
-        );
-        changed(null);
-        return;
-      case 'ignored':
-        log('warn', `ignored on ${port}: ${output.reason}: ${output.detail}`);
-        return;
-      case 'late answer':
-        return; // `awaits` was asked before anything was set up
-    }
-  }
-
-  #met(port: PortName, neighbour: Neighbour): void {
-    if (this.#ports.met(port, neighbour)) this.#entitlements.stationMet(port);
-    this.#arrivals.stationMet(port, neighbour);
-  }
-
-  #negotiated(port: PortName, operation: EvbOperation): void {
-    const on = this.#ports.negotiated(port, operation);
-    this.#reconciler.owe(`reflective relay on ${port}`);
-    this.#parts.log(
-      'info',
-      operation.negotiated ? `reflective relay on ${port} is ${on ? 'on' : 'off'}` : `no station on ${port}`,
-    );
-    this.#parts.changed(null);
+    this.#commits.migrationOpened(vsiId);
   }
 
   /** What the data plane is to have besides the VSIs. */

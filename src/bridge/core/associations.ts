@@ -13,7 +13,7 @@ import type { Flips } from './flips.ts';
 import type { BridgeAgentParts } from './parts.ts';
 import type { Reports } from './reports.ts';
 import { RequestLog } from './request-log.ts';
-import type { StationPortOutput, StationPorts } from './station-ports.ts';
+import type { StationPorts, VsiOutput } from './station-ports.ts';
 import {
   activate,
   detach,
@@ -25,12 +25,6 @@ import {
   type Reservation,
   type VsiEntry,
 } from './vsi-entry.ts';
-
-/** What VDP at a port says of one VSI. */
-export type VsiOutput = Extract<
-  StationPortOutput,
-  { kind: 'request' | 'renewed' | 'suspended' | 'held' | 'released' }
->;
 
 type Request = Extract<VsiOutput, { kind: 'request' }>;
 

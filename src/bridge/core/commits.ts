@@ -107,6 +107,15 @@ export class Commits {
       if (association !== 'associated') this.#parts.ports.adoptVsi(port, vsiId);
   }
 
+  /** A migration that an announcement may complete was opened: what is counted from here on is its own. */
+  migrationOpened(vsiId: VsiId): void {
+    this.attempt(
+      vsiId,
+      null,
+      (entry) => entry && (entry.tally ? entry : { ...entry, tally: this.#parts.reports.tally(entry) }),
+    );
+  }
+
   #owed(vsiId: VsiId, by: PortName | null, change: (entry: VsiEntry) => VsiEntry | null, what: string): void {
     this.commit(
       vsiId,

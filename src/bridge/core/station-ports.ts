@@ -16,28 +16,37 @@ import type { BridgeAgentParts, StationLink } from './parts.ts';
 import type { Stations } from './stations.ts';
 import { isReleased } from './vsi-entry.ts';
 
-/** What a port's machine puts out, but for the frames that it sends. */
-export type StationPortOutput = Exclude<BridgePortOutput, { kind: 'send' }>;
+/** What VDP at a port says of one VSI. */
+export type VsiOutput = Extract<
+  BridgePortOutput,
+  { kind: 'request' | 'renewed' | 'suspended' | 'held' | 'released' }
+>;
 
 export type StationPort = Driver<BridgePort, BridgePortOutput>;
 
-export interface StationPortsParts {
-  readonly agent: Pick<
-    BridgeAgentParts,
-    | 'name'
-    | 'evb'
-    | 'limits'
-    | 'otherNeighbours'
-    | 'managementAddresses'
-    | 'firstSequence'
-    | 'signing'
-    | 'clock'
-    | 'timestamp'
-  >;
+export interface StationPortsParts extends Pick<
+  BridgeAgentParts,
+  | 'name'
+  | 'evb'
+  | 'limits'
+  | 'otherNeighbours'
+  | 'managementAddresses'
+  | 'firstSequence'
+  | 'signing'
+  | 'clock'
+  | 'timestamp'
+  | 'changed'
+  | 'log'
+> {
   readonly configured: Pick<ConfiguredPorts, 'stations' | 'isHostAddress'>;
   readonly book: EntryBook;
   readonly stations: Stations;
-  readonly handle: (port: PortName, output: StationPortOutput) => void;
+  /** puts what has changed into the data plane, now or later */
+  readonly owe: (what: string) => void;
+  /** VDP at a port has said something of a VSI */
+  readonly said: (port: PortName, output: VsiOutput) => void;
+  /** a station has said who it is, which may be news */
+  readonly met: (port: PortName, neighbour: Neighbour, isNews: boolean) => void;
 }
 
 /** The station ports: the protocol machine of each, and who speaks there. */
@@ -54,8 +63,8 @@ export class StationPorts {
   }
 
   open({ name, mac, send, drain }: StationLink): void {
-    const { agent, configured, book, stations, handle } = this.#parts;
-    const { otherNeighbours, managementAddresses, signing } = agent;
+    const { configured, book, stations, ...parts } = this.#parts;
+    const { otherNeighbours, managementAddresses, signing, clock } = parts;
     const [macs, links] = [this.#macs, configured.stations];
     if (mac !== undefined) macs.set(name, mac);
     const { place = null, verified = [] } = stations.at(name) ?? {};
@@ -78,16 +87,15 @@ export class StationPorts {
       isActive: (vsiId) => book.get(vsiId)?.active === name,
       ...(otherNeighbours !== undefined && { otherNeighbours }),
       ...(managementAddresses && { managementAddresses }),
-      systemName: agent.name,
+      systemName: parts.name,
       portId: name,
-      evb: agent.evb,
-      limits: agent.limits,
-      firstSequence: agent.firstSequence,
+      evb: parts.evb,
+      limits: parts.limits,
+      firstSequence: parts.firstSequence,
       isVsiAddress: (mac) => book.hasAddress(mac),
     });
-    const output = (output: BridgePortOutput) =>
-      output.kind === 'send' ? send(output.frame) : handle(name, output);
-    this.#ports.set(name, new Driver(machine, agent.clock, output, drain));
+    const handle = (output: BridgePortOutput) => this.#handle(name, output, send);
+    this.#ports.set(name, new Driver(machine, clock, handle, drain));
   }
 
   close(port: PortName): void {
@@ -157,16 +165,6 @@ export class StationPorts {
     this.#ports.get(port)?.do((machine, now) => machine.deassociate(vsiId, now));
   }
 
-  /**
-   * What a station negotiates takes effect at once. A station that is gone (its agent restarts) leaves reflective relay as
-   * it was for the VSIs it leaves behind: their frames go on. Returns whether it is on.
-   */
-  negotiated(port: PortName, { negotiated, reflectiveRelay }: EvbOperation): boolean {
-    const on = negotiated ? reflectiveRelay : (this.#reflective.get(port)?.on ?? false);
-    this.#reflective.set(port, { on, current: negotiated });
-    return on;
-  }
-
   /** As the data plane is to have them. */
   relayed(): [PortName, RelayPort][] {
     const { configured, book } = this.#parts;
@@ -175,11 +173,6 @@ export class StationPorts {
       const isUsed = current || book.isUsed(name);
       return [name, { kind: 'station', reflectiveRelay: on && isUsed, ...egress }];
     });
-  }
-
-  /** A station has said who it is. True if that is news. */
-  met(port: PortName, neighbour: Neighbour): boolean {
-    return this.#parts.stations.met(port, neighbour);
   }
 
   /** Whose place the port is, for the next run. */
@@ -195,9 +188,9 @@ export class StationPorts {
 
   /** Who asks at a port. The name of a station that signs is nobody else's: what says it unsigned has none. */
   believed(port: PortName): { readonly name: string | null } {
-    const { agent, stations } = this.#parts;
+    const { signing, stations } = this.#parts;
     const station = stations.at(port) ?? nobody;
-    const isKeyed = (agent.signing?.keysOf(station.name).length ?? 0) > 0;
+    const isKeyed = (signing?.keysOf(station.name).length ?? 0) > 0;
     return isKeyed && this.#ports.get(port)?.machine.trust === 'first use' ? nobody : station;
   }
 
@@ -207,9 +200,64 @@ export class StationPorts {
 
   /** Since when the VSI is held at the port without its station's keep-alives; null: it is kept alive. */
   heldSince(vsiId: VsiId, port: PortName): Timestamp | null {
-    const { clock, timestamp } = this.#parts.agent;
+    const { clock, timestamp } = this.#parts;
     const since = this.#ports.get(port)?.machine.heldSince(vsiId) ?? null;
     return since === null ? null : timestamp() - Math.round((clock.now() - since) * 1000);
+  }
+
+  #handle(port: PortName, output: BridgePortOutput, send: (frame: Uint8Array) => void): void {
+    const { book, stations, said, met, log, changed } = this.#parts;
+    switch (output.kind) {
+      case 'send':
+        send(output.frame);
+        return;
+      case 'request':
+      case 'renewed':
+      case 'suspended':
+      case 'held':
+      case 'released':
+        said(port, output);
+        return;
+      case 'evb':
+        this.#negotiated(port, output);
+        return;
+      case 'neighbour':
+        if (output.neighbour) met(port, output.neighbour, stations.met(port, output.neighbour));
+        changed(null);
+        for (const { vsiId } of book.at(port)) changed(vsiId);
+        return;
+      case 'place':
+        this.notePlace(port);
+        return;
+      case 'other neighbour':
+        changed(null);
+        return;
+      case 'disabled':
+        log(
+          'warn',
+          `${port} is disabled: ${output.by.mac} speaks as a second station; its link must go down first`,
+        );
+        changed(null);
+        return;
+      case 'ignored':
+        log('warn', `ignored on ${port}: ${output.reason}: ${output.detail}`);
+        return;
+      case 'late answer':
+        return; // `awaits` was asked before anything was set up
+    }
+  }
+
+  /**
+   * What a station negotiates takes effect at once. A station that is gone (its agent restarts) leaves reflective relay as
+   * it was for the VSIs it leaves behind: their frames go on.
+   */
+  #negotiated(port: PortName, { negotiated, reflectiveRelay }: EvbOperation): void {
+    const { owe, log, changed } = this.#parts;
+    const on = negotiated ? reflectiveRelay : (this.#reflective.get(port)?.on ?? false);
+    this.#reflective.set(port, { on, current: negotiated });
+    owe(`reflective relay on ${port}`);
+    log('info', negotiated ? `reflective relay on ${port} is ${on ? 'on' : 'off'}` : `no station on ${port}`);
+    changed(null);
   }
 
   /** What VDP holds at a port, by the entries. */
