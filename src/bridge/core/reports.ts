@@ -13,7 +13,7 @@ export type ReportsParts = Pick<
 >;
 
 /** What was counted of a migration, by port. */
-export interface Counts {
+interface Counts {
   at(port: PortName): PortCount;
 }
 

@@ -22,7 +22,7 @@ export type VsiOutput = Extract<
   { kind: 'request' | 'renewed' | 'suspended' | 'held' | 'released' }
 >;
 
-export type StationPort = Driver<BridgePort, BridgePortOutput>;
+type StationPort = Driver<BridgePort, BridgePortOutput>;
 
 export interface StationPortsParts extends Pick<
   BridgeAgentParts,
