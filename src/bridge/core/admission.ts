@@ -7,7 +7,9 @@ import { nullVid, type NullVid, type Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import type { VdpErrorCode } from '../../protocol/vdp/association.ts';
 import { objection, type Capabilities } from '../../relay/contract/capabilities.ts';
+import { atPlace } from './label.ts';
 import type { Station } from './stations.ts';
+import type { VsiEntry } from './vsi-entry.ts';
 
 /** What the manager's database grants a VSI. */
 export interface Grant {
@@ -149,6 +151,27 @@ const policies = new WeakMap<PortProfile, Map<number | undefined, Policy>>();
 
 function withPcp(policy: Policy, defaultPcp: number | undefined): Policy {
   return defaultPcp === undefined ? policy : { ...policy, marking: { ...policy.marking, defaultPcp } };
+}
+
+/** An entry as it was admitted, attached as it was before. */
+export function newEntry(
+  before: VsiEntry | null,
+  vsiId: VsiId,
+  profile: ProfileRef,
+  admission: Extract<Admission, { admitted: true }>,
+): VsiEntry {
+  return {
+    vsiId,
+    profile,
+    policy: admission.policy,
+    addresses: admission.addresses,
+    ips: admission.ips,
+    filter: atPlace(admission.filter, admission.wireVid),
+    attachments: before?.attachments ?? new Map(),
+    active: before?.active ?? null,
+    flip: before?.flip ?? null,
+    tally: before?.tally ?? null,
+  };
 }
 
 /** What is granted, unless control frames come from an address of its: a VM's are ignored, and so whoever speaks would be. */

@@ -30,6 +30,13 @@ export class Enquiries {
     this.#most = mostPerPort;
   }
 
+  /** What the manager grants: at once where that is known here. */
+  settle(port: PortName, enquiry: Enquiry): void {
+    const known = this.#directory.known(enquiry.vsiId, enquiry.profile);
+    if (known) enquiry.answered(known);
+    else this.make(port, enquiry);
+  }
+
   /** Calls one of the enquiry's functions, unless another about the same VSI at the port comes before the answer. */
   make(port: PortName, enquiry: Enquiry): void {
     const { vsiId } = enquiry;
