@@ -9,7 +9,7 @@ import type { VsiId } from '../../domain/vsi-id.ts';
 import type { MigrationReport } from '../../api/migration.ts';
 import { defaultPlaceHold } from '../../protocol/gate.ts';
 import { BridgePort, type BridgePortOutput } from '../../protocol/bridge-port.ts';
-import type { SecondStationPolicy } from '../../protocol/adjacency.ts';
+import type { SecondStationPolicy } from '../../protocol/neighbourhood.ts';
 import { Driver } from '../../protocol/driver.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { EvbOperation, EvbParameters } from '../../protocol/evb/parameters.ts';
