@@ -7,25 +7,15 @@ import { dialects } from './dialects.ts';
 import { droppedLayer, Ecp } from './ecp/ecp.ts';
 import type { Ecpdu } from './ecp/ratified.ts';
 import { decodeFrame, encodeFrame, etherTypes, nearestCustomerBridge, type Frame } from './ethernet.ts';
-import {
-  assignChannels,
-  cdcpOui,
-  cdcpSubtype,
-  decodeCdcpTlv,
-  onlyTheDefaultChannel,
-  type CdcpTlv,
-  type SChannel,
-  type SChannelPool,
-} from './evb/cdcp.ts';
-import { evbOperation, hasForgotten, hearEvb, localEvb, nothingHeard, type HeardEvb } from './evb/evb.ts';
-import type { EvbOperation, EvbParameters, VsiCount } from './evb/parameters.ts';
+import { EvbAgreement, type EvbOptions } from './evb/agreement.ts';
+import type { SChannel } from './evb/cdcp.ts';
+import { sameOperation, type EvbOperation, type VsiCount } from './evb/parameters.ts';
 import type { EvbRole } from './evb/ratified.ts';
 import { Gate, type GateOptions, type Meeting } from './gate.ts';
 import { IgnoreLog, type Ignored, type IgnoreReason } from './ignored.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { listenerOf, type ListeningAgent, type OtherNeighbour } from './lldp/listener.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
-import { findOrganizational } from './lldp/organizational.ts';
 import { decodeLldpdu, encodeLldpTlvs, type Lldpdu, type LldpTlv } from './lldp/packet.ts';
 import { LldpTransmitter, txTtl } from './lldp/transmitter.ts';
 import { equal } from '../base/octets.ts';
@@ -41,10 +31,7 @@ import type { Trust } from './trust.ts';
 import { VdpCarrier } from './vdp/carrier.ts';
 import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';
 
-export interface AdjacencyOptions extends GateOptions, NeighbourhoodOptions, IntakeOptions {
-  /** the S-VLANs to offer (bridge); the default is the default channel alone */
-  readonly sChannels?: SChannelPool;
-  readonly evb: EvbParameters;
+export interface AdjacencyOptions extends GateOptions, NeighbourhoodOptions, IntakeOptions, EvbOptions {
   /** the first ECP sequence number, 1 to 65535, by chance best; the default is 1 */
   readonly firstSequence?: number;
 }
@@ -92,12 +79,9 @@ export class Adjacency {
   /** who is there */
   readonly #neighbourhood: Neighbourhood;
 
-  #evb: HeardEvb = nothingHeard;
-  #operation: EvbOperation;
+  readonly #evb: EvbAgreement;
+  /** EVB is negotiated: ECP and VDP may send. */
   #connected = false;
-  /** the answer to the station's last CDCP TLV */
-  #channels: CdcpTlv | null = null;
-
   readonly #vdp: VdpCarrier;
   readonly #ecp: Ecp;
 
@@ -117,7 +101,7 @@ export class Adjacency {
       replaced: (isSure, now) => user.replaced(isSure, now),
       ignore: (...what) => this.#ignore(...what),
     });
-    this.#operation = evbOperation(role, options.evb, nothingHeard);
+    this.#evb = new EvbAgreement(role, options);
     this.#vdp = new VdpCarrier({
       role,
       dialect: () => this.#dialect,
@@ -136,11 +120,11 @@ export class Adjacency {
   }
 
   get operation(): EvbOperation {
-    return this.#operation;
+    return this.#evb.operation;
   }
 
   get #dialect(): Dialect {
-    return dialects[this.#operation.dialect];
+    return dialects[this.operation.dialect];
   }
 
   get neighbour(): Neighbour | null {
@@ -176,7 +160,7 @@ export class Adjacency {
 
   /** The S-channels that the station has been given. */
   get sChannels(): readonly SChannel[] {
-    return this.#channels?.channels ?? [];
+    return this.#evb.channels?.channels ?? [];
   }
 
   get isUp(): boolean {
@@ -240,7 +224,7 @@ export class Adjacency {
   /** Sends what `put` left, as far as ECP may now. */
   flush(now: number): void {
     const { renumbersRepeats } = this.#dialect.ecp;
-    if (this.#connected) this.#ecp.run(this.#operation.timing, renumbersRepeats, now);
+    if (this.#connected) this.#ecp.run(this.operation.timing, renumbersRepeats, now);
   }
 
   receive(bytes: Uint8Array, now: number): void {
@@ -275,7 +259,7 @@ export class Adjacency {
     return earliest(
       this.#lldp.deadline(),
       this.#neighbourhood.deadline(this.#up),
-      this.#connected ? this.#ecp.deadline(this.#operation.timing) : null,
+      this.#connected ? this.#ecp.deadline(this.operation.timing) : null,
     );
   }
 
@@ -305,7 +289,7 @@ export class Adjacency {
 
   /** LLDP to the station's address from another than the one whose place it is. */
   #hearSecond(speaker: Speaker, lldpdu: Lldpdu, now: number): void {
-    if (lldpdu.ttl === 0 || hearEvb(this.#role, this.#options.evb, lldpdu) === null)
+    if (lldpdu.ttl === 0 || this.#evb.read(lldpdu) === null)
       return this.#ignore('not the neighbour', `from ${speaker.mac}`, now);
     const second = this.#neighbourhood.hearSecond(speaker, now);
     if (second.portDown) this.#disable(second, now);
@@ -326,25 +310,19 @@ export class Adjacency {
       if (isHolder) this.#leave(now);
       return;
     }
-    const evb = hearEvb(this.#role, this.#options.evb, lldpdu);
-    if (evb === null) {
+    const heard = this.#evb.read(lldpdu);
+    if (heard === null) {
       if (isHolder && this.neighbour) this.#lose(now);
       return this.#ignore('no EVB counterpart', `from ${speaker.mac}`, now);
     }
     if (!isHolder && this.neighbour) this.#lose(now);
-    this.#channels = this.#assigned(lldpdu);
+    this.#evb.assign(lldpdu);
     if (this.neighbour === null) this.#lldp.start(now);
     this.#neighbourhood.meet(speaker, meeting, lldpdu, now);
-    if (meeting.restarted || hasForgotten(this.#role, this.#evb, evb)) this.#restarted(now);
-    this.#negotiate(evb, evbOperation(this.#role, this.#options.evb, evb), now);
-  }
-
-  #assigned(lldpdu: Lldpdu): CdcpTlv | null {
-    const asked =
-      this.#role === 'bridge' ? findOrganizational(lldpdu, cdcpOui, cdcpSubtype, decodeCdcpTlv) : null;
-    if (asked?.role !== 'station') return null;
-    const { sChannels = onlyTheDefaultChannel } = this.#options;
-    return assignChannels(asked, sChannels, this.#channels?.channels ?? []);
+    if (meeting.restarted || this.#evb.isForgotten(heard)) this.#restarted(now);
+    const before = this.operation;
+    this.#evb.agree(heard);
+    this.#agreed(before, now);
   }
 
   /** The neighbour does not know any more what it knew: its ECP begins anew. */
@@ -362,17 +340,15 @@ export class Adjacency {
   #lose(now: number): void {
     this.#disconnect();
     this.#neighbourhood.lose(now);
-    this.#channels = null;
-    // What is held goes on by the times that were agreed on, so that a short silence costs nothing.
-    const lost = { negotiated: false, reflectiveRelay: false, groupIds: false };
-    this.#negotiate(nothingHeard, { ...this.#operation, ...lost }, now);
+    const before = this.operation;
+    this.#evb.lose();
+    this.#agreed(before, now);
   }
 
-  #negotiate(evb: HeardEvb, operation: EvbOperation, now: number): void {
-    this.#evb = evb;
-    const before = this.#operation;
+  /** What was agreed on `before` may be something else now. */
+  #agreed(before: EvbOperation, now: number): void {
+    const { operation } = this;
     if (before.dialect !== operation.dialect) this.#disconnect();
-    this.#operation = operation;
     if (!equal(this.#announced, encodeLldpTlvs(this.#tlvs()))) this.#lldp.changed(now);
     if (!sameOperation(before, operation)) this.#user.emit({ kind: 'evb', ...operation });
     if (operation.negotiated && !this.#connected) {
@@ -421,8 +397,8 @@ export class Adjacency {
 
   /** What a change of makes an LLDPDU due; its signature, which always changes, does not. */
   #tlvs(): LldpTlv[] {
-    const evb = localEvb(this.#role, this.#options.evb, this.#evb, this.#user.vsis());
-    const tlvs = announcedTlvs(this.#role, this.#options, evb, this.#channels);
+    const evb = this.#evb.tlvs(this.#user.vsis());
+    const tlvs = announcedTlvs(this.#role, this.#options, evb, this.#evb.channels);
     return this.gate.isOffered ? [...tlvs, offer] : tlvs;
   }
 
@@ -435,17 +411,4 @@ export class Adjacency {
     const report = this.#ignored.note(reason, detail, now);
     if (report) this.#user.emit(report);
   }
-}
-
-function sameOperation(a: EvbOperation, b: EvbOperation): boolean {
-  return (
-    a.negotiated === b.negotiated &&
-    a.dialect === b.dialect &&
-    a.reflectiveRelay === b.reflectiveRelay &&
-    a.groupIds === b.groupIds &&
-    a.timers?.retries === b.timers?.retries &&
-    a.timers?.rte === b.timers?.rte &&
-    a.timers?.rwd === b.timers?.rwd &&
-    a.timers?.rka === b.timers?.rka
-  );
 }
