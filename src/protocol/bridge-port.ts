@@ -9,17 +9,10 @@ import { portState, type PortState } from './port-state.ts';
 import type { VerifiedKey } from './signed/counters.ts';
 import type { Trust } from './trust.ts';
 import type { Held } from './vdp/association.ts';
-import {
-  defaultLimits,
-  VdpBridge,
-  type BridgeVsi,
-  type LastRefusal,
-  type SupervisedVsi,
-  type VdpBridgeOutput,
-  type VdpLimits,
-  type Verdict,
-} from './vdp/bridge.ts';
+import { VdpBridge, type LastRefusal, type VdpBridgeOutput, type Verdict } from './vdp/bridge.ts';
+import type { BridgeVsi, SupervisedVsi } from './vdp/bridge-vsi.ts';
 import { defaultHold, type Hold } from './vdp/hold.ts';
+import { defaultLimits, type VdpLimits } from './vdp/limits.ts';
 import type { AssociationTlv } from './vdp/tlv.ts';
 
 export interface BridgePortOptions extends AdjacencyOptions {

@@ -17,7 +17,8 @@ import type { Neighbour } from '../../protocol/lldp/neighbour.ts';
 import type { ManagementAddress } from '../../protocol/lldp/packet.ts';
 import type { VdpErrorCode } from '../../protocol/vdp/association.ts';
 import { sameProfile } from '../../protocol/vdp/filter.ts';
-import type { BridgeVsi, VdpLimits } from '../../protocol/vdp/bridge.ts';
+import type { BridgeVsi } from '../../protocol/vdp/bridge-vsi.ts';
+import type { VdpLimits } from '../../protocol/vdp/limits.ts';
 import { defaultHold, type Hold } from '../../protocol/vdp/hold.ts';
 import { objection } from '../../relay/contract/capabilities.ts';
 import {
