@@ -1,30 +1,26 @@
 import type { FilterInfo } from '../../domain/filter-info.ts';
 import { Invalid } from '../../base/invalid.ts';
-import type { ProfileRef } from '../../domain/profile-ref.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
 import { Aging } from '../../base/aging.ts';
 import { earliest } from '../../base/deadline.ts';
 import { TokenBucket } from '../../base/token-bucket.ts';
+import { Answers, type LastRefusal } from './answers.ts';
 import {
   associationOf,
   isAssociate,
-  modeOf,
-  noHints,
-  type AssociateMode,
   type AssociateRequest,
   type Held,
-  type Hints,
   type VdpErrorCode,
-  type VdpMode,
   type VdpRequest,
 } from './association.ts';
+import type { ReleaseReason, VdpBridgeOutput } from './bridge-output.ts';
 import { renews, type BridgeVsi, type SupervisedVsi } from './bridge-vsi.ts';
 import { DraftRepeats } from './draft-repeats.ts';
 import { grants, sameRequest } from './filter.ts';
 import { Inheritance } from './inheritance.ts';
 import { decisions, filterProblem, type Problem, type VdpLimits } from './limits.ts';
-import { Supervision, type Expiry, type HeldChange, type SupervisionOptions } from './supervision.ts';
-import type { AssociationTlv, UnusableRequest, VdpTlv } from './tlv.ts';
+import { Supervision, type Expiry, type SupervisionOptions } from './supervision.ts';
+import type { AssociationTlv, VdpTlv } from './tlv.ts';
 
 /** What the agent makes of a request. `filter`: the request's with VID 0 replaced; without it, as requested. */
 export type Verdict = { readonly kind: 'accept'; readonly filter?: FilterInfo } | Refused;
@@ -37,54 +33,6 @@ export interface Refused {
   /** one line, for people */
   readonly reason: string;
 }
-
-/** For whoever asks why a VM has no network. */
-export interface LastRefusal {
-  /** null: the request could not be read so far */
-  readonly vsiId: VsiId | null;
-  readonly mode: VdpMode;
-  readonly code: VdpErrorCode;
-  readonly reason: string;
-  /** in ms of the machine's clock */
-  readonly at: number;
-}
-
-export type VdpBridgeOutput =
-  /** To be answered under `token`. A later request for the same VSI makes the token void. */
-  | {
-      readonly kind: 'request';
-      readonly token: number;
-      readonly mode: AssociateMode;
-      readonly vsiId: VsiId;
-      readonly profile: ProfileRef;
-      readonly filter: FilterInfo;
-      readonly hints: Hints;
-    }
-  /** The station repeated what it holds already, and was answered. */
-  | { readonly kind: 'renewed'; readonly vsiId: VsiId }
-  /**
-   * In what it holds, the station says otherwise than before whether the VM is suspended (the S hint). What an association
-   * begins with is no news: lldpad repeats the hints of its first request for ever.
-   */
-  | { readonly kind: 'suspended'; readonly vsiId: VsiId; readonly suspended: boolean }
-  | HeldChange
-  /** The VSI has no association here any more, and none is being decided on: the relay must forget it. */
-  | { readonly kind: 'released'; readonly vsiId: VsiId; readonly reason: ReleaseReason };
-
-export type ReleaseReason =
-  /** the station de-associated */
-  | 'requested'
-  | Expiry
-  /** the agent did not answer within the resource wait delay, and nothing was held before */
-  | 'resource wait expired'
-  /** the agent refused a change without `keep` */
-  | 'refused'
-  /** the agent called `deassociate` */
-  | 'by the bridge'
-  /** another station is at the port now, and did not claim it */
-  | 'station gone'
-  /** two stations are at the port, and it is disabled */
-  | 'second station';
 
 export interface VdpBridgeOptions extends SupervisionOptions {
   readonly limits: VdpLimits;
@@ -120,9 +68,8 @@ export class VdpBridge {
   readonly #supervision: Supervision;
   /** pending requests by their arrival */
   readonly #waiting = new Aging<VsiId>();
+  readonly #answers: Answers;
   readonly #repeats: DraftRepeats;
-  /** de-associated by the bridge, and the station has not acknowledged it */
-  readonly #leaving = new Set<VsiId>();
   /** held for the station that was here before this one */
   readonly #inherited = new Inheritance();
   /** requests that the agent decides on */
@@ -131,9 +78,6 @@ export class VdpBridge {
   #confirmAt: number | null = null;
   #lastConfirmed = -Infinity;
   #nextToken = 1;
-  /** names as in IEEE8021-EVB-MIB */
-  readonly counters = { commandsSucceeded: 0, commandsFailed: 0, commandReverts: 0 };
-  lastRefusal: LastRefusal | null = null;
 
   constructor(options: VdpBridgeOptions) {
     this.#options = options;
@@ -141,6 +85,7 @@ export class VdpBridge {
       associationOf: (vsiId) => this.associationOf(vsiId),
       release: (vsiId, why) => this.#release(vsiId, why),
     });
+    this.#answers = new Answers(options.put);
     this.#repeats = new DraftRepeats(options.operation, options.limits.vsis);
     this.#decisions = new TokenBucket(decisions(options.limits));
   }
@@ -169,6 +114,14 @@ export class VdpBridge {
     return this.#tokens.size;
   }
 
+  get counters(): Answers['counters'] {
+    return this.#answers.counters;
+  }
+
+  get lastRefusal(): LastRefusal | null {
+    return this.#answers.lastRefusal;
+  }
+
   awaits(token: number): boolean {
     return this.#tokens.has(token);
   }
@@ -176,7 +129,7 @@ export class VdpBridge {
   receive(tlvs: readonly VdpTlv[], now: number): void {
     for (const tlv of tlvs) {
       if (tlv.kind === 'request') this.#request(tlv, now);
-      else if (tlv.kind === 'unusable' && tlv.refusal === null) this.#refuseUnusable(tlv, now);
+      else if (tlv.kind === 'unusable' && tlv.refusal === null) this.#answers.refuseUnusable(tlv, now);
     }
   }
 
@@ -206,7 +159,7 @@ export class VdpBridge {
     const vsi = this.#vsis.get(vsiId);
     if (!vsi) return;
     const { profile, filter } = vsi.held ?? vsi.pending!.request;
-    this.#leave({ vsiId, profile, filter });
+    this.#answers.leave({ vsiId, profile, filter });
     this.#forget(vsiId, vsi, 'by the bridge');
   }
 
@@ -219,7 +172,7 @@ export class VdpBridge {
     if (!vsi?.held || vsi.pending) return;
     vsi.held = { ...vsi.held, association: 'associated', since: now };
     this.#supervision.renew(vsiId, now);
-    if (this.#options.operation().dialect === 'ratified') this.#confirm(vsi.held);
+    if (this.#options.operation().dialect === 'ratified') this.#answers.confirm(vsi.held);
   }
 
   /**
@@ -258,7 +211,7 @@ export class VdpBridge {
   /** These TLVs were acknowledged, or given up. */
   settled(tlvs: readonly AssociationTlv[]): void {
     for (const tlv of tlvs)
-      if (tlv.kind === 'request') this.#leaving.delete(tlv.vsiId);
+      if (tlv.kind === 'request') this.#answers.left(tlv.vsiId);
       else if (tlv.kind === 'answer') this.#repeats.settled(tlv);
   }
 
@@ -290,7 +243,7 @@ export class VdpBridge {
   /** What ECP had to send is lost. */
   disconnected(): void {
     this.#confirmAt = null;
-    this.#leaving.clear();
+    this.#answers.clear();
     this.#repeats.clear();
   }
 
@@ -300,7 +253,7 @@ export class VdpBridge {
     this.#lastConfirmed = now;
     for (const { held, pending } of this.#vsis.values())
       if (held && !pending) {
-        this.#confirm(held);
+        this.#answers.confirm(held);
         this.#supervision.renew(held.vsiId, now);
       }
   }
@@ -319,12 +272,6 @@ export class VdpBridge {
       if (vsi) this.#forget(vsiId, vsi, 'station gone');
     }
     this.#supervision.tick(now);
-  }
-
-  #release(vsiId: VsiId, why: Expiry): void {
-    const vsi = this.#vsis.get(vsiId)!;
-    this.#leave(vsi.held!);
-    this.#forget(vsiId, vsi, why);
   }
 
   deadline(): number | null {
@@ -371,7 +318,7 @@ export class VdpBridge {
 
   #inadmissible({ vsiId, filter }: VdpRequest): Problem | null {
     const { limits, operation } = this.#options;
-    if (this.#leaving.has(vsiId))
+    if (this.#answers.isLeaving(vsiId))
       return { code: 'other failure', reason: 'the station has not heard yet that the bridge let go of it' };
     const problem = filterProblem(filter, limits, operation().groupIds);
     if (problem) return problem;
@@ -416,15 +363,7 @@ export class VdpBridge {
   }
 
   #succeed(request: VdpRequest, filter: FilterInfo, now: number): void {
-    this.counters.commandsSucceeded++;
-    const { mode, vsiId, profile } = request;
-    const granted = this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
-    if (granted) this.#repeats.granted(request, now);
-  }
-
-  #confirm({ vsiId, association, profile, filter }: BridgeVsi): void {
-    const mode = modeOf(association);
-    this.#options.put({ kind: 'answer', mode, vsiId, profile, filter, refusal: null });
+    if (this.#answers.grant(request, filter)) this.#repeats.granted(request, now);
   }
 
   /**
@@ -437,20 +376,10 @@ export class VdpBridge {
     lost: ReleaseReason | null,
     now: number,
   ): void {
-    const { mode, vsiId, profile, filter } = request;
+    const { vsiId } = request;
     const vsi = this.#vsis.get(vsiId);
     const keep = mayKeep && vsi !== undefined && this.#canKeep(vsi);
-    this.lastRefusal = { vsiId, mode, code, reason, at: now };
-    this.counters.commandsFailed++;
-    if (keep) this.counters.commandReverts++;
-    const answered = this.#options.put({
-      kind: 'answer',
-      mode,
-      vsiId,
-      profile,
-      filter,
-      refusal: { code, keep, hard, reason },
-    });
+    const answered = this.#answers.refuse(request, { code, keep, hard, reason }, now);
     if (!vsi) return;
     if (answered && vsi.pending?.request === request) this.#repeats.refused(request);
     if (keep) {
@@ -459,23 +388,10 @@ export class VdpBridge {
     } else this.#forget(vsiId, vsi, lost);
   }
 
-  #refuseUnusable(tlv: UnusableRequest, now: number): void {
-    const { code, message } = tlv.problem;
-    this.lastRefusal = { vsiId: null, mode: tlv.mode, code, reason: message, at: now };
-    this.counters.commandsFailed++;
-    this.#options.put({ ...tlv, refusal: code });
-  }
-
-  #leave({ vsiId, profile, filter }: Omit<BridgeVsi, 'association'>): void {
-    const sent = this.#options.put({
-      kind: 'request',
-      mode: 'de-associate',
-      vsiId,
-      profile,
-      filter,
-      hints: noHints,
-    });
-    if (sent) this.#leaving.add(vsiId);
+  #release(vsiId: VsiId, why: Expiry): void {
+    const vsi = this.#vsis.get(vsiId)!;
+    this.#answers.leave(vsi.held!);
+    this.#forget(vsiId, vsi, why);
   }
 
   /** Draft 0.2 has no KEEP: a station that is refused drops what it had. */
