@@ -1,9 +1,7 @@
 import type { FilterInfo } from '../../domain/filter-info.ts';
 import { Invalid } from '../../base/invalid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { Aging } from '../../base/aging.ts';
 import { earliest } from '../../base/deadline.ts';
-import { TokenBucket } from '../../base/token-bucket.ts';
 import { Answers, type LastRefusal } from './answers.ts';
 import {
   associationOf,
@@ -15,10 +13,11 @@ import {
 } from './association.ts';
 import type { ReleaseReason, VdpBridgeOutput } from './bridge-output.ts';
 import { renews, type BridgeVsi, type SupervisedVsi } from './bridge-vsi.ts';
+import { Decisions } from './decisions.ts';
 import { DraftRepeats } from './draft-repeats.ts';
 import { grants, sameRequest } from './filter.ts';
 import { Inheritance } from './inheritance.ts';
-import { decisions, filterProblem, type Problem, type VdpLimits } from './limits.ts';
+import { filterProblem, type Problem, type VdpLimits } from './limits.ts';
 import { Supervision, type Expiry, type SupervisionOptions } from './supervision.ts';
 import type { AssociationTlv, VdpTlv } from './tlv.ts';
 
@@ -63,31 +62,27 @@ const confirmationInterval = 1_000;
 export class VdpBridge {
   readonly #options: VdpBridgeOptions;
   readonly #vsis = new Map<VsiId, Vsi>();
-  readonly #tokens = new Map<number, VsiId>();
+  /** requests that the agent decides on */
+  readonly #decisions: Decisions;
   /** held VSIs without a pending request */
   readonly #supervision: Supervision;
-  /** pending requests by their arrival */
-  readonly #waiting = new Aging<VsiId>();
   readonly #answers: Answers;
   readonly #repeats: DraftRepeats;
   /** held for the station that was here before this one */
   readonly #inherited = new Inheritance();
-  /** requests that the agent decides on */
-  readonly #decisions: TokenBucket;
   /** when the station is to be told what it holds; null: it was, or cannot be */
   #confirmAt: number | null = null;
   #lastConfirmed = -Infinity;
-  #nextToken = 1;
 
   constructor(options: VdpBridgeOptions) {
     this.#options = options;
+    this.#decisions = new Decisions(options.limits.vsis);
     this.#supervision = new Supervision(options, {
       associationOf: (vsiId) => this.associationOf(vsiId),
       release: (vsiId, why) => this.#release(vsiId, why),
     });
     this.#answers = new Answers(options.put);
     this.#repeats = new DraftRepeats(options.operation, options.limits.vsis);
-    this.#decisions = new TokenBucket(decisions(options.limits));
   }
 
   vsis(): SupervisedVsi[] {
@@ -111,7 +106,7 @@ export class VdpBridge {
   }
 
   get pending(): number {
-    return this.#tokens.size;
+    return this.#decisions.size;
   }
 
   get counters(): Answers['counters'] {
@@ -123,7 +118,7 @@ export class VdpBridge {
   }
 
   awaits(token: number): boolean {
-    return this.#tokens.has(token);
+    return this.#decisions.vsiOf(token) !== undefined;
   }
 
   receive(tlvs: readonly VdpTlv[], now: number): void {
@@ -138,7 +133,7 @@ export class VdpBridge {
    * @throws Invalid if the verdict's filter is no answer to the request's
    */
   answer(token: number, verdict: Verdict, now: number): boolean {
-    const vsiId = this.#tokens.get(token);
+    const vsiId = this.#decisions.vsiOf(token);
     const vsi = vsiId === undefined ? undefined : this.#vsis.get(vsiId);
     if (vsiId === undefined || !vsi?.pending) return false;
     const { request } = vsi.pending;
@@ -225,7 +220,7 @@ export class VdpBridge {
 
   /** This machine did not run for a while: what was not heard or decided in time gets its time anew. */
   excuse(now: number): void {
-    this.#waiting.touchAll(now);
+    this.#decisions.excuse(now);
     this.#supervision.excuse(now);
   }
 
@@ -261,7 +256,7 @@ export class VdpBridge {
   tick(now: number): void {
     this.#confirmIfDue(now);
     const { timing } = this.#options.operation();
-    for (const vsiId of this.#waiting.expire(timing.resourceWait, now)) {
+    for (const vsiId of this.#decisions.overdue(timing.resourceWait, now)) {
       const { request } = this.#vsis.get(vsiId)!.pending!;
       const code = 'unable to contact VSI manager';
       const refusal = { code, keep: true, reason: 'there was no decision in time' } as const;
@@ -278,7 +273,7 @@ export class VdpBridge {
     const { timing } = this.#options.operation();
     return earliest(
       this.#confirmAt,
-      this.#waiting.deadline(timing.resourceWait),
+      this.#decisions.deadline(timing.resourceWait),
       this.#inherited.deadline(timing.keepAliveSupervision),
       this.#supervision.deadline(),
     );
@@ -327,13 +322,6 @@ export class VdpBridge {
     return null;
   }
 
-  /**
-   * Repeats and keep-alives are answered here and cost little, so lldpad may fill its ECPDUs with them; what the agent has
-   * to decide on costs it a look at the manager and a write to the relay. Above what any station needs, requests are
-   * refused. Silence would do less: without ECP's acknowledgement lldpad tries for 10 ms more and tells nobody, and
-   * without VDP's answer libvirt waits for 10 s, and lldpad's ratified VSI for ever; in draft 0.2 it would ask again in
-   * each ECPDU, which is more of the same.
-   */
   #ask(request: AssociateRequest, now: number): void {
     if (!this.#decisions.take(now)) {
       const reason = 'the station asks for more than can be decided on';
@@ -343,11 +331,9 @@ export class VdpBridge {
     const vsi = this.#vsis.get(vsiId) ?? { held: null, pending: null, suspended: null };
     this.#vsis.set(vsiId, vsi);
     this.#settle(vsiId, vsi);
-    const token = this.#nextToken++;
+    const token = this.#decisions.open(vsiId, now);
     vsi.pending = { token, request };
-    this.#tokens.set(token, vsiId);
     this.#supervision.suspend(vsiId);
-    this.#waiting.touch(vsiId, now);
     this.#options.emit({ kind: 'request', token, mode, vsiId, profile, filter, hints });
   }
 
@@ -400,9 +386,8 @@ export class VdpBridge {
   }
 
   #settle(vsiId: VsiId, vsi: Vsi): void {
-    if (vsi.pending) this.#tokens.delete(vsi.pending.token);
+    if (vsi.pending) this.#decisions.close(vsi.pending.token, vsiId);
     vsi.pending = null;
-    this.#waiting.delete(vsiId);
   }
 
   #forget(vsiId: VsiId, vsi: Vsi, reason: ReleaseReason | null): void {

@@ -1,4 +1,3 @@
-import type { TokenRate } from '../../base/token-bucket.ts';
 import type { FilterInfo } from '../../domain/filter-info.ts';
 import type { VdpErrorCode } from './association.ts';
 import { hasGroupAddress, usesGroups } from './filter.ts';
@@ -16,14 +15,6 @@ export const defaultLimits: VdpLimits = { vsis: 1024, filterEntries: 64 };
 export interface Problem {
   readonly code: VdpErrorCode;
   readonly reason: string;
-}
-
-/**
- * A host that is started or emptied asks for all its VSIs at once, reserved and then associated. After that: lldpad in
- * the ratified version asks for no more than 390 per second, and libvirt, one by one, for fewer.
- */
-export function decisions({ vsis }: VdpLimits): TokenRate {
-  return { rate: 500, burst: 2 * vsis + 500 };
 }
 
 /**
