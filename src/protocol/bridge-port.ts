@@ -8,18 +8,13 @@ import type { Speaker } from './place.ts';
 import { portState, type PortState } from './port-state.ts';
 import type { VerifiedKey } from './signed/counters.ts';
 import type { Trust } from './trust.ts';
+import type { LastRefusal } from './vdp/answers.ts';
 import type { Held } from './vdp/association.ts';
-import {
-  defaultLimits,
-  VdpBridge,
-  type BridgeVsi,
-  type LastRefusal,
-  type SupervisedVsi,
-  type VdpBridgeOutput,
-  type VdpLimits,
-  type Verdict,
-} from './vdp/bridge.ts';
+import { VdpBridge, type Verdict } from './vdp/bridge.ts';
+import type { VdpBridgeOutput } from './vdp/bridge-output.ts';
+import type { BridgeVsi, SupervisedVsi } from './vdp/bridge-vsi.ts';
 import { defaultHold, type Hold } from './vdp/hold.ts';
+import { defaultLimits, type VdpLimits } from './vdp/limits.ts';
 import type { AssociationTlv } from './vdp/tlv.ts';
 
 export interface BridgePortOptions extends AdjacencyOptions {

@@ -1,19 +1,10 @@
 import type { DialectName } from '../domain/dialect.ts';
 import type { MacAddress } from '../domain/mac-address.ts';
-import { managerIdToBytes } from '../domain/manager-id.ts';
-import { decodeDraftEcpdu, draftVdpSubtype, encodeDraftEcpdu } from './ecp/draft.ts';
 import type { UpperLayerName } from './ecp/ecp.ts';
-import { decodeEcpdu, encodeEcpdu, peCspSubtype, vdpSubtype, type Ecpdu } from './ecp/ratified.ts';
-import { nearestBridge, nearestCustomerBridge } from './ethernet.ts';
-import { etherTypes } from '../domain/packet-numbers.ts';
+import type { Ecpdu } from './ecp/ratified.ts';
 import type { EvbRole } from './evb/ratified.ts';
-import { concat } from '../base/octets.ts';
 import type { Result } from '../base/result.ts';
-import { encodeTlv } from './tlv.ts';
-import { decodeDraftVdp, encodeDraftVdp, isInDraft } from './vdp/draft.ts';
-import { decodeVdpdu, encodeVdpTlv, managerIdType } from './vdp/ratified.ts';
-import { encodeReason, withReasons } from './vdp/reason.ts';
-import { managerIdOf, type AssociationTlv, type VdpTlv } from './vdp/tlv.ts';
+import type { AssociationTlv, VdpTlv } from './vdp/tlv.ts';
 
 /** How one version of 802.1Qbg puts ECP and VDP on the wire; the machines above know no versions. */
 export interface Dialect {
@@ -41,52 +32,3 @@ export interface Dialect {
     readonly isReadLate: boolean;
   };
 }
-
-const ratified: Dialect = {
-  name: 'ratified',
-  ecp: {
-    etherType: etherTypes.ecp,
-    destination: nearestCustomerBridge,
-    subtypes: { vdp: vdpSubtype, 'pe-csp': peCspSubtype },
-    renumbersRepeats: false,
-    decode: decodeEcpdu,
-    encode: encodeEcpdu,
-  },
-  vdp: {
-    decode: (_, payload) => {
-      const vdpdu = decodeVdpdu(payload);
-      return vdpdu.ok ? { ok: true, value: withReasons(vdpdu.value.tlvs) } : vdpdu;
-    },
-    canSay: () => true,
-    encode: (tlv) => concat([encodeTlv(encodeVdpTlv(tlv)), encodeReason(tlv)]),
-    lead: (tlv) => encodeTlv({ type: managerIdType, info: managerIdToBytes(managerIdOf(tlv)) }),
-    isReadLate: true,
-  },
-};
-
-const draft: Dialect = {
-  name: 'draft',
-  ecp: {
-    etherType: etherTypes.draftEcp,
-    destination: nearestBridge,
-    subtypes: { vdp: draftVdpSubtype },
-    renumbersRepeats: true,
-    decode: decodeDraftEcpdu,
-    encode: encodeDraftEcpdu,
-  },
-  vdp: {
-    decode: (reader, payload) => {
-      const tlvs = decodeDraftVdp(reader, payload);
-      return tlvs.ok ? { ok: true, value: withReasons(tlvs.value) } : tlvs;
-    },
-    canSay: isInDraft,
-    encode: (tlv) => {
-      const encoded = encodeDraftVdp(tlv);
-      return encoded && concat([encodeTlv(encoded), encodeReason(tlv)]);
-    },
-    lead: () => new Uint8Array(),
-    isReadLate: false,
-  },
-};
-
-export const dialects: Readonly<Record<DialectName, Dialect>> = { ratified, draft };

@@ -1,4 +1,4 @@
-import type { Adjacency, SecondStation } from './adjacency.ts';
+import type { Adjacency } from './adjacency.ts';
 import type { EcpCounters, UpperLayerName } from './ecp/ecp.ts';
 import type { SChannel } from './evb/cdcp.ts';
 import type { EvbOperation } from './evb/parameters.ts';
@@ -6,6 +6,7 @@ import type { Timing } from './evb/timers.ts';
 import type { IgnoreReason } from './ignored.ts';
 import type { OtherNeighbour } from './lldp/listener.ts';
 import type { Neighbour } from './lldp/neighbour.ts';
+import type { SecondStation } from './neighbourhood.ts';
 import type { Speaker } from './place.ts';
 import type { Trust } from './trust.ts';
 

@@ -1,7 +1,7 @@
 import type { VsiId } from '../../domain/vsi-id.ts';
 import { inNamespace } from '../../linux/net/namespace.ts';
 import { etherTypeFilter, PacketSocket } from '../../linux/net/packet-socket.ts';
-import { dialects } from '../../protocol/dialect.ts';
+import { dialects } from '../../protocol/dialects.ts';
 import { decodeFrame } from '../../protocol/ethernet.ts';
 import { etherTypes } from '../../domain/packet-numbers.ts';
 

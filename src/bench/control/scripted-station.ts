@@ -1,5 +1,5 @@
 import { macToBytes, type MacAddress } from '../../domain/mac-address.ts';
-import { dialects } from '../../protocol/dialect.ts';
+import { dialects } from '../../protocol/dialects.ts';
 import { decodeFrame, encodeFrame, nearestCustomerBridge } from '../../protocol/ethernet.ts';
 import { etherTypes } from '../../domain/packet-numbers.ts';
 import { encodeEvbTlv, evbOui, evbSubtype } from '../../protocol/evb/ratified.ts';

@@ -3,7 +3,7 @@ import { parseMac } from '../../domain/mac-address.ts';
 import { parseProfileKey } from '../../domain/profile-ref.ts';
 import { parseVid } from '../../domain/vid.ts';
 import { threadMs } from '../../linux/clock.ts';
-import { dialects } from '../../protocol/dialect.ts';
+import { dialects } from '../../protocol/dialects.ts';
 import { encodeFrame, nearestCustomerBridge, type Frame } from '../../protocol/ethernet.ts';
 import { concat } from '../../base/octets.ts';
 import { SignedControl, signingWith } from '../../protocol/signed/control.ts';

@@ -6,7 +6,7 @@ import { Driver } from '../../protocol/driver.ts';
 import type { EvbOperation } from '../../protocol/evb/parameters.ts';
 import { defaultPlaceHold } from '../../protocol/gate.ts';
 import type { Neighbour } from '../../protocol/lldp/neighbour.ts';
-import type { BridgeVsi } from '../../protocol/vdp/bridge.ts';
+import type { BridgeVsi } from '../../protocol/vdp/bridge-vsi.ts';
 import { defaultHold } from '../../protocol/vdp/hold.ts';
 import type { PortName, RelayPort } from '../../relay/contract/relay.ts';
 import type { ConfiguredPorts } from './configured-ports.ts';

@@ -2,7 +2,7 @@ import type { Bridge, Json } from '../../domain/bridge.ts';
 import type { VsiStatus } from '../../domain/vsi.ts';
 import type { Timestamp } from '../../domain/migration.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import type { SecondStation } from '../../protocol/adjacency.ts';
+import type { SecondStation } from '../../protocol/neighbourhood.ts';
 import type { PortName, Relay } from '../../relay/contract/relay.ts';
 import type { BridgeAgent } from '../core/agent.ts';
 import { linkOf } from '../core/port-link.ts';

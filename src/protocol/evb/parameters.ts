@@ -32,6 +32,20 @@ export interface EvbOperation {
   readonly timing: Timing;
 }
 
+/** Timing aside: it follows of the timers and the version. */
+export function sameOperation(a: EvbOperation, b: EvbOperation): boolean {
+  return (
+    a.negotiated === b.negotiated &&
+    a.dialect === b.dialect &&
+    a.reflectiveRelay === b.reflectiveRelay &&
+    a.groupIds === b.groupIds &&
+    a.timers?.retries === b.timers?.retries &&
+    a.timers?.rte === b.timers?.rte &&
+    a.timers?.rwd === b.timers?.rwd &&
+    a.timers?.rka === b.timers?.rka
+  );
+}
+
 /** How many VSIs one side holds, and may hold. */
 export interface VsiCount {
   readonly held: number;

@@ -24,6 +24,12 @@ export interface VdpRequest extends Subject {
   readonly hints: Hints;
 }
 
+export type AssociateRequest = VdpRequest & { readonly mode: AssociateMode };
+
+export function isAssociate(request: VdpRequest): request is AssociateRequest {
+  return request.mode !== 'de-associate';
+}
+
 /**
  * What the station knows of the VM (M and S bit, 802.1Q 41.2.3). Hairpin's station says by them what the bridge's flip needs:
  * see `src/station/agent.ts`. lldpad repeats those of a VSI's first request for ever; draft 0.2 has none.

@@ -2,6 +2,7 @@ import type { FilterEntry, FilterInfo } from '../../domain/filter-info.ts';
 import { isGroup } from '../../domain/mac-address.ts';
 import { nullVid } from '../../domain/vid.ts';
 import type { ProfileRef } from '../../domain/profile-ref.ts';
+import type { VdpRequest } from './association.ts';
 
 /** `granted` is an answer to `requested`: the same entries in the same order, with VID and PCP chosen where left open. */
 export function grants(granted: FilterInfo, requested: FilterInfo): boolean {
@@ -48,4 +49,9 @@ export function hasGroupAddress({ entries }: FilterInfo): boolean {
 
 export function sameProfile(a: ProfileRef, b: ProfileRef): boolean {
   return a.managerId === b.managerId && a.typeId === b.typeId && a.typeVersion === b.typeVersion;
+}
+
+/** Hints aside: they say how the VM is, not what it asks for. */
+export function sameRequest(a: VdpRequest, b: VdpRequest): boolean {
+  return a.mode === b.mode && sameProfile(a.profile, b.profile) && sameFilter(a.filter, b.filter);
 }

@@ -1,7 +1,7 @@
 import { macToBytes, type MacAddress } from '../../../src/domain/mac-address.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
-import { dialects } from '../../../src/protocol/dialect.ts';
+import { dialects } from '../../../src/protocol/dialects.ts';
 import { encodeFrame, nearestCustomerBridge } from '../../../src/protocol/ethernet.ts';
 import { etherTypes } from '../../../src/domain/packet-numbers.ts';
 import { localEvb, nothingHeard } from '../../../src/protocol/evb/evb.ts';

@@ -4,7 +4,7 @@ import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import type { DialectName } from '../../../src/domain/dialect.ts';
 import type { BridgePort } from '../../../src/protocol/bridge-port.ts';
 import { ownIdentity } from '../../../src/protocol/announcement.ts';
-import { dialects } from '../../../src/protocol/dialect.ts';
+import { dialects } from '../../../src/protocol/dialects.ts';
 import { decodeFrame } from '../../../src/protocol/ethernet.ts';
 import { etherTypes } from '../../../src/domain/packet-numbers.ts';
 import { decodeCdcpTlv } from '../../../src/protocol/evb/cdcp.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { droppedLayer, Ecp, type UpperLayer } from '../../../src/protocol/ecp/ecp.ts';
 import type { Ecpdu } from '../../../src/protocol/ecp/ratified.ts';
 import { timingOf } from '../../../src/protocol/evb/timers.ts';
-import { dialects } from '../../../src/protocol/dialect.ts';
+import { dialects } from '../../../src/protocol/dialects.ts';
 import { bridgePort, stationMac, vsi } from '../../kit/protocol/fixtures.ts';
 import { asked, Peer, sent, stationEvb, told } from '../../kit/protocol/peer.ts';
 

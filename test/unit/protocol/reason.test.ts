@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { parseManagerId } from '../../../src/domain/manager-id.ts';
-import { dialects } from '../../../src/protocol/dialect.ts';
+import { dialects } from '../../../src/protocol/dialects.ts';
 import type { BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
 import type { VdpAnswer } from '../../../src/protocol/vdp/association.ts';
 import { encodeReason, withReasons } from '../../../src/protocol/vdp/reason.ts';
