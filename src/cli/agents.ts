@@ -1,27 +1,9 @@
-import { Argument, Command } from 'commander';
-import { bridgeConfig } from '../bridge/config/config.ts';
-import { hypervisorEventKinds } from '../hypervisors/event.ts';
-import { managerConfigSchema } from '../manager/config.ts';
-import { stationConfig } from '../station/config.ts';
-import type { Outcome } from '../station/asking.ts';
-import { callLocal } from '../local/socket-client.ts';
-import { parseUnicastMac } from '../domain/mac-address.ts';
+import { Command } from 'commander';
 import { addBridgeQueries } from './bridge/queries.ts';
-import { readConfig } from './config-file.ts';
 import { refuseUnknown } from './help.ts';
 import { withClient, withManager, type ManagerOptions } from './manager-client.ts';
-import { print, say } from './output.ts';
-import { answerPromptly } from './prompt.ts';
-import { needRoot } from './root.ts';
-import { serve } from './serve.ts';
-import { ask } from './server.ts';
-import { stationFilterCommand } from './station-filter.ts';
-
-interface AnnounceOptions {
-  readonly control?: string;
-  readonly mac?: string[];
-  readonly json?: boolean;
-}
+import { say } from './output.ts';
+import { addStationCommands } from './station.ts';
 
 /** The three agents, each a real process that runs until it is told to end. */
 export function agentCommands(): Command[] {
@@ -33,11 +15,8 @@ function managerCommand(): Command {
     'manager',
     'the VSI manager: port profiles, VSIs and migrations, behind a REST API',
     async (config, { init }: { init?: true }) => {
-      const read = () => readConfig(config, managerConfigSchema);
-      await serve('manager', read, async (parsed, logger) => {
-        const { startManager } = await import('../manager/run.ts');
-        return startManager(parsed, logger, { anew: init === true });
-      });
+      const { runManager } = await import('./agent-actions.ts');
+      await runManager(config, { anew: init === true });
     },
   ).option('--init', 'make a new, empty database where there was one that is gone');
   withManager(
@@ -60,13 +39,8 @@ function bridgeCommand(): Command {
     'bridge',
     'the EVB bridge agent, in the network namespace of the switch',
     async (config) => {
-      const read = () => readConfig(config, bridgeConfig);
-      await serve('bridge', read, async (parsed, logger) => {
-        needRoot('the bridge agent loads the data plane into the kernel');
-        await answerPromptly();
-        const { runBridge } = await import('../bridge/run.ts');
-        return runBridge(parsed, logger);
-      });
+      const { runBridge } = await import('./agent-actions.ts');
+      await runBridge(config);
     },
   );
   addBridgeQueries(command);
@@ -75,58 +49,10 @@ function bridgeCommand(): Command {
 
 function stationCommand(): Command {
   const command = agent('station', 'the EVB station agent of a host', async (config) => {
-    const read = () => readConfig(config, stationConfig);
-    await serve('station', read, async (parsed, logger) => {
-      needRoot('the station agent sends frames on the uplink');
-      await answerPromptly();
-      const { runStation } = await import('../station/run.ts');
-      return runStation(parsed, logger);
-    });
+    const { runStation } = await import('./agent-actions.ts');
+    await runStation(config);
   });
-  command
-    .command('announce')
-    .description('tell the station of a VM, from a toolstack that it cannot watch; waits for the bridge')
-    .addArgument(new Argument('<event>').choices(hypervisorEventKinds))
-    .argument('<vm>', "the VM's name")
-    .option('--control <path>', "the station's control socket (required)")
-    .option('--mac <address...>', "the addresses of the VM's NICs (required)")
-    .option('--json', 'print JSON')
-    .action(async (event: string, vm: string, { control, mac, json }: AnnounceOptions, announce: Command) => {
-      // not by commander, which would ask for them before it looks at the event
-      if (control === undefined || mac === undefined)
-        return announce.error(
-          `error: required option '${control === undefined ? '--control <path>' : '--mac <address...>'}' not specified`,
-        );
-      const macs = mac.map(parseUnicastMac);
-      const station = {
-        socket: control,
-        absent: 'no station agent runs there',
-        start: 'hairpin station --config FILE',
-      };
-      const outcome = await ask(
-        station,
-        (socket) => callLocal(socket, 'announce', { event, vm, macs }) as Promise<Outcome>,
-      );
-      print(outcome, json, () => (outcome.granted ? 'granted' : `refused: ${outcome.reason}`));
-      if (!outcome.granted) process.exitCode = 1;
-    });
-  command.addCommand(stationFilterCommand());
-  command
-    .command('unpin')
-    .description('believe a bridge without a signature again, although one was verified')
-    .option('--json', 'print JSON')
-    .action(async (_, unpin: Command) => {
-      const { config, json } = unpin.optsWithGlobals<{ config: string; json?: boolean }>();
-      const { control } = readConfig(config, stationConfig);
-      const station = {
-        socket: control,
-        absent: 'the station agent does not run',
-        start: `hairpin station --config ${config}`,
-      };
-      const done = await ask(station, (socket) => callLocal(socket, 'unpin'));
-      print(done, json, () => 'done');
-    })
-    .configureHelp({ showGlobalOptions: true });
+  addStationCommands(command);
   return command;
 }
 

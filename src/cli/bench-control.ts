@@ -1,23 +1,15 @@
-import type { Command } from 'commander';
-import type { ControlReport } from '../bench/control/control.ts';
+import { benchControl, hasLldpad, type ControlReport } from '../bench/control/control.ts';
 import { round } from '../bench/report.ts';
-import { benchmark, conditionsText, finish, measured, type BenchOptions } from './benchmark.ts';
+import { conditionsText, finish, measured, type BenchOptions } from './bench-report.ts';
 import { Failure } from './failure.ts';
 import { table } from './output.ts';
 
-/** `hairpin bench control` */
-export function controlBenchCommand(): Command {
-  return benchmark(
-    'control',
-    'answers to associations, against lldpad: how soon, how many, how many VSIs',
-  ).action(async (options: BenchOptions) => {
-    const { benchControl, hasLldpad } = await import('../bench/control/control.ts');
-    const report = await measured((stop) => {
-      if (!hasLldpad()) throw new Failure('the benchmark needs lldpad: install the package "lldpad"');
-      return benchControl(options.quick, stop);
-    });
-    finish(report, options, controlText);
+export async function measureControl(options: BenchOptions): Promise<void> {
+  const report = await measured((stop) => {
+    if (!hasLldpad()) throw new Failure('the benchmark needs lldpad: install the package "lldpad"');
+    return benchControl(options.quick, stop);
   });
+  finish(report, options, controlText);
 }
 
 function controlText(report: ControlReport): string {

@@ -1,50 +1,24 @@
-import { Command, Option } from 'commander';
-import type { OffloadReport } from '../bench/offload/offload.ts';
-import type { RelayReport } from '../bench/relay/relay.ts';
-import { positive } from './arguments.ts';
-import { benchmark, conditionsText, finish, measured, type BenchOptions } from './benchmark.ts';
+import { benchOffload, type OffloadReport } from '../bench/offload/offload.ts';
+import { benchRelay, type RelayReport } from '../bench/relay/relay.ts';
+import { conditionsText, finish, measured, type BenchOptions } from './bench-report.ts';
 import { table } from './output.ts';
 
-const mostNumber = 9_999_999;
-
-interface Rounds {
+export interface Rounds {
   readonly rounds: number;
 }
 
-function withRounds(command: Command): Command {
-  return command.addOption(
-    new Option('--rounds <n>', 'measurements of each, in turn').argParser(positive(mostNumber)).default(5),
-  );
+export interface Load {
+  readonly pps: number;
 }
 
-/** `hairpin bench relay` */
-export function relayBenchCommand(): Command {
-  return withRounds(
-    benchmark(
-      'relay',
-      'what a frame costs in the relay, against the Linux bridge, nftables and Open vSwitch',
-    ),
-  ).action(async (options: BenchOptions & Rounds) => {
-    const { benchRelay } = await import('../bench/relay/relay.ts');
-    finish(await measured((stop) => benchRelay({ ...options, stop })), options, relayText);
-  });
+export async function measureRelay(options: BenchOptions & Rounds): Promise<void> {
+  const report = await measured((stop) => benchRelay({ ...options, stop }));
+  finish(report, options, relayText);
 }
 
-/** `hairpin bench offload` */
-export function offloadBenchCommand(): Command {
-  return withRounds(
-    benchmark('offload', "what a VM's frames cost its host, by VEPA against a switch of the host's own"),
-  )
-    .addOption(
-      new Option('--pps <n>', "one VM's frames a second, both directions together")
-        .argParser(positive(mostNumber))
-        .default(20_000),
-    )
-    .action(async ({ pps, ...options }: BenchOptions & Rounds & { readonly pps: number }) => {
-      const { benchOffload } = await import('../bench/offload/offload.ts');
-      const report = await measured((stop) => benchOffload({ ...options, framesPerSecond: pps, stop }));
-      finish(report, options, offloadText);
-    });
+export async function measureOffload({ pps, ...options }: BenchOptions & Rounds & Load): Promise<void> {
+  const report = await measured((stop) => benchOffload({ ...options, framesPerSecond: pps, stop }));
+  finish(report, options, offloadText);
 }
 
 function relayText({

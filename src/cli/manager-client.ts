@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { ApiClient } from '../client/client.ts';
-import { defaultListen } from '../manager/config.ts';
+import type { ApiClient } from '../client/client.ts';
+import { defaultListen } from '../manager/listen.ts';
 import { Failure } from './failure.ts';
 
 /** What a command that asks the manager is told of it. */
@@ -23,7 +23,7 @@ export async function withClient(
   { manager, token }: ManagerOptions,
   body: (api: ApiClient) => Promise<void>,
 ): Promise<void> {
-  const api = clientOf(manager, token);
+  const api = await clientOf(manager, token);
   try {
     await body(api);
   } finally {
@@ -31,7 +31,8 @@ export async function withClient(
   }
 }
 
-function clientOf(manager: string, token: string | undefined): ApiClient {
+async function clientOf(manager: string, token: string | undefined): Promise<ApiClient> {
+  const { ApiClient } = await import('../client/client.ts');
   try {
     return new ApiClient(manager, { token });
   } catch (error) {

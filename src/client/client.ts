@@ -15,7 +15,7 @@ import {
 } from '../api/collections.ts';
 import { atRevision, cursorForm, cursorHeader, isCursor, type Cursor } from '../api/cursor.ts';
 import { lineOf, problemsOf } from '../forms/explain.ts';
-import { stationKeysOf, type StationKeys } from '../forms/key-file.ts';
+import { stationKeysOf, type StationKeys } from '../forms/station-keys.ts';
 import { HttpTransport, type HttpAnswer, type HttpRequest } from './http.ts';
 import { migrationReportSchema, migrationSchema } from '../api/migration.ts';
 import { SseParser } from './sse.ts';

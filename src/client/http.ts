@@ -1,6 +1,9 @@
-import { Agent, request, type IncomingMessage, type RequestOptions } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
 import { ApiError } from './api-error.ts';
 import { managerAt, managerUrlForm } from '../forms/manager-url.ts';
+
+// Importing node:http would evaluate every export; WebSocket's loads undici, and costs each command 25 ms
+const { Agent, request } = process.getBuiltinModule('node:http');
 
 export interface HttpRequest {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';

@@ -1,33 +1,7 @@
 import { fstatSync, openSync, closeSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { z } from 'zod';
 import { Invalid } from '../base/invalid.ts';
-import { lineOf, problemsOf } from './explain.ts';
-
-/** Keys that control frames are signed with, by the names of the stations. The first of a station's is the one in use. */
-export type StationKeys = ReadonlyMap<string, readonly Uint8Array[]>;
-
-const octets = 32;
-const form = `${2 * octets} hexadecimal digits, as "openssl rand -hex ${octets}" prints them,`;
-
-/** A key, or most of one. */
-const mayBeKey = /[0-9a-f]{24,}/gi;
-
-const key = z
-  .string()
-  .regex(new RegExp(`^[0-9a-fA-F]{${2 * octets}}$`), `does not fit; ${form} would be right`)
-  .transform((text) => Uint8Array.from(Buffer.from(text, 'hex')));
-
-/** {host7: "64 digits"}; two of them while a key is being changed */
-const stationKeysSchema = z.record(
-  z
-    .string()
-    .min(1, 'a station has no name; "NAME: KEY" would be right')
-    .max(255, 'is too long for a name; at most 255 characters would be right'),
-  z.union([z.array(key).min(1).max(2), key.transform((one) => [one])], {
-    error: `is no key; ${form} or a list of two would be right`,
-  }),
-);
+import { stationKey, stationKeyForm, stationKeysOf, type StationKeys } from './station-keys.ts';
 
 /** The file of a station: one key, or two while they are being changed, each in a line. @throws Invalid */
 export function readStationKey(path: string): Uint8Array[] {
@@ -40,9 +14,10 @@ export function readStationKey(path: string): Uint8Array[] {
       `key: ${path} has ${lines.length} lines; one key, or two during a change, would be right`,
     );
   return lines.map((line, i) => {
-    const parsed = key.safeParse(line);
+    const parsed = stationKey.safeParse(line);
     // never the line itself: it may be most of a key
-    if (!parsed.success) throw new Invalid(`key: ${path}: line ${i + 1} is no key; ${form} would be right`);
+    if (!parsed.success)
+      throw new Invalid(`key: ${path}: line ${i + 1} is no key; ${stationKeyForm} would be right`);
     return parsed.data;
   });
 }
@@ -59,21 +34,6 @@ export function readStationKeys(path: string): StationKeys {
     throw new Invalid(`stationKeys: ${path} is not YAML; lines like "host7: KEY" would be right`);
   }
   return stationKeysOf(read, `stationKeys: ${path}`);
-}
-
-/** @throws Invalid, which tells no key, also where one stands in a name's place */
-export function stationKeysOf(value: unknown, where: string): StationKeys {
-  const parsed = stationKeysSchema.safeParse(value);
-  if (parsed.success) return new Map(Object.entries(parsed.data));
-  const [problem] = problemsOf(parsed.error); // which quotes values if it has them
-  throw new Invalid(`${where}: ${lineOf(problem!).replace(mayBeKey, '(digits)')}`);
-}
-
-/** As the API hands them to bridges. */
-export function stationKeysJson(keys: StationKeys): Record<string, string[]> {
-  return Object.fromEntries(
-    Array.from(keys, ([name, each]) => [name, each.map((one) => Buffer.from(one).toString('hex'))]),
-  );
 }
 
 function readSecret(field: string, path: string): string {

@@ -1,4 +1,4 @@
-import type { StationKeys } from '../../forms/key-file.ts';
+import type { StationKeys } from '../../forms/station-keys.ts';
 import type { SigningOptions } from '../../protocol/signed/control.ts';
 import { signingKey, type SigningKey } from '../../protocol/signed/key.ts';
 import { Numbering } from '../../protocol/signed/numbering.ts';

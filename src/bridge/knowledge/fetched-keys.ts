@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ApiError } from '../../client/api-error.ts';
 import type { ApiClient } from '../../client/client.ts';
-import { stationKeysJson, stationKeysOf, type StationKeys } from '../../forms/key-file.ts';
+import { stationKeysJson, stationKeysOf, type StationKeys } from '../../forms/station-keys.ts';
 import { replaceFile } from '../../local/replace-file.ts';
 
 const intervalMs = 30_000;

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { readStationKeys, stationKeysJson } from '../../forms/key-file.ts';
+import { readStationKeys } from '../../forms/key-file.ts';
+import { stationKeysJson } from '../../forms/station-keys.ts';
 import { Invalid } from '../../base/invalid.ts';
 import { objection } from './roles.ts';
 import type { Identify } from './tokens.ts';

@@ -3,7 +3,7 @@ import { lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { socketFault } from '../../local/socket-path.ts';
-import { hostAndPort, type Listen } from '../config.ts';
+import { hostAndPort, type Listen } from '../listen.ts';
 import { addressKey, type Connections } from './connections.ts';
 import { ManagerError } from '../manager-error.ts';
 

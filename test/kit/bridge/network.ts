@@ -6,7 +6,7 @@ import { ManagerUnreachable, type Directory, type Entitlement } from '../../../s
 import type { Host } from '../../../src/bridge/core/host-vsi.ts';
 import { Keyring } from '../../../src/bridge/core/signing.ts';
 import { Stations, type Station } from '../../../src/bridge/core/stations.ts';
-import type { StationKeys } from '../../../src/forms/key-file.ts';
+import type { StationKeys } from '../../../src/forms/station-keys.ts';
 import type { MigrationReport } from '../../../src/domain/migration.ts';
 import { macToBytes, parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
 import { plainForwarding, type PortProfile } from '../../../src/domain/port-profile.ts';

@@ -2,12 +2,8 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import {
-  readStationKey,
-  readStationKeys,
-  stationKeysJson,
-  stationKeysOf,
-} from '../../../src/forms/key-file.ts';
+import { readStationKey, readStationKeys } from '../../../src/forms/key-file.ts';
+import { stationKeysJson, stationKeysOf } from '../../../src/forms/station-keys.ts';
 import { Invalid } from '../../../src/base/invalid.ts';
 import { temporaryDirectory } from '../../kit/manager/support.ts';
 
