@@ -1,8 +1,9 @@
+import { Failure } from '../base/failure.ts';
 import { cpus, release, totalmem } from 'node:os';
 import { run } from '../linux/run.ts';
 
 /** What was to be measured did not happen. */
-export class BenchError extends Error {
+export class BenchError extends Failure {
   override name = 'BenchError';
 }
 

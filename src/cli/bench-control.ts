@@ -1,7 +1,7 @@
 import { benchControl, hasLldpad, type ControlReport } from '../bench/control/control.ts';
 import { round } from '../bench/report.ts';
 import { conditionsText, finish, measured, type BenchOptions } from './bench-report.ts';
-import { Failure } from './failure.ts';
+import { Failure } from '../base/failure.ts';
 import { table } from './output.ts';
 
 export async function measureControl(options: BenchOptions): Promise<void> {

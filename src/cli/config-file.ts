@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { explainIssues } from '../forms/explain.ts';
-import { Failure } from './failure.ts';
+import { Failure } from '../base/failure.ts';
 import { readStandardInput } from './standard-input.ts';
 
 /** Reads a YAML (or JSON) file by a schema. @throws Failure with a line for each thing that is wrong, exit code 2 */

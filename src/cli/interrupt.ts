@@ -1,4 +1,4 @@
-import { Failure } from './failure.ts';
+import { Failure } from '../base/failure.ts';
 
 /** What a person, or a terminal that goes away, ends a command with. */
 const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -8,7 +8,7 @@ import { endedText, type Lab, type LabOptions, type LabStatus, type VmKind } fro
 import type { MigrationRun } from '../lab/migrate.ts';
 import { labDirectory, labName, labSocket, mayUseKernel } from '../lab/place.ts';
 import { answers } from '../local/socket-path.ts';
-import { Failure } from './failure.ts';
+import { Failure } from '../base/failure.ts';
 import { interruptible, interruption } from './interrupt.ts';
 import { print, table } from './output.ts';
 import { ask, type Server } from './server.ts';

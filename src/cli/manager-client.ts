@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ApiClient } from '../client/client.ts';
 import { defaultListen } from '../manager/listen.ts';
-import { Failure } from './failure.ts';
+import { Failure } from '../base/failure.ts';
 
 /** What a command that asks the manager is told of it. */
 export interface ManagerOptions {

@@ -12,7 +12,7 @@ import { explainIssues } from '../forms/explain.ts';
 import type { VsiStatus } from '../domain/vsi.ts';
 import { profileKey } from '../domain/profile-ref.ts';
 import type { VsiId } from '../domain/vsi-id.ts';
-import { Failure } from './failure.ts';
+import { Failure } from '../base/failure.ts';
 import { withClient, type ManagerOptions } from './manager-client.ts';
 import { vmNames, vsiNamed } from './vsi-names.ts';
 import { print, say, table, tenantHeading } from './output.ts';

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { printable } from '../domain/printable.ts';
-import { Failure } from './failure.ts';
+import { Failure } from '../base/failure.ts';
 
 /**
  * Asks before something is done that cannot be taken back.

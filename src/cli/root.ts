@@ -1,4 +1,4 @@
-import { Failure } from './failure.ts';
+import { Failure } from '../base/failure.ts';
 
 /** @throws Failure off Linux, and without root; `why` tells what it is needed for */
 export function needRoot(why: string): void {

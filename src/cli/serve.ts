@@ -1,6 +1,6 @@
 import { pino, type Logger } from 'pino';
 import { printableLines } from '../domain/printable.ts';
-import { isExpected } from './failure.ts';
+import { Failure } from '../base/failure.ts';
 
 export interface Running<Config> {
   close(): Promise<void>;
@@ -57,7 +57,7 @@ async function reloaded<Config>(running: Running<Config>, read: () => Config, lo
       logger.info('the configuration was read again, and is in force');
     } else logger.warn('the configuration was read again; what changed in it needs a restart of this agent');
   } catch (error) {
-    if (isExpected(error))
+    if (error instanceof Failure)
       logger.error(
         `the configuration was read again, and nothing was changed: ${error.message.replaceAll('\n', '; ')}`,
       );

@@ -1,5 +1,5 @@
 import { LocalSocketError } from '../local/socket-path.ts';
-import { Failure } from './failure.ts';
+import { Failure } from '../base/failure.ts';
 
 /** Who serves a local socket. */
 export interface Server {

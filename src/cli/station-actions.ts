@@ -4,7 +4,7 @@ import type { Outcome } from '../station/asking.ts';
 import { stationConfig } from '../station/config.ts';
 import type { VmFilterStatus } from '../station/vm-filter.ts';
 import { readConfig } from './config-file.ts';
-import { Failure } from './failure.ts';
+import { Failure } from '../base/failure.ts';
 import { print, table } from './output.ts';
 import { needRoot } from './root.ts';
 import { ask, type Server } from './server.ts';

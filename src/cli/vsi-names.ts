@@ -1,7 +1,7 @@
 import type { ApiClient } from '../client/client.ts';
 import type { Vsi } from '../domain/vsi.ts';
 import { parseVsiId, type VsiId } from '../domain/vsi-id.ts';
-import { Failure } from './failure.ts';
+import { Failure } from '../base/failure.ts';
 
 /** The VSI that a VSIID or a VM's name stands for; null: there is none. @throws Failure for a name of several */
 export async function vsiNamed(api: ApiClient, text: string): Promise<Vsi | null> {

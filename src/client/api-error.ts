@@ -1,5 +1,7 @@
+import { Failure } from '../base/failure.ts';
+
 /** The manager refused, or did not answer: one line that says what was wrong and what would be right. */
-export class ApiError extends Error {
+export class ApiError extends Failure {
   override name = 'ApiError';
   /**
    * The HTTP status; null when there was no answer, so that trying again may help. 200 for an answer that makes no

@@ -36,3 +36,16 @@ export interface Vsi extends VsiSpec {
   /** null: it is associated nowhere */
   readonly status: VsiStatus | null;
 }
+
+/** What the manager's database grants a VSI. */
+export interface Grant {
+  readonly vsiId: VsiId;
+  /** the VM's, for people */
+  readonly name?: string | undefined;
+  readonly macs: readonly MacAddress[];
+  /** its IPv4 and IPv6 addresses, in canonical text; absent: none are known */
+  readonly ips?: readonly string[] | undefined;
+  readonly profile: ProfileKey;
+  /** the stations it may appear at; absent: any */
+  readonly hosts?: readonly string[] | undefined;
+}

@@ -1,4 +1,6 @@
+import { Failure } from '../base/failure.ts';
+
 /** The lab cannot be what was asked for; one line. */
-export class LabError extends Error {
+export class LabError extends Failure {
   override name = 'LabError';
 }

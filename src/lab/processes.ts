@@ -1,3 +1,4 @@
+import { Failure } from '../base/failure.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync, closeSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +10,7 @@ const executable = fileURLToPath(new URL('../../hairpin', import.meta.url));
 const graceMs = 3000;
 
 /** A lab's process did not start or did not stay; the message has its own last words. */
-export class ProcessError extends Error {
+export class ProcessError extends Failure {
   override name = 'ProcessError';
 }
 

@@ -1,7 +1,8 @@
+import { Failure } from '../base/failure.ts';
 import koffi from 'koffi';
 
 /** A system call that failed: its name, what it was about, and the symbolic error ("ENODEV"). */
-export class SystemError extends Error {
+export class SystemError extends Failure {
   override name = 'SystemError';
   readonly code: string;
 

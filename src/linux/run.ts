@@ -1,7 +1,8 @@
+import { Failure } from '../base/failure.ts';
 import { spawn } from 'node:child_process';
 
 /** A command that could not be started or ended with a failure; the message has its own last words. */
-export class CommandError extends Error {
+export class CommandError extends Failure {
   override name = 'CommandError';
 }
 

@@ -1,10 +1,11 @@
+import { Failure } from '../base/failure.ts';
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { socketPathOctets } from '../base/socket-path.ts';
 
 /** A local socket could not be had, or who serves it said no. */
-export class LocalSocketError extends Error {
+export class LocalSocketError extends Failure {
   override name = 'LocalSocketError';
   /** nobody serves it, so that to start somebody may help */
   readonly unserved: boolean;

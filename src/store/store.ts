@@ -1,3 +1,4 @@
+import { Failure } from '../base/failure.ts';
 import type { Lineage, Revision } from './lineage.ts';
 
 /**
@@ -59,7 +60,7 @@ export interface Change {
 }
 
 /** The store cannot do what was asked: one line that names the file or the key and what would be right. */
-export class StoreError extends Error {
+export class StoreError extends Failure {
   override name = 'StoreError';
 }
 

@@ -146,6 +146,11 @@ describe('the rooms of src/', () => {
     assert.deepEqual(missing, []);
   });
 
+  it('have no file of more than 420 lines', () => {
+    const long = files.filter((file) => readFileSync(join(root, file), 'utf8').split('\n').length > 421);
+    assert.deepEqual(long, []);
+  });
+
   it('leave libc and libbpf to linux/', () => {
     assert.deepEqual(
       new Set(imports.filter(({ of }) => of === 'koffi').map(({ room }) => room)),

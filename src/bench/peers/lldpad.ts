@@ -1,3 +1,4 @@
+import { Failure } from '../../base/failure.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import type { EvbTimers } from '../../protocol/evb/timers.ts';
 import type { VdpErrorCode, VdpMode } from '../../protocol/vdp/association.ts';
 
 /** lldpad did not start, or did not do what it was told. */
-export class LldpadError extends Error {
+export class LldpadError extends Failure {
   override name = 'LldpadError';
 }
 

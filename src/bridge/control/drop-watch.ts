@@ -1,8 +1,9 @@
 import { macFromBytes } from '../../domain/mac-address.ts';
 import type { Timestamp } from '../../domain/migration.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import type { DropReason, DropSample, PortName, Relay } from '../../relay/contract/relay.ts';
-import type { Grant } from '../core/admission.ts';
+import type { DropSample, PortName, Relay } from '../../relay/contract/relay.ts';
+import type { DropReason } from '../../domain/drop-reason.ts';
+import type { Grant } from '../../domain/vsi.ts';
 import { frameSummary } from './frame-summary.ts';
 import { idIn, type VmNames } from './vm-names.ts';
 

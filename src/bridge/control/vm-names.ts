@@ -1,6 +1,6 @@
 import type { MacAddress } from '../../domain/mac-address.ts';
 import { parseVsiId, type VsiId } from '../../domain/vsi-id.ts';
-import type { Grant } from '../core/admission.ts';
+import type { Grant } from '../../domain/vsi.ts';
 import type { BridgeAgent } from '../core/agent.ts';
 import type { Directory } from '../core/directory.ts';
 

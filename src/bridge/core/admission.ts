@@ -1,7 +1,8 @@
+import type { Grant } from '../../domain/vsi.ts';
 import type { FilterInfo } from '../../domain/filter-info.ts';
 import type { MacAddress } from '../../domain/mac-address.ts';
 import { policyOf, type Policy, type PortProfile } from '../../domain/port-profile.ts';
-import { profileKey, type ProfileKey, type ProfileRef } from '../../domain/profile-ref.ts';
+import { profileKey, type ProfileRef } from '../../domain/profile-ref.ts';
 import { sameSystem } from '../../domain/system-name.ts';
 import { nullVid, type NullVid, type Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
@@ -10,19 +11,6 @@ import { objection, type Capabilities } from '../../relay/contract/capabilities.
 import { atPlace } from './label.ts';
 import type { Station } from './stations.ts';
 import type { VsiEntry } from './vsi-entry.ts';
-
-/** What the manager's database grants a VSI. */
-export interface Grant {
-  readonly vsiId: VsiId;
-  /** the VM's, for people */
-  readonly name?: string | undefined;
-  readonly macs: readonly MacAddress[];
-  /** its IPv4 and IPv6 addresses, in canonical text; absent: none are known */
-  readonly ips?: readonly string[] | undefined;
-  readonly profile: ProfileKey;
-  /** the stations it may appear at; absent: any */
-  readonly hosts?: readonly string[] | undefined;
-}
 
 export interface Application {
   readonly vsiId: VsiId;

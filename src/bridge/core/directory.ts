@@ -2,7 +2,7 @@ import type { MacAddress } from '../../domain/mac-address.ts';
 import type { PortProfile } from '../../domain/port-profile.ts';
 import type { ProfileRef } from '../../domain/profile-ref.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import type { Grant } from './admission.ts';
+import type { Grant } from '../../domain/vsi.ts';
 
 /** What the manager's database says about one VSI; undefined where it has none. */
 export interface Entitlement {

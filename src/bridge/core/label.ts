@@ -8,7 +8,8 @@ import type { MacAddress } from '../../domain/mac-address.ts';
 import { parseProfileKey, profileKey } from '../../domain/profile-ref.ts';
 import { nullVid, type NullVid, type Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { dropReasons, type PortName, type RelayVsi } from '../../relay/contract/relay.ts';
+import type { PortName, RelayVsi } from '../../relay/contract/relay.ts';
+import { dropReasons } from '../../domain/drop-reason.ts';
 import type { Count, Tally } from './tally.ts';
 import { flipCauses, places, type Attachment, type FlipCause, type VsiEntry } from './vsi-entry.ts';
 

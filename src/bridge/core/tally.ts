@@ -1,6 +1,7 @@
 import type { MacAddress } from '../../domain/mac-address.ts';
 import type { PortCount, Timestamp } from '../../domain/migration.ts';
-import type { DropReason, PortName, Stranger, VsiCounters } from '../../relay/contract/relay.ts';
+import type { PortName, Stranger, VsiCounters } from '../../relay/contract/relay.ts';
+import type { DropReason } from '../../domain/drop-reason.ts';
 
 /** What the relay had counted for one VSI at one moment, by port. */
 export type Tally = ReadonlyMap<PortName, Count>;

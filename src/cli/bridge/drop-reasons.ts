@@ -1,4 +1,4 @@
-import type { DropReason } from '../../relay/contract/relay.ts';
+import type { DropReason } from '../../domain/drop-reason.ts';
 
 /** A reason to drop a frame, for people. */
 export interface Explanation {

@@ -2,9 +2,9 @@ import { followLocal } from '../../local/socket-client.ts';
 import type { DropFilter, Lost, ShownDrop } from '../../bridge/control/drop-watch.ts';
 import { explanations } from './drop-reasons.ts';
 import type { Dropped, ShownBridge } from '../../bridge/control/show.ts';
-import { dropReasons, type DropReason } from '../../relay/contract/relay.ts';
+import { dropReasons, type DropReason } from '../../domain/drop-reason.ts';
 import { idIn } from '../../bridge/control/vm-names.ts';
-import { Failure } from '../failure.ts';
+import { Failure } from '../../base/failure.ts';
 import { say, table } from '../output.ts';
 
 /** What was dropped, by reason: at each port, and of each VSI at each of its ports. */

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { dropReasons } from '../../relay/contract/relay.ts';
+import { dropReasons } from '../../domain/drop-reason.ts';
 import { positive } from '../arguments.ts';
 import type { AskOptions, DropsOptions, ShowOptions } from './query-actions.ts';
 

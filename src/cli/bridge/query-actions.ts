@@ -1,12 +1,12 @@
 import { callLocal } from '../../local/socket-client.ts';
 import { bridgeConfig, controlPath } from '../../bridge/config/config.ts';
 import type { RuleCounts } from '../../bridge/control/rule-counts.ts';
-import { dropReasons, type DropReason } from '../../relay/contract/relay.ts';
+import { dropReasons, type DropReason } from '../../domain/drop-reason.ts';
 import { dropCounts, dropCountsText, explanationText, followDrops, onlyVsi } from './drops.ts';
 import { rulesText } from './rules.ts';
 import { askBridge, bridgeText } from './show.ts';
 import { readConfig } from '../config-file.ts';
-import { Failure } from '../failure.ts';
+import { Failure } from '../../base/failure.ts';
 import { print } from '../output.ts';
 import { ask, type Server } from '../server.ts';
 

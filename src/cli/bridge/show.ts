@@ -10,7 +10,7 @@ import type {
   ShownTenant,
   ShownVsi,
 } from '../../bridge/control/show.ts';
-import { Failure } from '../failure.ts';
+import { Failure } from '../../base/failure.ts';
 import { table, tenantHeading } from '../output.ts';
 
 /** What the bridge agent behind the socket says, of one port if `port` is named. @throws LocalSocketError, Failure */

@@ -1,9 +1,10 @@
+import { Failure } from '../../base/failure.ts';
 import { connect, type Socket } from 'node:net';
 import { lineSplitter } from './json-lines.ts';
 import { decodeQmp, type QmpEvent } from './qmp-message.ts';
 
 /** A monitor that does not answer, answers with an error, or does not speak QMP; the message names the socket. */
-export class QmpError extends Error {
+export class QmpError extends Failure {
   override name = 'QmpError';
   /** `refusal`: QEMU answered that it will not; the connection is as good as before */
   readonly kind: 'refusal' | 'timeout' | 'connection';

@@ -1,3 +1,4 @@
+import { Failure } from '../../base/failure.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync, watch } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +30,7 @@ export interface GuestOptions {
 }
 
 /** A guest that did not start, or ended; the message has QEMU's own last words. */
-export class GuestError extends Error {
+export class GuestError extends Failure {
   override name = 'GuestError';
 }
 

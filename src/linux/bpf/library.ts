@@ -1,3 +1,4 @@
+import { Failure } from '../../base/failure.ts';
 import koffi, { type LibraryHandle } from 'koffi';
 import { SystemError } from '../libc.ts';
 
@@ -131,7 +132,7 @@ function load() {
 }
 
 /** libbpf is not installed; the message says how to get it. */
-export class MissingLibrary extends Error {
+export class MissingLibrary extends Failure {
   override name = 'MissingLibrary';
 }
 

@@ -1,3 +1,5 @@
+import type { DropReason } from '../../domain/drop-reason.ts';
+import { Failure } from '../../base/failure.ts';
 import { etherTypes } from '../../domain/packet-numbers.ts';
 import type { MacAddress } from '../../domain/mac-address.ts';
 import type { Policy, TenantLimits } from '../../domain/port-profile.ts';
@@ -136,7 +138,7 @@ export interface Relay {
   destroy(): void;
 }
 
-export class RelayError extends Error {
+export class RelayError extends Failure {
   override name = 'RelayError';
 }
 
@@ -222,32 +224,6 @@ export interface RelayVsi {
   /** up to 255 octets of UTF-8 that the data plane keeps for the agent, verbatim */
   readonly label: string;
 }
-
-export const dropReasons = [
-  'unassociated',
-  'armed',
-  'moved',
-  'access-list',
-  'rate',
-  'reflective-relay-off',
-  'vlan',
-  'unknown-destination',
-  'error',
-  'guard-control',
-  'guard-dhcp',
-  'guard-ra',
-  'guard-address',
-  'storm',
-  'tenant-rate',
-  'same-port',
-  'mtu',
-  'standby',
-] as const;
-/**
- * `error`: the kernel could not make or send a copy, where a queue on its way is full for example; it is counted at the
- * port, and of the VSI that it was for. Of a frame's last copy it does not tell: one to a port that is down counts as sent.
- */
-export type DropReason = (typeof dropReasons)[number];
 
 /** Since the port or the VSI's place was created. */
 export interface PortCounters {

@@ -1,7 +1,8 @@
 import { macFromBytes } from '../../domain/mac-address.ts';
 import type { NullVid, Vid } from '../../domain/vid.ts';
 import type { VsiId } from '../../domain/vsi-id.ts';
-import { dropReasons, type DropSample, type PortName, type RelayEvent } from '../contract/relay.ts';
+import type { DropSample, PortName, RelayEvent } from '../contract/relay.ts';
+import { dropReasons } from '../../domain/drop-reason.ts';
 
 /** Who is meant by the data plane's numbers; null for what is there no more. */
 export interface Names {

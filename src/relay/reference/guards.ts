@@ -1,7 +1,8 @@
 import { etherTypes } from '../../domain/packet-numbers.ts';
 import ipaddr from 'ipaddr.js';
 import { macToBytes, type MacAddress } from '../../domain/mac-address.ts';
-import type { DropReason, RelayVsi } from '../contract/relay.ts';
+import type { RelayVsi } from '../contract/relay.ts';
+import type { DropReason } from '../../domain/drop-reason.ts';
 import { isSnap, type Frame } from './frame.ts';
 import { arp, icmpv6, igmp, ipHeaderOf, ipv6, packetOf, udp, type IpHeader } from './headers.ts';
 

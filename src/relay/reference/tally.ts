@@ -1,4 +1,5 @@
-import { dropReasons, type DropReason, type PortCounters, type VsiCounters } from '../contract/relay.ts';
+import type { PortCounters, VsiCounters } from '../contract/relay.ts';
+import { dropReasons, type DropReason } from '../../domain/drop-reason.ts';
 import type { Direction } from '../../domain/port-profile.ts';
 
 function none(): Record<DropReason, number> {

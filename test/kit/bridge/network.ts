@@ -1,6 +1,6 @@
 import { BridgeAgent } from '../../../src/bridge/core/agent.ts';
 import type { StationLink } from '../../../src/bridge/core/parts.ts';
-import type { Grant } from '../../../src/bridge/core/admission.ts';
+import type { Grant } from '../../../src/domain/vsi.ts';
 import type { Heed } from '../../../src/bridge/core/announcements.ts';
 import { ManagerUnreachable, type Directory, type Entitlement } from '../../../src/bridge/core/directory.ts';
 import type { Host } from '../../../src/bridge/core/host-vsi.ts';

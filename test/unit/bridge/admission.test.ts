@@ -5,13 +5,8 @@ import { parseMac, type MacAddress } from '../../../src/domain/mac-address.ts';
 import { policyOf, type PortProfile } from '../../../src/domain/port-profile.ts';
 import { parseProfileKey } from '../../../src/domain/profile-ref.ts';
 import { nullVid, parseVid, type Vid } from '../../../src/domain/vid.ts';
-import {
-  admit,
-  feasible,
-  policyFor,
-  type Application,
-  type Grant,
-} from '../../../src/bridge/core/admission.ts';
+import { admit, feasible, policyFor, type Application } from '../../../src/bridge/core/admission.ts';
+import type { Grant } from '../../../src/domain/vsi.ts';
 import { profile, web1 } from '../../kit/bridge/network.ts';
 
 const mac = web1.macs[0]!;

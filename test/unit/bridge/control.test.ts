@@ -18,7 +18,7 @@ import { VmNames } from '../../../src/bridge/control/vm-names.ts';
 import { bridgeSchema } from '../../../src/api/bridge.ts';
 import type { PortProfile } from '../../../src/domain/port-profile.ts';
 import { parseVid } from '../../../src/domain/vid.ts';
-import { dropReasons } from '../../../src/relay/contract/relay.ts';
+import { dropReasons } from '../../../src/domain/drop-reason.ts';
 import { profile, TestNetwork, web1 } from '../../kit/bridge/network.ts';
 import { frame, sample, servedBridge } from '../../kit/bridge/served.ts';
 

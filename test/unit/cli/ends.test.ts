@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Failure } from '../../../src/cli/failure.ts';
+import { Failure } from '../../../src/base/failure.ts';
 import { interruptible } from '../../../src/cli/interrupt.ts';
 import { hairpin } from '../../kit/cli/hairpin.ts';
 

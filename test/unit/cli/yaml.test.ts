@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, it } from 'node:test';
 import { readYaml } from '../../../src/cli/config-file.ts';
-import { Failure } from '../../../src/cli/failure.ts';
+import { Failure } from '../../../src/base/failure.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'hp-yaml-'));
 after(() => rmSync(directory, { recursive: true }));

@@ -3,14 +3,13 @@ import ipaddr from 'ipaddr.js';
 import { macFromBytes, macToBytes, type MacAddress } from '../../../domain/mac-address.ts';
 import type { NullVid, Vid } from '../../../domain/vid.ts';
 import {
-  dropReasons,
   hostProtocols,
-  type DropReason,
   type HostAccess,
   type HostProtocol,
   type PortName,
   type RelayPort,
 } from '../../contract/relay.ts';
+import { dropReasons, type DropReason } from '../../../domain/drop-reason.ts';
 
 export const layoutVersion = 4n;
 export const portCount = 1024;

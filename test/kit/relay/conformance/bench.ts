@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Feature } from '../../../../src/relay/contract/capabilities.ts';
-import type {
-  DropReason,
-  Relay,
-  RelayEvent,
-  RelayPort,
-  RelayState,
-} from '../../../../src/relay/contract/relay.ts';
+import type { Relay, RelayEvent, RelayPort, RelayState } from '../../../../src/relay/contract/relay.ts';
+import type { DropReason } from '../../../../src/domain/drop-reason.ts';
 import { idOf, macOf, network, state, station, type VsiSpec } from '../states.ts';
 
 /** A relay whose ports s1, s2, s3, n1, n2 and m1 somebody stands at, with everything that comes out of them. */

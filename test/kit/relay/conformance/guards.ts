@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { unguarded, type Guards } from '../../../../src/domain/port-profile.ts';
 import type { Feature } from '../../../../src/relay/contract/capabilities.ts';
-import type { DropReason } from '../../../../src/relay/contract/relay.ts';
+import type { DropReason } from '../../../../src/domain/drop-reason.ts';
 import {
   behind,
   arp,
