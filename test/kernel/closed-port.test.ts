@@ -26,7 +26,7 @@ async function stackOf(namespace: string): Promise<string> {
     await inside(namespace, 'ip', '-6', 'route'),
     await inside(namespace, 'ip', '-6', '-o', 'address', 'show', 'scope', 'global'),
     // without the groups that the stack itself speaks to, which it enters when it does
-    (await inside(namespace, 'ip', 'neigh', 'show', 'nud', 'all', 'dev', 'p1')).replace(/.* NOARP\n/g, ''),
+    (await inside(namespace, 'ip', 'neigh', 'show', 'nud', 'all', 'dev', 'p1')).replace(/.* NOARP *\n/g, ''),
     (await inside(namespace, 'cat', '/proc/net/snmp')).match(/^(Ip|Icmp|Udp): \d.*$/gm)!.join('\n'),
   ].join('\n');
 }
