@@ -3,8 +3,7 @@ import { interfaceAddress, interfaceIndex, interfaceMtu, interfaceRuns } from '.
 import { SystemError } from '../linux/libc.ts';
 import type { LinkChange } from '../linux/net/link-monitor.ts';
 import { etherTypeFilter, PacketSocket } from '../linux/net/packet-socket.ts';
-import { groupAddresses } from '../protocol/ethernet.ts';
-import { etherTypes } from '../domain/packet-numbers.ts';
+import { controlEtherTypes, groupAddresses } from '../protocol/ethernet.ts';
 import { RelayError, type PortName, type RelayPort } from '../relay/contract/relay.ts';
 import { differingMtus } from './core/mtus.ts';
 import type { PortLink } from './core/port-link.ts';
@@ -191,7 +190,7 @@ export class Ports {
       return;
     }
     port.socket = new PacketSocket(port.name, {
-      filter: etherTypeFilter(Object.values(etherTypes)),
+      filter: etherTypeFilter(controlEtherTypes),
       groups: groupAddresses,
     });
     if (this.#listener) this.#hear(port);

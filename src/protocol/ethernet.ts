@@ -1,3 +1,4 @@
+import { etherTypes } from '../domain/packet-numbers.ts';
 import { macFromBytes, macToBytes, type MacAddress } from '../domain/mac-address.ts';
 import { u16 } from '../base/octets.ts';
 import { malformed, ok, type Result } from '../base/result.ts';
@@ -26,6 +27,9 @@ export const nearestCustomerBridge = '01:80:c2:00:00:00' as MacAddress;
 export const nearestBridge = '01:80:c2:00:00:0e' as MacAddress;
 
 export const nearestNonTpmrBridge = '01:80:c2:00:00:03' as MacAddress;
+
+/** The frames of LLDP and ECP, in both dialects: what a socket of an agent is to hear, and nothing else. */
+export const controlEtherTypes = [etherTypes.lldp, etherTypes.ecp, etherTypes.draftEcp] as const;
 
 /** All that a port has to receive. */
 export const groupAddresses = [nearestCustomerBridge, nearestBridge, nearestNonTpmrBridge] as const;

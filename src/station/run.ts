@@ -7,8 +7,7 @@ import { monitorLinks } from '../linux/net/link-monitor.ts';
 import { readLinks } from '../linux/net/links.ts';
 import { etherTypeFilter, PacketSocket } from '../linux/net/packet-socket.ts';
 import { changeNetworkParameter } from '../linux/net/sysctl.ts';
-import { groupAddresses } from '../protocol/ethernet.ts';
-import { etherTypes } from '../domain/packet-numbers.ts';
+import { controlEtherTypes, groupAddresses } from '../protocol/ethernet.ts';
 import { evbParameters } from '../protocol/evb/parameters.ts';
 import { managementIp } from '../protocol/lldp/management.ts';
 import { StationAgent } from './agent.ts';
@@ -43,7 +42,7 @@ export async function runStation(
       `${config.uplink}: another program speaks ECP there, as lldpad does; a bridge has one station at a port`,
     );
   const socket = new PacketSocket(config.uplink, {
-    filter: etherTypeFilter(Object.values(etherTypes)),
+    filter: etherTypeFilter(controlEtherTypes),
     groups: groupAddresses,
   });
   cleanup.defer(() => socket.close());

@@ -1,3 +1,4 @@
+import { controlEtherTypes } from '../../src/protocol/ethernet.ts';
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +13,6 @@ import { inNamespace } from '../../src/linux/net/namespace.ts';
 import { etherTypeFilter, PacketSocket } from '../../src/linux/net/packet-socket.ts';
 import { ip } from '../../src/linux/run.ts';
 import { Driver } from '../../src/protocol/driver.ts';
-import { etherTypes } from '../../src/domain/packet-numbers.ts';
 import { StationPort, type StationPortOutput } from '../../src/protocol/station-port.ts';
 import type { VdpMode } from '../../src/protocol/vdp/association.ts';
 import { Agent, mac, quick, until, vsiId, Wires } from '../kit/kernel/lldpad-harness.ts';
@@ -27,7 +27,7 @@ class Station implements Disposable {
   readonly #told: StationPortOutput[] = [];
 
   constructor(namespace: string, link: string) {
-    const filter = etherTypeFilter(Object.values(etherTypes));
+    const filter = etherTypeFilter(controlEtherTypes);
     this.#socket = inNamespace(namespace, () => new PacketSocket(link, { filter }));
     const machine = new StationPort({
       mac: inNamespace(namespace, () => interfaceAddress(link)),

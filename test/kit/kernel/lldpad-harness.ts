@@ -1,3 +1,4 @@
+import { controlEtherTypes } from '../../../src/protocol/ethernet.ts';
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,6 @@ import { etherTypeFilter, PacketSocket } from '../../../src/linux/net/packet-soc
 import { ip } from '../../../src/linux/run.ts';
 import { BridgePort, type BridgePortOutput } from '../../../src/protocol/bridge-port.ts';
 import { Driver } from '../../../src/protocol/driver.ts';
-import { etherTypes } from '../../../src/domain/packet-numbers.ts';
 import type { EvbTimers } from '../../../src/protocol/evb/timers.ts';
 import type { Verdict } from '../../../src/protocol/vdp/bridge.ts';
 
@@ -153,7 +153,7 @@ export class ScriptedBridge {
   readonly #socket: PacketSocket;
 
   constructor(namespace: string, decide: (request: Request) => Verdict) {
-    const filter = etherTypeFilter(Object.values(etherTypes));
+    const filter = etherTypeFilter(controlEtherTypes);
     this.#socket = inNamespace(namespace, () => new PacketSocket('p1', { filter }));
     const machine = new BridgePort({
       mac: inNamespace(namespace, () => interfaceAddress('p1')),

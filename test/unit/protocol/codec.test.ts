@@ -7,7 +7,7 @@ import { managerIdFromBytes } from '../../../src/domain/manager-id.ts';
 import { nullVid, parseVid } from '../../../src/domain/vid.ts';
 import { vsiIdFromBytes } from '../../../src/domain/vsi-id.ts';
 import { decodeEcpdu, encodeEcpdu } from '../../../src/protocol/ecp/ratified.ts';
-import { decodeFrame, encodeFrame } from '../../../src/protocol/ethernet.ts';
+import { controlEtherTypes, decodeFrame, encodeFrame } from '../../../src/protocol/ethernet.ts';
 import { decodeEvbTlv, encodeEvbTlv } from '../../../src/protocol/evb/ratified.ts';
 import { decodeLldpdu, encodeLldpdu, type LldpTlv } from '../../../src/protocol/lldp/packet.ts';
 import type { Result } from '../../../src/base/result.ts';
@@ -234,4 +234,8 @@ test('lldpad with 61 filter entries, whose TLV length wraps to 1, is malformed a
     ok: false,
     error: { unit: 'VDPDU', message: 'type 41 claims 82 octets, 10 are left' },
   });
+});
+
+test('sockets of agents hear LLDP and ECP of both dialects, and nothing that VMs speak', () => {
+  assert.deepEqual(controlEtherTypes, [0x88cc, 0x8940, 0x88b7]);
 });
