@@ -1,5 +1,5 @@
-import { Failure } from '../base/failure.ts';
 import { cpus, release, totalmem } from 'node:os';
+import { Failure } from '../base/failure.ts';
 import { run } from '../linux/run.ts';
 
 /** What was to be measured did not happen. */

@@ -24,6 +24,8 @@ export const limits = {
   mostStorm: 100_000_000,
   /** octets that a mirror keeps of a frame: its Ethernet header at least */
   truncate: { least: 14, most: 65_535 },
+  /** of learned addresses, in s */
+  ageingTime: { least: 10, most: 1_000_000 },
   /** a mirror's one of so many */
   sample: { least: 2, most: 1_000_000 },
 } as const;

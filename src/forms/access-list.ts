@@ -1,5 +1,5 @@
-import { etherTypes, ipProtocols, withIcmpType, withPorts } from '../domain/packet-numbers.ts';
 import { z } from 'zod';
+import { etherTypes, ipProtocols, withIcmpType, withPorts } from '../domain/packet-numbers.ts';
 import { limits } from '../domain/limits.ts';
 import type { AccessList } from '../domain/port-profile.ts';
 import {

@@ -1,5 +1,5 @@
-import { etherTypes as numbers, ipProtocols } from '../domain/packet-numbers.ts';
 import ipaddr from 'ipaddr.js';
+import { etherTypes as numbers, ipProtocols } from '../domain/packet-numbers.ts';
 import { Invalid } from '../base/invalid.ts';
 import { macFromBytes, macToBytes, parseMac } from '../domain/mac-address.ts';
 import type { AddressMatch, IpPrefix, MacMatch, PortRange } from '../domain/port-profile.ts';

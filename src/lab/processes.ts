@@ -1,8 +1,8 @@
-import { Failure } from '../base/failure.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync, closeSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
+import { Failure } from '../base/failure.ts';
 import { nsenter } from '../linux/net/namespace.ts';
 import { endOf } from './ended.ts';
 

@@ -1,5 +1,5 @@
-import { Failure } from '../base/failure.ts';
 import koffi from 'koffi';
+import { Failure } from '../base/failure.ts';
 
 /** A system call that failed: its name, what it was about, and the symbolic error ("ENODEV"). */
 export class SystemError extends Failure {

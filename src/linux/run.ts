@@ -1,5 +1,5 @@
-import { Failure } from '../base/failure.ts';
 import { spawn } from 'node:child_process';
+import { Failure } from '../base/failure.ts';
 
 /** A command that could not be started or ended with a failure; the message has its own last words. */
 export class CommandError extends Failure {

@@ -1,7 +1,7 @@
-import { Failure } from '../base/failure.ts';
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { Failure } from '../base/failure.ts';
 import { socketPathOctets } from '../base/socket-path.ts';
 
 /** A local socket could not be had, or who serves it said no. */

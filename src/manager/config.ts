@@ -1,6 +1,6 @@
-import { principalKinds } from './access/principal.ts';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { principalKinds } from './access/principal.ts';
 import { absolutePath } from '../forms/agent-config.ts';
 import { systemName } from '../forms/fields.ts';
 import { strict, optional } from '../forms/strict.ts';

@@ -1,8 +1,8 @@
-import { controlEtherTypes } from '../../src/protocol/ethernet.ts';
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { controlEtherTypes } from '../../src/protocol/ethernet.ts';
 import { callLocal } from '../../src/local/socket-client.ts';
 import type { VsiId } from '../../src/domain/vsi-id.ts';
 import { parseProfileKey } from '../../src/domain/profile-ref.ts';

@@ -1,7 +1,7 @@
-import { Failure } from '../../base/failure.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Failure } from '../../base/failure.ts';
 import type { DialectName } from '../../domain/dialect.ts';
 import { parseVsiId, type VsiId } from '../../domain/vsi-id.ts';
 import { nsenter } from '../../linux/net/namespace.ts';

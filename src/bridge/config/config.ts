@@ -12,6 +12,7 @@ import { profileSchema } from '../../api/profile.ts';
 import { bitRate } from '../../forms/rate.ts';
 import { strict } from '../../forms/strict.ts';
 import { tenantSchema } from '../../api/tenant.ts';
+import { limits } from '../../domain/limits.ts';
 import { vsiSpecSchema } from '../../api/vsi.ts';
 import { defaultHold, noHold, type Hold } from '../../protocol/vdp/hold.ts';
 import { defaultAgeingTime, hostProtocols, type HostProtocol } from '../../relay/contract/relay.ts';
@@ -35,7 +36,7 @@ const port = z.discriminatedUnion('kind', [
     hold: z.union([z.literal('release'), z.int().min(1).max(1_000_000)]).optional(),
     /** the host's own traffic, which no VDP associates */
     host: strict({
-      macs: z.array(form.mac).min(1).max(64),
+      macs: z.array(form.mac).min(1).max(limits.addresses),
       vlan: form.vlan,
       tagged: z.boolean().default(false),
     }).optional(),
@@ -86,7 +87,7 @@ export const bridgeConfig = strict({
   control: socketPath.optional(),
   evb,
   /** how long an address that was learned on a network port is remembered, in s */
-  ageingTime: z.int().min(10).max(1_000_000).default(defaultAgeingTime),
+  ageingTime: z.int().min(limits.ageingTime.least).max(limits.ageingTime.most).default(defaultAgeingTime),
   managementAddresses,
   limits: strict({
     vsisPerPort: z.int().min(1).max(16_383).default(1_024),

@@ -1,5 +1,5 @@
-import { etherTypes, ipProtocols } from '../../domain/packet-numbers.ts';
 import ipaddr from 'ipaddr.js';
+import { etherTypes, ipProtocols } from '../../domain/packet-numbers.ts';
 import { macToBytes, parseMac, type MacAddress } from '../../domain/mac-address.ts';
 
 const broadcast = parseMac('ff:ff:ff:ff:ff:ff');

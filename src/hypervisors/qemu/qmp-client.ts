@@ -1,5 +1,5 @@
-import { Failure } from '../../base/failure.ts';
 import { connect, type Socket } from 'node:net';
+import { Failure } from '../../base/failure.ts';
 import { lineSplitter } from './json-lines.ts';
 import { decodeQmp, type QmpEvent } from './qmp-message.ts';
 

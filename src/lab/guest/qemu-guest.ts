@@ -1,8 +1,8 @@
-import { Failure } from '../../base/failure.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../../base/failure.ts';
 import type { MacAddress } from '../../domain/mac-address.ts';
 import { QmpClient, QmpError } from '../../hypervisors/qemu/qmp-client.ts';
 import type { QmpEvent } from '../../hypervisors/qemu/qmp-message.ts';

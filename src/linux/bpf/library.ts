@@ -1,5 +1,5 @@
-import { Failure } from '../../base/failure.ts';
 import koffi, { type LibraryHandle } from 'koffi';
+import { Failure } from '../../base/failure.ts';
 import { SystemError } from '../libc.ts';
 
 type Call = (...args: never[]) => number;

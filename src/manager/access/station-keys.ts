@@ -4,27 +4,22 @@ import type { Context } from 'hono';
 import { readStationKeys } from '../../forms/key-file.ts';
 import { stationKeysJson } from '../../forms/station-keys.ts';
 import { Invalid } from '../../base/invalid.ts';
-import { objection } from './roles.ts';
-import type { Identify } from './tokens.ts';
+import { authorize, type Access } from './tokens.ts';
 import { Refusal } from '../objects/refusal.ts';
-
-interface StationKeysParts {
-  /** the file; undefined: there are none */
-  readonly stationKeys?: () => string | undefined;
-  readonly identify: Identify;
-}
 
 /**
  * `GET /v1/station-keys`: what stations sign with, for bridges. The file is read each time, so that a key that was changed
  * there is known to all bridges soon. Whoever needs no token gets no keys, but over a unix socket; a station gets none, for
  * one host could speak for another.
+ * @param stationKeys the file; undefined: there are none
  */
-export function serveStationKeys(app: OpenAPIHono, { stationKeys, identify }: StationKeysParts): void {
+export function serveStationKeys(
+  app: OpenAPIHono<Access>,
+  stationKeys: (() => string | undefined) | undefined,
+): void {
   app.get('/v1/station-keys', (c) => {
     const file = stationKeys?.();
-    const { shows, principal } = identify(c.req.header('authorization'));
-    const refused = principal && objection(principal, { verb: 'read', what: 'station keys' });
-    if (refused !== null) throw new Refusal(403, refused);
+    const { shows } = authorize(c, { verb: 'read', what: 'station keys' });
     if (shows !== 'token' && !isLocal(c))
       throw new Refusal(
         403,

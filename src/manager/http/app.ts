@@ -15,8 +15,8 @@ import { parseVsiId } from '../../domain/vsi-id.ts';
 import { StoreError } from '../../store/store.ts';
 import { type Revision, cursorAt, passedThrough } from '../../store/lineage.ts';
 import { judged } from '../migration/agent-clock.ts';
-import { objection, type Deed } from '../access/roles.ts';
-import { bearer, type Identify } from '../access/tokens.ts';
+import type { Deed } from '../access/roles.ts';
+import { authorize, bearer, type Access, type Identify } from '../access/tokens.ts';
 import { acceptance } from './continuity.ts';
 import { acceptedKey, collectionPrefix, guardKey, keyOfObject, objectKey } from '../objects/keys.ts';
 import { takeReport } from '../migration/migrations.ts';
@@ -41,9 +41,11 @@ export interface AppParts {
   readonly patienceMs?: number;
 }
 
+type App = OpenAPIHono<Access>;
+
 /** The API: collections under /v1, a status per VSI, migration reports, health and the document of all this. */
-export function createApp(parts: AppParts): OpenAPIHono {
-  const app = new OpenAPIHono();
+export function createApp(parts: AppParts): App {
+  const app: App = new OpenAPIHono();
   guardRequests(app, parts);
   const accepting = new Accepting();
   for (const [name, schema] of Object.entries(componentSchemas()))
@@ -54,7 +56,7 @@ export function createApp(parts: AppParts): OpenAPIHono {
   }
   serveStatus(app, parts);
   serveReports(app, parts);
-  serveStationKeys(app, parts);
+  serveStationKeys(app, parts.stationKeys);
   serveAcceptance(app, parts, accepting);
   app.doc31('/v1/openapi.json', { openapi: '3.1.0', info: { title: 'Hairpin manager', version: '1' } });
   return app;
@@ -66,7 +68,7 @@ function isWritable(name: CollectionName): name is WritableName {
   return name in writeSchemas;
 }
 
-function guardRequests(app: OpenAPIHono, { store, logger, identify }: AppParts): void {
+function guardRequests(app: App, { store, logger, identify }: AppParts): void {
   app.notFound((c) =>
     c.json({ error: `there is no ${c.req.path}; /v1/openapi.json says what there is` }, 404),
   );
@@ -81,7 +83,7 @@ function guardRequests(app: OpenAPIHono, { store, logger, identify }: AppParts):
   });
   app.use(async (c, next) => {
     await next();
-    const by = identify(c.req.header('authorization')).principal?.name;
+    const by = c.get('caller')?.principal.name;
     logger.debug({ method: c.req.method, path: c.req.path, status: c.res.status, by }, 'request');
   });
   app.get('/v1/health', async (c) => {
@@ -89,13 +91,6 @@ function guardRequests(app: OpenAPIHono, { store, logger, identify }: AppParts):
     return c.json({ status: 'ok' });
   });
   app.use(bearer(identify));
-}
-
-/** @throws Refusal (403) */
-function authorize(c: Context, identify: Identify, deed: Deed): void {
-  const { principal } = identify(c.req.header('authorization'));
-  const refused = principal && objection(principal, deed);
-  if (refused !== null) throw new Refusal(403, refused);
 }
 
 /** Tells the watches that are open that the administrator has accepted the database. */
@@ -112,11 +107,7 @@ class Accepting {
   }
 }
 
-function serveAcceptance(
-  app: OpenAPIHono,
-  { store, logger, identify }: AppParts,
-  accepting: Accepting,
-): void {
+function serveAcceptance(app: App, { store, logger }: AppParts, accepting: Accepting): void {
   app.openAPIRegistry.registerPath({
     method: 'post',
     path: '/v1/accept',
@@ -128,7 +119,7 @@ function serveAcceptance(
     },
   });
   app.post('/v1/accept', async (c) => {
-    authorize(c, identify, { verb: 'change', what: 'which database counts' });
+    authorize(c, { verb: 'change', what: 'which database counts' });
     const outcome = await store.transact(
       [],
       [{ key: acceptedKey, value: JSON.stringify({ at: Date.now() }) }],
@@ -141,7 +132,7 @@ function serveAcceptance(
 }
 
 function serveReads(
-  app: OpenAPIHono,
+  app: App,
   { store, closing, patienceMs }: AppParts,
   accepting: Accepting,
   { name, key, path, schema, parameters }: Documented,
@@ -202,8 +193,8 @@ function serveReads(
 }
 
 function serveWrites(
-  app: OpenAPIHono,
-  { store, identify }: AppParts,
+  app: App,
+  { store }: AppParts,
   { key, path, schema, parameters }: Documented,
   name: WritableName,
 ): void {
@@ -224,7 +215,7 @@ function serveWrites(
   });
   app.put(routeOf(path), async (c) => {
     const asked = keyOf(c, name, key);
-    authorize(c, identify, deedOn(name, asked));
+    authorize(c, deedOn(name, asked));
     const read = name === 'bridges' ? reportOf : bodyOf; // which an agent writes
     const value = await read<Writes[WritableName]>(c, writeSchemas[name]);
     const own = collections[name].keyOf(value as never);
@@ -248,7 +239,7 @@ function serveWrites(
   });
   app.delete(routeOf(path), async (c) => {
     const asked = keyOf(c, name, key);
-    authorize(c, identify, deedOn(name, asked));
+    authorize(c, deedOn(name, asked));
     await deleteObject(store, name, asked, preconditionOf(c));
     return c.body(null, 204);
   });
@@ -261,7 +252,7 @@ function deedOn(name: WritableName, key: string): Deed {
     : { verb: 'change', what: name };
 }
 
-function serveStatus(app: OpenAPIHono, { store, identify }: AppParts): void {
+function serveStatus(app: App, { store }: AppParts): void {
   const { key, path, parameters } = documented.find(({ name }) => name === 'vsis')!;
   app.openAPIRegistry.registerPath({
     method: 'put',
@@ -279,14 +270,14 @@ function serveStatus(app: OpenAPIHono, { store, identify }: AppParts): void {
   app.put(`${routeOf(path)}/status`, async (c) => {
     const vsiId = parseVsiId(keyOf(c, 'vsis', key));
     const status = await reportOf(c, vsiStatusSchema);
-    authorize(c, identify, { verb: 'speak for', kind: 'bridge', name: status.bridge });
+    authorize(c, { verb: 'speak for', kind: 'bridge', name: status.bridge });
     const { at } = judged(status.at, now(), clockOf(c));
     const { value, revision } = await putStatus(store, vsiId, { ...status, at });
     return answer(c, value, revision);
   });
 }
 
-function serveReports(app: OpenAPIHono, { store, keepMigrations, logger, identify }: AppParts): void {
+function serveReports(app: App, { store, keepMigrations, logger }: AppParts): void {
   app.openAPIRegistry.registerPath({
     method: 'post',
     path: '/v1/migrations/reports',
@@ -303,7 +294,7 @@ function serveReports(app: OpenAPIHono, { store, keepMigrations, logger, identif
   });
   app.post('/v1/migrations/reports', async (c) => {
     const told = await reportOf(c, migrationReportSchema);
-    authorize(c, identify, { verb: 'speak for', kind: 'agent', name: told.by });
+    authorize(c, { verb: 'speak for', kind: 'agent', name: told.by });
     const { at, offset } = judged(told.at, now(), clockOf(c));
     const report = { ...told, at };
     const { migration, value, revision, opened } = await takeReport(store, keepMigrations(), {

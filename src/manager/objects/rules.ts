@@ -62,13 +62,7 @@ export const rules: { readonly [Name in WritableName]: Rules<Name> } = {
 
   profiles: {
     put: async (transaction, profile, before) => {
-      const tenant = await find(transaction, 'tenants', profile.tenant);
-      if (!tenant)
-        throw new Refusal(
-          409,
-          `there is no tenant ${profile.tenant}; one that exists would be right`,
-          'tenant',
-        );
+      const tenant = await named(transaction, 'tenants', 'tenant', profile.tenant);
       refuseFirst(ofProfileAndTenant(profile, tenant));
       transaction.put(guardKey('profiles'), '');
       if (!before) return;
@@ -94,13 +88,7 @@ export const rules: { readonly [Name in WritableName]: Rules<Name> } = {
 
   vsis: {
     put: async (transaction, vsi, before) => {
-      const profile = await find(transaction, 'profiles', vsi.profile);
-      if (!profile)
-        throw new Refusal(
-          409,
-          `there is no profile ${vsi.profile}; one that exists would be right`,
-          'profile',
-        );
+      const profile = await named(transaction, 'profiles', 'profile', vsi.profile);
       refuseFirst(ofVsiAndProfile(vsi, profile));
       for (const mac of vsi.macs) await claimAddress(transaction, mac, vsi, profile);
       for (const mac of before?.macs ?? [])
@@ -122,6 +110,18 @@ export function objectOf<Name extends CollectionName>(name: Name, { value }: Ent
 async function find<Name extends WritableName>(transaction: Transaction, name: Name, key: string) {
   const entry = await transaction.get(objectKey(name, key));
   return entry && objectOf(name, entry);
+}
+
+/** What a field names. @throws Refusal if there is none */
+async function named<Name extends WritableName>(
+  transaction: Transaction,
+  name: Name,
+  field: string,
+  key: string,
+) {
+  const object = await find(transaction, name, key);
+  if (!object) throw new Refusal(409, `there is no ${field} ${key}; one that exists would be right`, field);
+  return object;
 }
 
 async function all<Name extends 'profiles' | 'vsis'>(transaction: Transaction, name: Name) {

@@ -18,7 +18,7 @@ export function checkBridge({ ports, networkPorts, ageingTime }: RelayState): vo
   for (const [vlan, name] of networkPorts)
     if (!vlansOf(ports.get(name)).has(vlan))
       throw new RelayError(`VLAN ${vlan}: ${name} is no network port that carries it`);
-  checkNumber(ageingTime, 10, 1_000_000, 'ageing time');
+  checkNumber(ageingTime, limits.ageingTime.least, limits.ageingTime.most, 'ageing time');
 }
 
 /** @throws RelayError for the first limit of a tenant that cannot be */

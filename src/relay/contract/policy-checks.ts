@@ -1,5 +1,5 @@
-import { ipProtocols, withIcmpType, withPorts } from '../../domain/packet-numbers.ts';
 import ipaddr from 'ipaddr.js';
+import { ipProtocols, withIcmpType, withPorts } from '../../domain/packet-numbers.ts';
 import type { AccessList, AccessRule, IpPrefix, Policy, Rates } from '../../domain/port-profile.ts';
 import { limits, octets } from '../../domain/limits.ts';
 import { RelayError } from './relay.ts';

@@ -1,5 +1,5 @@
-import { etherTypes } from '../../domain/packet-numbers.ts';
 import ipaddr from 'ipaddr.js';
+import { etherTypes } from '../../domain/packet-numbers.ts';
 import { macToBytes, type MacAddress } from '../../domain/mac-address.ts';
 import type { RelayVsi } from '../contract/relay.ts';
 import type { DropReason } from '../../domain/drop-reason.ts';

@@ -1,8 +1,8 @@
-import { controlEtherTypes } from '../../../src/protocol/ethernet.ts';
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { controlEtherTypes } from '../../../src/protocol/ethernet.ts';
 import { callLocal } from '../../../src/local/socket-client.ts';
 import { Lldpad, type LldpadOptions, type LldpadVsi } from '../../../src/bench/peers/lldpad.ts';
 import { LldpadNetlink } from '../../../src/bench/peers/lldpad-netlink.ts';

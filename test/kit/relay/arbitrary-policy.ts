@@ -1,5 +1,5 @@
-import { limits } from '../../../src/domain/limits.ts';
 import * as fc from 'fast-check';
+import { limits } from '../../../src/domain/limits.ts';
 import { parseMac } from '../../../src/domain/mac-address.ts';
 import type {
   AccessList,

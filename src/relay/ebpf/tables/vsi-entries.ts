@@ -1,9 +1,9 @@
 import type { HeldVsi } from './held-vsi.ts';
 import { vsiIdFromBytes, type VsiId } from '../../../domain/vsi-id.ts';
 import type { MacAddress } from '../../../domain/mac-address.ts';
-import type { Policy } from '../../../domain/port-profile.ts';
+import { vlansOf, type Policy } from '../../../domain/port-profile.ts';
 import type { BpfMap } from '../../../linux/bpf/maps.ts';
-import type { Place, PortName, RelayVsi } from '../../contract/relay.ts';
+import type { Place, PortName } from '../../contract/relay.ts';
 import type { DataPlane } from '../memory/data-plane.ts';
 import {
   addressValue,
@@ -30,16 +30,11 @@ export interface Entry {
   readonly hint: number;
 }
 
-/** The VLANs that the VSI is in. */
-export function vlansOf({ policy: { vlan, trunk } }: RelayVsi): number[] {
-  return [vlan, ...trunk];
-}
-
 /** The entries that lead to a VSI. */
 export function* entriesOf(plane: DataPlane, held: HeldVsi): Generator<Entry> {
   const { vsi, active, armed, released } = held;
   for (const mac of vsi.addresses) {
-    for (const vlan of vlansOf(vsi)) yield destination(plane, mac, vlan, held.slot);
+    for (const vlan of vlansOf(vsi.policy)) yield destination(plane, mac, vlan, held.slot);
     for (const place of [active, armed, released])
       if (place)
         for (const vid of [place.wireVid, ...vsi.policy.trunk])

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { directions, stormKinds, type Policy } from '../../../domain/port-profile.ts';
+import { directions, stormKinds, vlansOf, type Policy } from '../../../domain/port-profile.ts';
 import { vsiIdToBytes, type VsiId } from '../../../domain/vsi-id.ts';
 import { SystemError } from '../../../linux/libc.ts';
 import type { Capabilities } from '../../contract/capabilities.ts';
@@ -23,15 +23,7 @@ import type { PortTable } from './port-table.ts';
 import { ProfileTable } from './profile-table.ts';
 import { encodeRecord } from '../memory/record.ts';
 import type { TenantTable } from './tenant-table.ts';
-import {
-  deleteEntry,
-  entriesOf,
-  readVsis,
-  repairEntries,
-  setEntry,
-  vlansOf,
-  type Entry,
-} from './vsi-entries.ts';
+import { deleteEntry, entriesOf, readVsis, repairEntries, setEntry, type Entry } from './vsi-entries.ts';
 import type { HeldVsi } from './held-vsi.ts';
 import { repairIps } from './vsi-ips.ts';
 
@@ -70,7 +62,7 @@ export class VsiTable {
     this.#tenants = tenants;
     this.#vsis = readVsis(plane, (number) => ports.nameOf(number));
     const held = [...this.#vsis.values()];
-    const vlans = new Map(held.map(({ slot, vsi }) => [slot, new Set(vlansOf(vsi))]));
+    const vlans = new Map(held.map(({ slot, vsi }) => [slot, new Set<number>(vlansOf(vsi.policy))]));
     this.#slots = new Pool('VSI', slotCount, new Set(vlans.keys()), grace);
     this.#profiles = new ProfileTable(
       plane,
@@ -243,7 +235,7 @@ export class VsiTable {
 
   /** Members are chained before they live and are in a VLAN: who meets them passes by. */
   #chain({ slot, vsi }: HeldVsi, undo: DisposableStack): void {
-    for (const vlan of vlansOf(vsi)) {
+    for (const vlan of vlansOf(vsi.policy)) {
       if (this.#chains.has(slot, vlan)) continue;
       this.#chains.add(slot, vlan);
       undo.defer(() => this.#chains.remove(slot, vlan));
@@ -358,15 +350,16 @@ export class VsiTable {
 
   /** Takes the VSI out of the VLANs that it is not in any more, and from it the addresses that it has not. */
   #forsake(old: HeldVsi, now: HeldVsi | null): void {
-    const vlans = now ? vlansOf(now.vsi) : [];
-    for (const vlan of vlansOf(old.vsi)) if (!vlans.includes(vlan)) this.#chains.remove(old.slot, vlan);
+    const vlans = now ? vlansOf(now.vsi.policy) : [];
+    for (const vlan of vlansOf(old.vsi.policy))
+      if (!vlans.includes(vlan)) this.#chains.remove(old.slot, vlan);
     for (const ip of old.vsi.ips) if (!now?.vsi.ips.includes(ip)) this.#plane.ips.delete(ipKey(old.slot, ip));
   }
 
   /** Its addresses are here, whatever was learned before. */
   #unlearn(vsi: RelayVsi): void {
     for (const mac of vsi.addresses)
-      for (const vlan of vlansOf(vsi)) this.#plane.learned.delete(destinationKey(mac, vlan));
+      for (const vlan of vlansOf(vsi.policy)) this.#plane.learned.delete(destinationKey(mac, vlan));
   }
 
   #remove(id: VsiId, { slot }: HeldVsi): void {
