@@ -68,6 +68,11 @@ function named(files: string, name: string, ...args: string[]): ChildProcess {
   return child;
 }
 
+/** Whether a process that was sent SIGSTOP has stopped (proc(5), state T). */
+function standsStill({ pid }: ChildProcess): boolean {
+  return /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+}
+
 async function until(count: number): Promise<void> {
   const signal = AbortSignal.timeout(patience);
   while (events.length < count) await once(told, 'told', { signal });
@@ -258,8 +263,9 @@ test('a QEMU that stands still when it starts is waited for, with one line', asy
   const child = named('unseen/m1', 'm1', '-machine', 'none');
   while (!listens(unseen)) await sleep(1);
   child.kill('SIGSTOP');
+  while (!standsStill(child)) await sleep(1);
   renameSync(unseen, join(directory, 'm1.ev'));
-  await sleep(2500);
+  while (problems.length < 1) await sleep(5);
   child.kill('SIGCONT');
   await until(1);
   assert.deepEqual(kinds(), ['m1 started']);
